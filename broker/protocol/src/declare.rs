@@ -1,0 +1,221 @@
+//! The two macros through which every message and stored record is declared, once.
+//!
+//! [`wire!`] declares structs field by field; encoding, decoding, defaults and the random values of
+//! the tests follow from the declaration. [`api!`] ties a request and a response to an API key and
+//! its versions. The grammar of a field:
+//!
+//! ```text
+//! name: Type                          in every version
+//! name: Type [3..]                    from version 3 on; the default value before
+//! name: Type [..=4]                   up to version 4
+//! name: Option<Type> [0..; null 2..]  in every version, nullable from version 2 on
+//! name: Type [7..; tag 0]             a tagged field (KIP-482)
+//! name: Type [3..] = 1                with a default other than the type's own
+//! ```
+//!
+//! An `Option` field without `null` is nullable wherever it is present.
+
+/// The key, versions and bodies of one API.
+macro_rules! api {
+    ($key:ident, versions: $versions:expr, flexible: $flexible:expr,
+     request: $request:ident, response: $response:ident) => {
+        impl $crate::messages::Message for $request {
+            const API: $crate::ApiKey = $crate::ApiKey::$key;
+            const VERSIONS: std::ops::RangeInclusive<i16> = $versions;
+            const FIRST_FLEXIBLE: i16 = $flexible;
+        }
+
+        impl $crate::messages::Message for $response {
+            const API: $crate::ApiKey = $crate::ApiKey::$key;
+            const VERSIONS: std::ops::RangeInclusive<i16> = $versions;
+            const FIRST_FLEXIBLE: i16 = $flexible;
+        }
+
+        impl $crate::messages::Request for $request {
+            type Response = $response;
+        }
+    };
+}
+
+/// Structs with a form on the wire; see the module for the grammar.
+macro_rules! wire {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident {$(
+            $(#[$field_meta:meta])*
+            $field:ident: $type:ty
+                $([$present:expr $(; null $null:expr)? $(; tag $tag:literal)?])?
+                $(= $default:expr)?
+        ),* $(,)?}
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {$(
+            $(#[$field_meta])*
+            pub $field: $type,
+        )*}
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self {$($field: wire!(@default $($default)?),)*}
+            }
+        }
+
+        impl $crate::wire::Wire for $name {
+            fn encode(&self, writer: &mut $crate::wire::Writer, version: $crate::wire::Version) {
+                $(wire!(@encode self.$field, writer, version,
+                    [$($present $(; null $null)? $(; tag $tag)?)?]);)*
+                if version.flexible {
+                    writer.tagged_fields(|tagged| {
+                        $(wire!(@encode_tagged tagged, self.$field, version,
+                            [$($present $(; null $null)? $(; tag $tag)?)?], [$($default)?]);)*
+                        let _complete: &$crate::wire::TaggedFields = tagged;
+                    });
+                }
+            }
+
+            fn decode(
+                reader: &mut $crate::wire::Reader,
+                version: $crate::wire::Version,
+            ) -> Result<Self, $crate::DecodeError> {
+                let mut value = Self {$(
+                    $field: wire!(@decode reader, version,
+                        [$($present $(; null $null)? $(; tag $tag)?)?], [$($default)?]),
+                )*};
+                if version.flexible {
+                    reader.tagged_fields(&mut value, |value, tag, reader| {
+                        $(wire!(@decode_tagged tag, reader, value.$field, version,
+                            [$($present $(; null $null)? $(; tag $tag)?)?]);)*
+                        let _unknown = (value, tag, reader);
+                        Ok(false)
+                    })?;
+                }
+                Ok(value)
+            }
+        }
+
+        impl $crate::wire::Nullable for $name {
+            fn encode_some(&self, writer: &mut $crate::wire::Writer, version: $crate::wire::Version) {
+                writer.i8(1);
+                $crate::wire::Wire::encode(self, writer, version);
+            }
+
+            fn encode_null(writer: &mut $crate::wire::Writer, _: $crate::wire::Version) {
+                writer.i8(-1);
+            }
+
+            fn decode_nullable(
+                reader: &mut $crate::wire::Reader,
+                version: $crate::wire::Version,
+            ) -> Result<Option<Self>, $crate::DecodeError> {
+                if reader.i8()? < 0 {
+                    return Ok(None);
+                }
+                $crate::wire::Wire::decode(reader, version).map(Some)
+            }
+        }
+
+        #[cfg(any(test, feature = "sample"))]
+        impl $crate::sample::Sample for $name {
+            fn sample(sampler: &mut $crate::sample::Sampler, version: $crate::wire::Version) -> Self {
+                Self {$(
+                    $field: wire!(@sample sampler, version,
+                        [$($present $(; null $null)? $(; tag $tag)?)?], [$($default)?]),
+                )*}
+            }
+        }
+    )*};
+
+    (@default) => { Default::default() };
+    (@default $default:expr) => { $default };
+
+    // A tagged field is not among the ordered ones.
+    (@encode $place:expr, $writer:ident, $version:ident,
+        [$present:expr $(; null $null:expr)?; tag $tag:literal]) => {};
+    (@encode $place:expr, $writer:ident, $version:ident, []) => {
+        $crate::wire::Wire::encode(&$place, $writer, $version);
+    };
+    (@encode $place:expr, $writer:ident, $version:ident, [$present:expr]) => {
+        if ($present).contains(&$version.number) {
+            $crate::wire::Wire::encode(&$place, $writer, $version);
+        }
+    };
+    (@encode $place:expr, $writer:ident, $version:ident, [$present:expr; null $null:expr]) => {
+        if ($present).contains(&$version.number) {
+            if ($null).contains(&$version.number) {
+                $crate::wire::Wire::encode(&$place, $writer, $version);
+            } else {
+                $crate::wire::Wire::encode(&$place.clone().unwrap_or_default(), $writer, $version);
+            }
+        }
+    };
+
+    (@encode_tagged $tagged:ident, $place:expr, $version:ident, [], [$($default:expr)?]) => {};
+    (@encode_tagged $tagged:ident, $place:expr, $version:ident,
+        [$present:expr $(; null $null:expr)?], [$($default:expr)?]) => {};
+    (@encode_tagged $tagged:ident, $place:expr, $version:ident,
+        [$present:expr $(; null $null:expr)?; tag $tag:literal], [$($default:expr)?]) => {
+        if ($present).contains(&$version.number)
+            && $crate::wire::differs(&$place, &wire!(@default $($default)?))
+        {
+            $tagged.push($tag, |writer| $crate::wire::Wire::encode(&$place, writer, $version));
+        }
+    };
+
+    (@decode $reader:ident, $version:ident, [], [$($default:expr)?]) => {
+        $crate::wire::Wire::decode($reader, $version)?
+    };
+    (@decode $reader:ident, $version:ident, [$present:expr], [$($default:expr)?]) => {
+        if ($present).contains(&$version.number) {
+            $crate::wire::Wire::decode($reader, $version)?
+        } else {
+            wire!(@default $($default)?)
+        }
+    };
+    (@decode $reader:ident, $version:ident, [$present:expr; null $null:expr], [$($default:expr)?]) => {
+        if !($present).contains(&$version.number) {
+            wire!(@default $($default)?)
+        } else if ($null).contains(&$version.number) {
+            $crate::wire::Wire::decode($reader, $version)?
+        } else {
+            Some($crate::wire::Wire::decode($reader, $version)?)
+        }
+    };
+    (@decode $reader:ident, $version:ident,
+        [$present:expr $(; null $null:expr)?; tag $tag:literal], [$($default:expr)?]) => {
+        wire!(@default $($default)?)
+    };
+
+    (@decode_tagged $found:ident, $reader:ident, $place:expr, $version:ident, []) => {};
+    (@decode_tagged $found:ident, $reader:ident, $place:expr, $version:ident,
+        [$present:expr $(; null $null:expr)?]) => {};
+    (@decode_tagged $found:ident, $reader:ident, $place:expr, $version:ident,
+        [$present:expr $(; null $null:expr)?; tag $tag:literal]) => {
+        if $found == $tag && ($present).contains(&$version.number) {
+            $place = $crate::wire::Wire::decode($reader, $version)?;
+            return Ok(true);
+        }
+    };
+
+    (@sample $sampler:ident, $version:ident, [], [$($default:expr)?]) => {
+        $crate::sample::Sample::sample($sampler, $version)
+    };
+    (@sample $sampler:ident, $version:ident,
+        [$present:expr $(; tag $tag:literal)?], [$($default:expr)?]) => {
+        if ($present).contains(&$version.number) {
+            $crate::sample::Sample::sample($sampler, $version)
+        } else {
+            wire!(@default $($default)?)
+        }
+    };
+    (@sample $sampler:ident, $version:ident,
+        [$present:expr; null $null:expr $(; tag $tag:literal)?], [$($default:expr)?]) => {
+        if !($present).contains(&$version.number) {
+            wire!(@default $($default)?)
+        } else if ($null).contains(&$version.number) {
+            $crate::sample::Sample::sample($sampler, $version)
+        } else {
+            Some($crate::sample::Sample::sample($sampler, $version))
+        }
+    };
+}

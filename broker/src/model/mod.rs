@@ -1,0 +1,13 @@
+//! Names and quantities that must not be confused, valid from birth.
+//!
+//! One noun a file. Numbers are newtypes with public fields where every value is legal, and types
+//! with a `parse` where not.
+
+mod number;
+mod topic_name;
+
+pub use number::{
+    LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, TimestampMs,
+};
+pub use sluice_protocol::Uuid;
+pub use topic_name::{InvalidTopicName, TopicName};

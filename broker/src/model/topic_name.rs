@@ -1,0 +1,68 @@
+//! Topic names.
+
+use std::sync::Arc;
+
+/// Characters of a name, at most (Kafka's `Topic.MAX_NAME_LENGTH`).
+const LENGTH_MAX: usize = 249;
+
+/// A topic name that obeys Kafka's rules. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicName(Arc<str>);
+
+/// Why a name is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTopicName {
+    /// No characters.
+    #[error("a topic name cannot be empty")]
+    Empty,
+    /// `.` or `..`, which would name a directory.
+    #[error("a topic name cannot be \".\" or \"..\"")]
+    Dots,
+    /// Longer than 249 characters.
+    #[error("a topic name has at most {LENGTH_MAX} characters, this one has {length}")]
+    TooLong {
+        /// Bytes of the name.
+        length: usize,
+    },
+    /// A character other than ASCII letters, digits, `.`, `_` and `-`.
+    #[error("a topic name consists of ASCII letters, digits, '.', '_' and '-'")]
+    Character,
+}
+
+impl TopicName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`InvalidTopicName`], which names the rule broken.
+    pub fn parse(name: &str) -> Result<Self, InvalidTopicName> {
+        match name {
+            "" => Err(InvalidTopicName::Empty),
+            "." | ".." => Err(InvalidTopicName::Dots),
+            _ if name.len() > LENGTH_MAX => Err(InvalidTopicName::TooLong { length: name.len() }),
+            _ if !name.bytes().all(is_legal) => Err(InvalidTopicName::Character),
+            _ => Ok(Self(name.into())),
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const fn is_legal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+impl std::fmt::Display for TopicName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::borrow::Borrow<str> for TopicName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
