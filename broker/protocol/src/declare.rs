@@ -8,7 +8,7 @@
 //! name: Type                          in every version
 //! name: Type [3..]                    from version 3 on; the default value before
 //! name: Type [..=4]                   up to version 4
-//! name: Option<Type> [0..; null 2..]  in every version, nullable from version 2 on
+//! name: Option<Type> [..; null 2..]   in every version, nullable from version 2 on
 //! name: Type [7..; tag 0]             a tagged field (KIP-482)
 //! name: Type [3..] = 1                with a default other than the type's own
 //! ```
@@ -136,16 +136,16 @@ macro_rules! wire {
         $crate::wire::Wire::encode(&$place, $writer, $version);
     };
     (@encode $place:expr, $writer:ident, $version:ident, [$present:expr]) => {
-        if ($present).contains(&$version.number) {
+        if $version.within($present) {
             $crate::wire::Wire::encode(&$place, $writer, $version);
         }
     };
     (@encode $place:expr, $writer:ident, $version:ident, [$present:expr; null $null:expr]) => {
-        if ($present).contains(&$version.number) {
-            if ($null).contains(&$version.number) {
+        if $version.within($present) {
+            if $version.within($null) {
                 $crate::wire::Wire::encode(&$place, $writer, $version);
             } else {
-                $crate::wire::Wire::encode(&$place.clone().unwrap_or_default(), $writer, $version);
+                $crate::wire::encode_present(&$place, $writer, $version);
             }
         }
     };
@@ -155,7 +155,7 @@ macro_rules! wire {
         [$present:expr $(; null $null:expr)?], [$($default:expr)?]) => {};
     (@encode_tagged $tagged:ident, $place:expr, $version:ident,
         [$present:expr $(; null $null:expr)?; tag $tag:literal], [$($default:expr)?]) => {
-        if ($present).contains(&$version.number)
+        if $version.within($present)
             && $crate::wire::differs(&$place, &wire!(@default $($default)?))
         {
             $tagged.push($tag, |writer| $crate::wire::Wire::encode(&$place, writer, $version));
@@ -166,16 +166,16 @@ macro_rules! wire {
         $crate::wire::Wire::decode($reader, $version)?
     };
     (@decode $reader:ident, $version:ident, [$present:expr], [$($default:expr)?]) => {
-        if ($present).contains(&$version.number) {
+        if $version.within($present) {
             $crate::wire::Wire::decode($reader, $version)?
         } else {
             wire!(@default $($default)?)
         }
     };
     (@decode $reader:ident, $version:ident, [$present:expr; null $null:expr], [$($default:expr)?]) => {
-        if !($present).contains(&$version.number) {
+        if !$version.within($present) {
             wire!(@default $($default)?)
-        } else if ($null).contains(&$version.number) {
+        } else if $version.within($null) {
             $crate::wire::Wire::decode($reader, $version)?
         } else {
             Some($crate::wire::Wire::decode($reader, $version)?)
@@ -191,7 +191,7 @@ macro_rules! wire {
         [$present:expr $(; null $null:expr)?]) => {};
     (@decode_tagged $found:ident, $reader:ident, $place:expr, $version:ident,
         [$present:expr $(; null $null:expr)?; tag $tag:literal]) => {
-        if $found == $tag && ($present).contains(&$version.number) {
+        if $found == $tag && $version.within($present) {
             $place = $crate::wire::Wire::decode($reader, $version)?;
             return Ok(true);
         }
@@ -202,7 +202,7 @@ macro_rules! wire {
     };
     (@sample $sampler:ident, $version:ident,
         [$present:expr $(; tag $tag:literal)?], [$($default:expr)?]) => {
-        if ($present).contains(&$version.number) {
+        if $version.within($present) {
             $crate::sample::Sample::sample($sampler, $version)
         } else {
             wire!(@default $($default)?)
@@ -210,9 +210,9 @@ macro_rules! wire {
     };
     (@sample $sampler:ident, $version:ident,
         [$present:expr; null $null:expr $(; tag $tag:literal)?], [$($default:expr)?]) => {
-        if !($present).contains(&$version.number) {
+        if !$version.within($present) {
             wire!(@default $($default)?)
-        } else if ($null).contains(&$version.number) {
+        } else if $version.within($null) {
             $crate::sample::Sample::sample($sampler, $version)
         } else {
             Some($crate::sample::Sample::sample($sampler, $version))

@@ -10,6 +10,7 @@
 //! It does not know which message it reads: that is declared in [`crate::messages`].
 
 use std::collections::VecDeque;
+use std::ops::RangeBounds;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -40,6 +41,11 @@ impl Version {
             number,
             flexible: number >= first_flexible,
         }
+    }
+
+    /// Whether the number lies in `range`.
+    pub fn within(self, range: impl RangeBounds<i16>) -> bool {
+        range.contains(&self.number)
     }
 }
 
@@ -503,6 +509,18 @@ impl Writer {
                 Err(error) => self.error = Some(error),
             }
         }
+    }
+}
+
+/// Appends a value that this version cannot carry as null; the default stands for it then.
+pub(crate) fn encode_present<T: Wire + Default>(
+    value: &Option<T>,
+    writer: &mut Writer,
+    version: Version,
+) {
+    match value {
+        Some(value) => value.encode(writer, version),
+        None => T::default().encode(writer, version),
     }
 }
 

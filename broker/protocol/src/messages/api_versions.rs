@@ -1,4 +1,8 @@
-//! `ApiVersions` (18): which APIs a broker serves, in which versions (KIP-35, KIP-511, KIP-584).
+//! `ApiVersions` (18): which APIs a broker serves, in which versions (KIP-35).
+//!
+//! * 3 says who asks (KIP-511) and lists features (KIP-584); 4 may list features from level 0 on.
+//!
+//! The response header has no tagged fields in any version; see [`crate::header`].
 
 use crate::ErrorCode;
 
@@ -10,21 +14,21 @@ wire! {
     pub struct ApiVersionsRequest {
         /// Name of the client library, checked by the broker (KIP-511).
         client_software_name: String [3..],
-        /// Version of the client library.
+        /// Version of the client library, checked likewise.
         client_software_version: String [3..],
     }
 
-    /// The APIs served, and the cluster's features.
+    /// The APIs served, and the features of the cluster.
     pub struct ApiVersionsResponse {
-        /// Why the answer is incomplete: `UnsupportedVersion` makes the client ask again.
+        /// `UnsupportedVersion` makes the client ask again, with a version it finds here.
         error_code: ErrorCode,
-        /// Served APIs, in the order of their keys.
+        /// Served APIs.
         api_keys: Vec<ApiVersion>,
         /// Milliseconds the client is held back by a quota.
         throttle_time_ms: i32 [1..],
-        /// Features the broker could finalize.
+        /// Features the cluster could put in force (KIP-584).
         supported_features: Vec<SupportedFeature> [3..; tag 0],
-        /// Version of the finalized features; negative for unknown.
+        /// Version of the features in force; -1 for unknown.
         finalized_features_epoch: i64 [3..; tag 1] = -1,
         /// Features in force, which switch behaviour in clients.
         finalized_features: Vec<FinalizedFeature> [3..; tag 2],
@@ -45,20 +49,20 @@ wire! {
     /// A feature and the levels it could have.
     pub struct SupportedFeature {
         /// Name of the feature.
-        name: String [3..],
+        name: String,
         /// Lowest level.
-        min_version: i16 [3..],
+        min_version: i16,
         /// Highest level.
-        max_version: i16 [3..],
+        max_version: i16,
     }
 
     /// A feature and the levels in force.
     pub struct FinalizedFeature {
         /// Name of the feature.
-        name: String [3..],
+        name: String,
         /// Level in force.
-        max_version_level: i16 [3..],
+        max_version_level: i16,
         /// Lowest level in force.
-        min_version_level: i16 [3..],
+        min_version_level: i16,
     }
 }

@@ -53,8 +53,42 @@ pub trait Request: Message {
     type Response: Message;
 }
 
+pub mod leadership;
+
 apis! {
+    Produce = 0 => produce: ProduceRequest / ProduceResponse;
+    Fetch = 1 => fetch: FetchRequest / FetchResponse;
+    ListOffsets = 2 => list_offsets: ListOffsetsRequest / ListOffsetsResponse;
+    Metadata = 3 => metadata: MetadataRequest / MetadataResponse;
+    OffsetCommit = 8 => offset_commit: OffsetCommitRequest / OffsetCommitResponse;
+    OffsetFetch = 9 => offset_fetch: OffsetFetchRequest / OffsetFetchResponse;
+    FindCoordinator = 10 => find_coordinator: FindCoordinatorRequest / FindCoordinatorResponse;
+    JoinGroup = 11 => join_group: JoinGroupRequest / JoinGroupResponse;
+    Heartbeat = 12 => heartbeat: HeartbeatRequest / HeartbeatResponse;
+    LeaveGroup = 13 => leave_group: LeaveGroupRequest / LeaveGroupResponse;
+    SyncGroup = 14 => sync_group: SyncGroupRequest / SyncGroupResponse;
+    DescribeGroups = 15 => describe_groups: DescribeGroupsRequest / DescribeGroupsResponse;
+    ListGroups = 16 => list_groups: ListGroupsRequest / ListGroupsResponse;
+    SaslHandshake = 17 => sasl_handshake: SaslHandshakeRequest / SaslHandshakeResponse;
     ApiVersions = 18 => api_versions: ApiVersionsRequest / ApiVersionsResponse;
+    CreateTopics = 19 => create_topics: CreateTopicsRequest / CreateTopicsResponse;
+    DeleteTopics = 20 => delete_topics: DeleteTopicsRequest / DeleteTopicsResponse;
+    DeleteRecords = 21 => delete_records: DeleteRecordsRequest / DeleteRecordsResponse;
+    InitProducerId = 22 => init_producer_id: InitProducerIdRequest / InitProducerIdResponse;
+    OffsetForLeaderEpoch = 23 => offset_for_leader_epoch:
+        OffsetForLeaderEpochRequest / OffsetForLeaderEpochResponse;
+    DescribeConfigs = 32 => describe_configs: DescribeConfigsRequest / DescribeConfigsResponse;
+    AlterConfigs = 33 => alter_configs: AlterConfigsRequest / AlterConfigsResponse;
+    DescribeLogDirs = 35 => describe_log_dirs: DescribeLogDirsRequest / DescribeLogDirsResponse;
+    SaslAuthenticate = 36 => sasl_authenticate: SaslAuthenticateRequest / SaslAuthenticateResponse;
+    CreatePartitions = 37 => create_partitions: CreatePartitionsRequest / CreatePartitionsResponse;
+    DeleteGroups = 42 => delete_groups: DeleteGroupsRequest / DeleteGroupsResponse;
+    IncrementalAlterConfigs = 44 => incremental_alter_configs:
+        IncrementalAlterConfigsRequest / IncrementalAlterConfigsResponse;
+    OffsetDelete = 47 => offset_delete: OffsetDeleteRequest / OffsetDeleteResponse;
+    DescribeCluster = 60 => describe_cluster: DescribeClusterRequest / DescribeClusterResponse;
+    DescribeTopicPartitions = 75 => describe_topic_partitions:
+        DescribeTopicPartitionsRequest / DescribeTopicPartitionsResponse;
 }
 
 fn body_bytes<M: Message>(body: &M, version: i16) -> Result<Bytes, EncodeError> {
