@@ -5,7 +5,8 @@
 //! * `declare`: the macros through which a message is declared once;
 //! * [`messages`]: requests and responses, one file per API, and the table of APIs;
 //! * [`header`]: what precedes a body; [`error_code`]: every Kafka error;
-//! * [`record_batch`]: the header of a batch, read and patched without touching its records.
+//! * [`compression`]: bounded codecs; [`record`]: the records of a batch, read lazily;
+//! * [`record_batch`]: batches, read, checked, stamped and built without touching their records.
 //!
 //! What may be served, and what a request does, is not known here.
 
@@ -14,10 +15,12 @@ mod declare;
 #[macro_use]
 mod api_key;
 
+pub mod compression;
 pub mod error;
 pub mod error_code;
 pub mod header;
 pub mod messages;
+pub mod record;
 pub mod record_batch;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;

@@ -1,8 +1,11 @@
-//! The header of a record batch (magic 2), by hand.
+//! Record batches (magic 2): the header by hand, and what is known of a batch as types.
 //!
-//! A broker reads the 61 bytes in front of the records and passes the records on undecoded. Base
-//! offset and leader epoch lie outside the checksum, so a broker stamps them into a copy of the
-//! header alone. Layout (Kafka's protocol guide, "Record Batch"):
+//! A broker reads the 61 bytes in front of the records and passes the records on undecoded. Trust is
+//! a type: [`RawBatch`] is bytes with a header, [`ValidatedBatch`] has passed every check of a
+//! produce request, [`StampedBatch`] has its place in the log, and nothing else may reach a segment.
+//! [`BatchBuilder`] makes batches, [`batches`] walks over consecutive ones. Base offset and leader
+//! epoch lie outside the checksum, so a broker stamps them into a copy of the header alone.
+//! Layout of the header (Kafka's protocol guide, "Record Batch"):
 //!
 //! ```text
 //!  0 base offset i64       23 last offset delta i32
@@ -15,10 +18,21 @@
 //!                          61 records
 //! ```
 
+mod builder;
+mod raw;
+mod stamped;
+mod validated;
+
 use bytes::Bytes;
 
 use crate::error::DecodeError;
 use crate::wire::Reader;
+
+pub use crate::compression::Compression;
+pub use builder::{AppendError, BatchBuilder, NewRecord};
+pub use raw::{Batches, RawBatch, UnreadableBatch, batches};
+pub use stamped::{Stamp, StampedBatch};
+pub use validated::{InvalidBatch, Origin, ValidatedBatch};
 
 /// Bytes in front of the records.
 pub const HEADER_BYTES: usize = 61;
@@ -28,22 +42,6 @@ pub const LOG_OVERHEAD_BYTES: usize = 12;
 pub const CHECKED_FROM: usize = 21;
 /// The only magic served.
 pub const MAGIC: i8 = 2;
-
-/// How the records of a batch are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// gzip.
-    Gzip,
-    /// snappy, with or without the framing of the Java client.
-    Snappy,
-    /// LZ4 frames.
-    Lz4,
-    /// Zstandard (KIP-110; Produce 7, Fetch 10).
-    Zstd,
-}
 
 /// Which clock the timestamps of a batch come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -127,6 +125,28 @@ impl Attributes {
     #[must_use]
     pub const fn has_delete_horizon(self) -> bool {
         self.0 & Self::DELETE_HORIZON != 0
+    }
+}
+
+/// Which idempotent producer wrote a batch, and where in its sequence (KIP-98).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BatchProducer {
+    /// Id the broker gave out.
+    pub id: i64,
+    /// Incarnation of the id.
+    pub epoch: i16,
+    /// Sequence number of the first record; -1 in markers.
+    pub base_sequence: i32,
+}
+
+impl BatchProducer {
+    /// Sequence number of the last of the records, which wraps to 0 behind `i32::MAX`.
+    #[must_use]
+    pub const fn last_sequence(&self, last_offset_delta: i32) -> i32 {
+        match self.base_sequence.checked_add(last_offset_delta) {
+            Some(sequence) => sequence,
+            None => self.base_sequence.wrapping_add(last_offset_delta) & i32::MAX,
+        }
     }
 }
 
@@ -221,6 +241,19 @@ impl BatchHeader {
         (size >= HEADER_BYTES).then_some(size)
     }
 
+    /// The idempotent producer that wrote the batch; none below id 0.
+    #[must_use]
+    pub const fn producer(&self) -> Option<BatchProducer> {
+        if self.producer_id < 0 {
+            return None;
+        }
+        Some(BatchProducer {
+            id: self.producer_id,
+            epoch: self.producer_epoch,
+            base_sequence: self.base_sequence,
+        })
+    }
+
     /// Offset of the last record.
     #[must_use]
     pub fn last_offset(&self) -> i64 {
@@ -228,3 +261,6 @@ impl BatchHeader {
             .saturating_add(i64::from(self.last_offset_delta))
     }
 }
+
+#[cfg(test)]
+mod tests;
