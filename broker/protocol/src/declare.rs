@@ -1,8 +1,8 @@
-//! The two macros through which every message and stored record is declared, once.
+//! The macros through which every message and stored record is declared, once.
 //!
 //! [`wire!`] declares structs field by field; encoding, decoding, defaults and the random values of
 //! the tests follow from the declaration. [`api!`] ties a request and a response to an API key and
-//! its versions. The grammar of a field:
+//! its versions, and [`schema!`] a stored value to its versions. The grammar of a field:
 //!
 //! ```text
 //! name: Type                          in every version
@@ -33,6 +33,18 @@ macro_rules! api {
 
         impl $crate::messages::Request for $request {
             type Response = $response;
+        }
+    };
+}
+
+/// The name and versions of a value that is stored or exchanged apart from requests.
+macro_rules! schema {
+    ($name:ident, versions: $versions:expr, flexible: $flexible:expr, append_only: $append:expr) => {
+        impl $crate::records::Schema for $name {
+            const NAME: &'static str = stringify!($name);
+            const VERSIONS: std::ops::RangeInclusive<i16> = $versions;
+            const FIRST_FLEXIBLE: i16 = $flexible;
+            const APPEND_ONLY: bool = $append;
         }
     };
 }

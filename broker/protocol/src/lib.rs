@@ -4,6 +4,7 @@
 //! * [`wire`]: bounded primitives; [`error`]: what can be wrong with bytes;
 //! * `declare`: the macros through which a message is declared once;
 //! * [`messages`]: requests and responses, one file per API, and the table of APIs;
+//! * [`records`]: what coordinators store and consumers exchange;
 //! * [`header`]: what precedes a body; [`error_code`]: every Kafka error;
 //! * [`compression`]: bounded codecs; [`record`]: the records of a batch, read lazily;
 //! * [`record_batch`]: batches, read, checked, stamped and built without touching their records.
@@ -22,6 +23,7 @@ pub mod header;
 pub mod messages;
 pub mod record;
 pub mod record_batch;
+pub mod records;
 #[cfg(any(test, feature = "sample"))]
 pub mod sample;
 pub mod wire;
