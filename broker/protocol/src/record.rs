@@ -267,3 +267,6 @@ impl Cursor {
         RecordError::Malformed { index: self.index }
     }
 }
+
+#[cfg(test)]
+mod tests;
