@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::metrics::kafka_exporter;
+use crate::monitor::calculator::Calculator;
+use crate::monitor::sample::{BrokerSample, GroupSample, Sample, TopicSample};
+
+/// Topic `orders` with two partitions, read by `billing` up to `committed`.
+fn snapshot(committed: &[(i32, i64)]) -> Snapshot {
+    let partition = PartitionSample {
+        leader: Some(1),
+        replicas: vec![1, 2],
+        in_sync: vec![1],
+        log_start: Some(2),
+        log_end: Some(10),
+        last_stable: Some(9),
+        ..PartitionSample::default()
+    };
+    let topic = TopicSample {
+        size_bytes: Some(512),
+        partitions: BTreeMap::from([(0, partition.clone()), (1, partition)]),
+        ..TopicSample::default()
+    };
+    let group = GroupSample {
+        state: "Empty".into(),
+        kind: "classic".into(),
+        committed: Some(
+            committed
+                .iter()
+                .map(|(p, o)| (("orders".into(), *p), *o))
+                .collect(),
+        ),
+        ..GroupSample::default()
+    };
+    let broker = BrokerSample {
+        host: "h".into(),
+        port: 9092,
+        is_up: true,
+        ..BrokerSample::default()
+    };
+    let sample = Sample {
+        brokers: BTreeMap::from([(1, broker)]),
+        topics: BTreeMap::from([("orders".into(), topic)]),
+        groups: BTreeMap::from([("billing".into(), group)]),
+        ..Sample::default()
+    };
+    Calculator::new("local").compute(sample)
+}
+
+fn lines<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
+    text.lines()
+        .filter(|line| line.starts_with(start))
+        .collect()
+}
+
+#[test]
+fn a_group_shows_its_lag_by_topic_and_partition() {
+    let text = render(&snapshot(&[(0, 4), (1, 10)]), 1_000).text;
+    let labels = r#"cluster="local",group="billing",topic="orders""#;
+    assert_eq!(
+        lines(&text, "sluice_group_lag{"),
+        [format!("sluice_group_lag{{{labels}}} 6")]
+    );
+    assert_eq!(
+        lines(&text, "sluice_group_partition_lag{"),
+        [
+            format!(r#"sluice_group_partition_lag{{{labels},partition="0"}} 6"#),
+            format!(r#"sluice_group_partition_lag{{{labels},partition="1"}} 0"#),
+        ]
+    );
+    assert_eq!(
+        lines(&text, "sluice_topic_replicas_under{"),
+        [r#"sluice_topic_replicas_under{cluster="local",topic="orders"} 2"#]
+    );
+    assert_eq!(
+        lines(&text, "sluice_topic_partition_lso_gap_records{")[0]
+            .split(' ')
+            .next_back(),
+        Some("1")
+    );
+}
+
+#[test]
+fn what_is_unknown_is_absent_and_counted() {
+    let text = render(&snapshot(&[(0, 4), (1, 11)]), 1_000).text;
+    assert!(lines(&text, "sluice_group_lag{").is_empty());
+    assert_eq!(
+        lines(&text, "sluice_group_unknown_partitions{")[0]
+            .split(' ')
+            .next_back(),
+        Some("1")
+    );
+    assert_eq!(lines(&text, "sluice_group_partition_lag{").len(), 1);
+    // The record at 4 is older than the first sample: no age is told.
+    assert!(lines(&text, "sluice_group_lag_seconds{").is_empty());
+}
+
+#[test]
+fn partition_series_beyond_the_limit_are_dropped_whole_and_counted() {
+    let snapshot = snapshot(&[(0, 4), (1, 10)]);
+    let rendered = render(&snapshot, 6);
+    assert_eq!(rendered.series_dropped, 8);
+    assert_eq!(
+        lines(&rendered.text, "sluice_group_partition_committed_offset{").len(),
+        2
+    );
+    assert!(lines(&rendered.text, "sluice_topic_partition_log_end_offset{").is_empty());
+    assert_eq!(lines(&rendered.text, "sluice_group_lag{").len(), 1);
+}
+
+#[test]
+fn every_family_written_is_declared_with_its_labels() {
+    let text = render(&snapshot(&[(0, 10), (1, 10)]), 1_000).text;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let family = FAMILIES.iter().find(|family| family.name == name);
+        let family = family.unwrap_or_else(|| panic!("{name} is not declared"));
+        for label in family.labels {
+            assert!(
+                line.contains(&format!("{label}=\"")),
+                "{line} lacks {label}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_names_of_kafka_exporter_carry_its_meanings() {
+    let text = kafka_exporter::render(&snapshot(&[(0, 4), (1, 10)]));
+    assert_eq!(
+        lines(&text, "kafka_consumergroup_lag{"),
+        [
+            r#"kafka_consumergroup_lag{consumergroup="billing",topic="orders",partition="0"} 6"#,
+            r#"kafka_consumergroup_lag{consumergroup="billing",topic="orders",partition="1"} 0"#,
+        ]
+    );
+    assert_eq!(
+        lines(&text, "kafka_consumergroup_lag_sum{"),
+        [r#"kafka_consumergroup_lag_sum{consumergroup="billing",topic="orders"} 6"#]
+    );
+    assert_eq!(
+        lines(&text, "kafka_broker_info{"),
+        [r#"kafka_broker_info{id="1",address="h:9092"} 1"#]
+    );
+    assert_eq!(lines(&text, "kafka_brokers"), ["kafka_brokers 1"]);
+}

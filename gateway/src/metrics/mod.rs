@@ -1,0 +1,5 @@
+//! What Prometheus scrapes.
+
+pub mod exposition;
+pub mod kafka_exporter;
+pub mod lag;
