@@ -1,3 +1,4 @@
 //! Placeholder.
 pub mod metrics;
 pub mod monitor;
+pub mod ui;

@@ -1,0 +1,215 @@
+//! `/groups/{group}`: where a group stands in each partition, and how it came there.
+
+use askama::Template;
+
+use super::chart::{Chart, Line};
+use super::format;
+use super::page::Frame;
+use crate::monitor::history::{History, Point};
+use crate::monitor::sample::{MemberSample, Millis};
+use crate::monitor::snapshot::{
+    GroupPartitionView, GroupTopicView, GroupView, Lag, Snapshot, TimeLag, UnknownReason,
+};
+
+/// Partitions shown of one topic at most.
+const PARTITIONS_MAX: usize = 500;
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "group.html")]
+pub struct GroupPage {
+    frame: Frame,
+    name: String,
+    state: String,
+    kind: String,
+    assignor: String,
+    coordinator: String,
+    lag: String,
+    time_lag: String,
+    members: Vec<MemberRow>,
+    offsets_chart: Option<String>,
+    lag_chart: Option<String>,
+    topics: Vec<TopicTable>,
+}
+
+#[derive(Debug)]
+struct MemberRow {
+    id: String,
+    client: String,
+    host: String,
+    partitions: usize,
+}
+
+#[derive(Debug)]
+struct TopicTable {
+    name: String,
+    lag: String,
+    time_lag: String,
+    partitions: Vec<PartitionRow>,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct PartitionRow {
+    number: i32,
+    committed: String,
+    end: String,
+    lag: String,
+    lag_note: String,
+    time_lag: String,
+    owner: String,
+}
+
+impl GroupPage {
+    /// The page of a group, or `None` where the snapshot does not know it.
+    #[must_use]
+    pub fn new(
+        frame: Frame,
+        snapshot: &Snapshot,
+        history: &History,
+        name: &str,
+        since: Millis,
+    ) -> Option<Self> {
+        let group = snapshot.groups.get(name)?;
+        let points = history.group_points(name, since);
+        Some(Self {
+            name: name.to_owned(),
+            state: group.state.to_string(),
+            kind: group.kind.to_string(),
+            assignor: group.assignor.to_string(),
+            coordinator: group
+                .coordinator
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
+            lag: group.lag().map_or_else(|| "unknown".into(), format::count),
+            time_lag: group
+                .lag_seconds()
+                .map_or_else(|| "unknown".into(), format::duration),
+            members: group.members.iter().map(MemberRow::new).collect(),
+            offsets_chart: offsets_chart(name, &points).svg(),
+            lag_chart: lag_chart(name, &points).svg(),
+            topics: group
+                .topics
+                .iter()
+                .map(|(topic, view)| TopicTable::new(topic, view, group, snapshot.sampled_at))
+                .collect(),
+            frame,
+        })
+    }
+}
+
+fn offsets_chart(group: &str, points: &[Point]) -> Chart {
+    let line = |name, class, value: fn(&Point) -> i64| Line {
+        name,
+        class,
+        values: points.iter().map(value).collect(),
+    };
+    Chart {
+        label: format!("committed and end offsets of {group} over the last hour"),
+        times: points.iter().map(|point| point.at).collect(),
+        lines: vec![
+            line("end", "end", |point| point.end),
+            line("committed", "committed", |point| point.committed),
+        ],
+        from_zero: false,
+    }
+}
+
+fn lag_chart(group: &str, points: &[Point]) -> Chart {
+    Chart {
+        label: format!("lag of {group} over the last hour"),
+        times: points.iter().map(|point| point.at).collect(),
+        lines: vec![Line {
+            name: "lag",
+            class: "lag",
+            values: points.iter().map(|point| point.lag).collect(),
+        }],
+        from_zero: true,
+    }
+}
+
+impl MemberRow {
+    fn new(member: &MemberSample) -> Self {
+        Self {
+            id: member.member_id.to_string(),
+            client: member.client_id.to_string(),
+            host: member.host.to_string(),
+            partitions: member.assigned.len(),
+        }
+    }
+}
+
+impl TopicTable {
+    fn new(name: &str, view: &GroupTopicView, group: &GroupView, now: Millis) -> Self {
+        Self {
+            name: name.to_owned(),
+            lag: view.lag().map_or_else(|| "unknown".into(), format::count),
+            time_lag: view
+                .lag_seconds()
+                .map_or_else(|| "unknown".into(), format::duration),
+            left_out: view.partitions.len().saturating_sub(PARTITIONS_MAX),
+            partitions: view
+                .partitions
+                .iter()
+                .take(PARTITIONS_MAX)
+                .map(|(number, partition)| PartitionRow::new(*number, partition, group, now))
+                .collect(),
+        }
+    }
+}
+
+impl PartitionRow {
+    fn new(number: i32, view: &GroupPartitionView, group: &GroupView, now: Millis) -> Self {
+        let (lag, lag_note) = lag(view.lag, now);
+        let owner = group.owner(view);
+        Self {
+            number,
+            committed: view.committed.map_or_else(|| "–".into(), format::count),
+            end: view.log_end.map_or_else(|| "unknown".into(), format::count),
+            lag,
+            lag_note,
+            time_lag: time_lag(view.time_lag),
+            owner: owner
+                .map(|member| format!("{} {}", member.client_id, member.host))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// A lag, and what a reader must know of it.
+fn lag(lag: Lag, now: Millis) -> (String, String) {
+    match lag {
+        Lag::Known(lag) => (format::count(lag), String::new()),
+        Lag::Uncommitted => ("–".into(), "nothing committed yet".into()),
+        Lag::Unknown { reason, last: None } => ("unknown".into(), because(reason).into()),
+        Lag::Unknown {
+            reason,
+            last: Some((lag, at)),
+        } => {
+            let age = now.saturating_sub(at) / 1_000;
+            let age = format::duration(f64::from(i32::try_from(age).unwrap_or(i32::MAX)));
+            (
+                format::count(lag),
+                format!("{age} old: {}", because(reason)),
+            )
+        }
+    }
+}
+
+const fn because(reason: UnknownReason) -> &'static str {
+    match reason {
+        UnknownReason::CommitsUnavailable => "the coordinator does not answer",
+        UnknownReason::EndUnavailable => "the leader does not answer",
+        UnknownReason::PartitionMissing => "the partition is gone",
+        UnknownReason::CommitBeyondEnd => "the commit lies beyond the end of the log",
+    }
+}
+
+fn time_lag(time_lag: TimeLag) -> String {
+    match time_lag {
+        TimeLag::CaughtUp => format::duration(0.0),
+        TimeLag::Measured { seconds, .. } => format::duration(seconds),
+        TimeLag::AtLeast { seconds } => format!("at least {}", format::duration(seconds)),
+        TimeLag::Unknown => "unknown".into(),
+    }
+}

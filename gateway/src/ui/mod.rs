@@ -1,0 +1,19 @@
+//! The built-in pages: functions of the monitor's snapshot and history, rendered here.
+//!
+//! Charts are inline SVG, the script is small and our own, nothing is loaded from elsewhere. A page
+//! refreshes itself by asking for itself again, so there is one way in which anything is shown. Pages
+//! know neither Kafka nor how they are served.
+
+pub mod chart;
+pub mod format;
+pub mod group;
+pub mod overview;
+pub mod page;
+
+/// The stylesheet of all pages.
+pub const STYLESHEET: &str = include_str!("style.css");
+/// The script of all pages.
+pub const SCRIPT: &str = include_str!("page.js");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use super::group::GroupPage;
+use super::overview::OverviewPage;
+use super::page::Frame;
+use crate::monitor::calculator::Calculator;
+use crate::monitor::history::History;
+use crate::monitor::sample::{GroupSample, MemberSample, PartitionSample, Sample, TopicSample};
+use crate::monitor::snapshot::Snapshot;
+
+/// Groups that read topic `t`, whose one partition ends at 1,000, up to the given offsets.
+fn watched(groups: &[(&str, i64)]) -> (Snapshot, History) {
+    let partition = PartitionSample {
+        log_start: Some(0),
+        log_end: Some(1_000),
+        ..PartitionSample::default()
+    };
+    let topic = TopicSample {
+        partitions: BTreeMap::from([(0, partition)]),
+        ..TopicSample::default()
+    };
+    let mut sample = Sample {
+        topics: BTreeMap::from([("t".into(), topic)]),
+        ..Sample::default()
+    };
+    for (name, offset) in groups {
+        let member = MemberSample {
+            client_id: "app<1>".into(),
+            assigned: vec![("t".into(), 0)],
+            ..MemberSample::default()
+        };
+        let group = GroupSample {
+            state: "Stable".into(),
+            members: vec![member],
+            committed: Some(BTreeMap::from([(("t".into(), 0), *offset)])),
+            ..GroupSample::default()
+        };
+        sample.groups.insert((*name).into(), group);
+    }
+    let mut calculator = Calculator::new("local");
+    let mut history = History::new(100, 3_600_000);
+    let mut snapshot = Snapshot::default();
+    for cycle in 0..3 {
+        sample.ended_at = cycle * 5_000;
+        snapshot = calculator.compute(sample.clone());
+        history.record(&snapshot);
+    }
+    (snapshot, history)
+}
+
+fn overview(groups: &[(&str, i64)], query: &str) -> String {
+    let (snapshot, history) = watched(groups);
+    let frame = Frame::new(&snapshot, 12_000, 5_000);
+    OverviewPage::new(frame, &snapshot, &history, query, 0)
+        .render()
+        .unwrap()
+}
+
+#[test]
+fn groups_are_sorted_by_lag_and_those_that_cannot_be_told_come_first() {
+    let page = overview(&[("calm", 990), ("broken", 2_000), ("behind", 100)], "");
+    let place = |name: &str| page.find(&format!("data-group=\"{name}\"")).unwrap();
+    assert!(place("broken") < place("behind") && place("behind") < place("calm"));
+    assert!(page.contains("sampled 2.0 s ago"), "{page}");
+    assert_eq!(page.matches("class=\"spark\"").count(), 2);
+}
+
+#[test]
+fn the_search_keeps_what_it_names() {
+    let page = overview(&[("orders-a", 0), ("billing", 0)], "orders");
+    assert!(page.contains("data-group=\"orders-a\"") && !page.contains("data-group=\"billing\""));
+    assert!(overview(&[("a", 0)], "zzz").contains("name contains “zzz”"));
+}
+
+#[test]
+fn names_from_the_cluster_cannot_become_markup() {
+    let page = overview(&[("<script>alert(1)</script>", 0)], "\"><script>");
+    assert!(!page.contains("<script>alert"), "{page}");
+    let (snapshot, history) = watched(&[("<b>", 0)]);
+    let frame = Frame::new(&snapshot, 10_000, 5_000);
+    let page = GroupPage::new(frame, &snapshot, &history, "<b>", 0)
+        .unwrap()
+        .render()
+        .unwrap();
+    assert!(
+        !page.contains("<b>") && page.contains("app&#60;1&#62;"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_group_shows_where_it_stands_and_how_it_came_there() {
+    let (snapshot, history) = watched(&[("billing", 400)]);
+    let frame = Frame::new(&snapshot, 60_000, 5_000);
+    let page = GroupPage::new(frame, &snapshot, &history, "billing", 0)
+        .unwrap()
+        .render()
+        .unwrap();
+    for part in [
+        "600",
+        "400",
+        "1\u{202f}000",
+        "class=\"line committed\"",
+        "class=\"line lag\"",
+        "at least 10 s",
+    ] {
+        assert!(page.contains(part), "{part} is missing from {page}");
+    }
+    assert!(
+        page.contains("what follows is old"),
+        "a sample of 50 s ago is not marked"
+    );
+    let frame = Frame::new(&snapshot, 10_000, 5_000);
+    assert!(GroupPage::new(frame, &snapshot, &history, "nobody", 0).is_none());
+}
+
+#[test]
+fn pages_ask_nothing_of_anybody_else() {
+    let page = overview(&[("g", 0)], "");
+    let outside = ["http://", "https://", "//cdn", "@import", "url("];
+    let shown = page.replace("http://127.0.0.1:8082", "");
+    for text in [
+        shown.as_str(),
+        super::STYLESHEET,
+        &super::SCRIPT.replace("http://www.w3.org/2000/svg", ""),
+    ] {
+        for mark in outside {
+            assert!(!text.contains(mark), "{mark} in {text}");
+        }
+    }
+    assert!(
+        !page.contains(" style=\"") && !page.contains("<style"),
+        "inline styles need a laxer policy"
+    );
+}
