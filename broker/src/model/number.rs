@@ -41,6 +41,14 @@ impl Offset {
     }
 }
 
+impl LeaderEpoch {
+    /// The epoch that follows.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 impl TimestampMs {
     /// The wall clock's reading; [`crate::clock::Clock`] is the only caller.
     pub(crate) fn from_system() -> Self {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 /// Characters of a name, at most (Kafka's `Topic.MAX_NAME_LENGTH`).
 const LENGTH_MAX: usize = 249;
+/// The topics that Kafka calls internal: clients may read them, not write, create or delete them.
+const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 
 /// A topic name that obeys Kafka's rules. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +44,24 @@ impl TopicName {
             _ if !name.bytes().all(is_legal) => Err(InvalidTopicName::Character),
             _ => Ok(Self(name.into())),
         }
+    }
+
+    /// Whether the broker keeps its own state in this topic.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        INTERNAL.contains(&self.as_str())
+    }
+
+    /// Whether the two names differ only in `.` against `_`, which Kafka refuses because metric
+    /// names do not tell them apart.
+    #[must_use]
+    pub fn collides_with(&self, other: &Self) -> bool {
+        self != other && self.collision_key() == other.collision_key()
+    }
+
+    /// The same for all names that collide with each other.
+    pub(crate) fn collision_key(&self) -> String {
+        self.0.replace('.', "_")
     }
 
     /// The name as text.

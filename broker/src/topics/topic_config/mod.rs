@@ -1,0 +1,256 @@
+//! The configuration of a topic: what is set, what holds, and how it is described.
+//!
+//! A [`TopicConfig`] is valid from birth: it is made of the broker's defaults and the topic's own
+//! settings, every value checked, and it holds the settings that the log and the append path obey
+//! in their own types. It never changes; altering makes another one.
+
+mod alteration;
+mod entry;
+mod key;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_protocol::record_batch::{Compression, TimestampType};
+
+use crate::log::{LogConfig, Retention};
+
+pub use alteration::{Alteration, ConfigChange, ConfigOperation};
+pub use entry::{ConfigEntry, ConfigSource, ConfigSynonym};
+pub use key::{ConfigKey, ConfigType, Effect, KEYS};
+use value::Value;
+
+/// Texts by the name of their key; the keys are those of [`KEYS`].
+pub type Settings = BTreeMap<String, String>;
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTopicConfig {
+    /// No topic has such a setting.
+    #[error("unknown topic config name: {key}")]
+    UnknownKey {
+        /// The key asked for.
+        key: String,
+    },
+    /// The value does not obey the rule of its key.
+    #[error("invalid value {value:?} for {key}: {reason}")]
+    InvalidValue {
+        /// The key.
+        key: &'static str,
+        /// The value refused.
+        value: String,
+        /// What would be valid.
+        reason: String,
+    },
+    /// Append or subtract on a key whose value is not a list.
+    #[error("{key} is not a list, so nothing can be appended to it or subtracted from it")]
+    NotAList {
+        /// The key.
+        key: &'static str,
+    },
+    /// A set, append or subtract without a value.
+    #[error("a value is needed for {key}")]
+    MissingValue {
+        /// The key.
+        key: String,
+    },
+    /// The same key twice in one alteration.
+    #[error("{key} is named more than once")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+    },
+    /// The smallest compaction lag exceeds the largest.
+    #[error("min.compaction.lag.ms ({min}) exceeds max.compaction.lag.ms ({max})")]
+    CompactionLags {
+        /// `min.compaction.lag.ms`.
+        min: i64,
+        /// `max.compaction.lag.ms`.
+        max: i64,
+    },
+}
+
+/// Whether old data goes by segment, by key, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CleanupPolicy {
+    /// Keep the latest record of each key.
+    pub compact: bool,
+    /// Drop old segments.
+    pub delete: bool,
+}
+
+/// What is done to the codec of a produced batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchCompression {
+    /// Nothing: the producer's choice is stored.
+    Producer,
+    /// Batches of another codec are compressed again.
+    Fixed(Compression),
+}
+
+/// The valid configuration of one topic.
+#[derive(Clone, Debug)]
+pub struct TopicConfig {
+    broker: Arc<Settings>,
+    own: Settings,
+    /// What the log obeys.
+    pub log: LogConfig,
+    /// `cleanup.policy`.
+    pub cleanup: CleanupPolicy,
+    /// `compression.type`.
+    pub compression: BatchCompression,
+    /// `max.message.bytes`.
+    pub max_message_bytes: usize,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: i64,
+    /// `message.timestamp.type`.
+    pub timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`.
+    pub timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms`.
+    pub timestamp_after_max_ms: i64,
+}
+
+impl TopicConfig {
+    /// The configuration with the topic's `own` settings over those of the broker.
+    ///
+    /// # Errors
+    /// The first setting, by name, that is unknown or invalid, or two that contradict each other.
+    pub fn new(broker: Arc<Settings>, own: Settings) -> Result<Self, InvalidTopicConfig> {
+        for name in broker.keys().chain(own.keys()) {
+            if ConfigKey::named(name).is_none() {
+                return Err(InvalidTopicConfig::UnknownKey { key: name.clone() });
+            }
+        }
+        let values = Values::checked(&broker, &own)?;
+        let (min, max) = (
+            values.number("min.compaction.lag.ms"),
+            values.number("max.compaction.lag.ms"),
+        );
+        if min > max {
+            return Err(InvalidTopicConfig::CompactionLags { min, max });
+        }
+        let policy = values.list("cleanup.policy");
+        let cleanup = CleanupPolicy {
+            compact: policy.iter().any(|name| name == "compact"),
+            delete: policy.iter().any(|name| name == "delete"),
+        };
+        Ok(Self {
+            log: values.log_config(cleanup),
+            cleanup,
+            compression: values.compression(),
+            max_message_bytes: values.unsigned("max.message.bytes"),
+            min_insync_replicas: values.number("min.insync.replicas"),
+            timestamp_type: match values.text("message.timestamp.type") {
+                "LogAppendTime" => TimestampType::LogAppendTime,
+                _ => TimestampType::CreateTime,
+            },
+            timestamp_before_max_ms: values.number("message.timestamp.before.max.ms"),
+            timestamp_after_max_ms: values.number("message.timestamp.after.max.ms"),
+            broker,
+            own,
+        })
+    }
+
+    /// What is set for this topic itself.
+    #[must_use]
+    pub const fn own(&self) -> &Settings {
+        &self.own
+    }
+
+    /// Every key with the value that holds and where it comes from, sorted by name.
+    #[must_use]
+    pub fn describe(&self) -> Vec<ConfigEntry> {
+        KEYS.iter()
+            .map(|key| ConfigEntry::of(key, &self.own, &self.broker))
+            .collect()
+    }
+
+    /// The configuration after `alteration`.
+    ///
+    /// # Errors
+    /// [`InvalidTopicConfig`] of the alteration or of what would result from it.
+    pub fn altered(&self, alteration: &Alteration) -> Result<Self, InvalidTopicConfig> {
+        let own = alteration.apply(&self.own, &self.broker)?;
+        Self::new(Arc::clone(&self.broker), own)
+    }
+}
+
+/// The value of every key, checked.
+struct Values(BTreeMap<&'static str, Value>);
+
+impl Values {
+    fn checked(broker: &Settings, own: &Settings) -> Result<Self, InvalidTopicConfig> {
+        let mut values = BTreeMap::new();
+        for key in KEYS {
+            let set = own.get(key.name).or_else(|| broker.get(key.name));
+            let text = set.map_or(key.default, String::as_str);
+            let value =
+                Value::parse(key, text).map_err(|reason| InvalidTopicConfig::InvalidValue {
+                    key: key.name,
+                    value: text.to_owned(),
+                    reason,
+                })?;
+            values.insert(key.name, value);
+        }
+        Ok(Self(values))
+    }
+
+    fn number(&self, name: &str) -> i64 {
+        match self.0.get(name) {
+            Some(Value::Number(number)) => *number,
+            _ => 0,
+        }
+    }
+
+    fn unsigned<T: TryFrom<i64> + Default>(&self, name: &str) -> T {
+        T::try_from(self.number(name)).unwrap_or_default()
+    }
+
+    fn text(&self, name: &str) -> &str {
+        match self.0.get(name) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    fn list(&self, name: &str) -> &[String] {
+        match self.0.get(name) {
+            Some(Value::List(items)) => items,
+            _ => &[],
+        }
+    }
+
+    fn log_config(&self, cleanup: CleanupPolicy) -> LogConfig {
+        let retention = Retention {
+            ms: Some(self.number("retention.ms")).filter(|ms| *ms >= 0),
+            bytes: u64::try_from(self.number("retention.bytes")).ok(),
+        };
+        LogConfig {
+            segment_bytes: self.unsigned("segment.bytes"),
+            segment_ms: self.number("segment.ms"),
+            index_interval_bytes: self.unsigned("index.interval.bytes"),
+            file_delete_delay: Duration::from_millis(self.unsigned("file.delete.delay.ms")),
+            retention: match cleanup.delete {
+                true => retention,
+                false => Retention::default(),
+            },
+        }
+    }
+
+    fn compression(&self) -> BatchCompression {
+        match self.text("compression.type") {
+            "uncompressed" => BatchCompression::Fixed(Compression::None),
+            "gzip" => BatchCompression::Fixed(Compression::Gzip),
+            "snappy" => BatchCompression::Fixed(Compression::Snappy),
+            "lz4" => BatchCompression::Fixed(Compression::Lz4),
+            "zstd" => BatchCompression::Fixed(Compression::Zstd),
+            _ => BatchCompression::Producer,
+        }
+    }
+}
