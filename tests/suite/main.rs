@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The end-to-end suite, as one binary: each module is a theme.
+
+#[cfg(test)]
+mod oracle;

@@ -59,11 +59,12 @@ macro_rules! sample_numbers {
     ($($type:ty,)*) => {$(
         impl Sample for $type {
             fn sample(sampler: &mut Sampler, _: Version) -> Self {
-                // Borders are where encodings go wrong.
+                // Borders are where encodings go wrong, and many a default is -1.
                 match sampler.below(8) {
                     0 => Self::MIN,
                     1 => Self::MAX,
                     2 => Self::from_be_bytes([0; size_of::<Self>()]),
+                    3 => Self::from_be_bytes([0xff; size_of::<Self>()]),
                     _ => Self::from_be_bytes(sampler.bytes()),
                 }
             }
