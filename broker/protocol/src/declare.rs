@@ -53,7 +53,7 @@ macro_rules! schema {
 macro_rules! wire {
     ($(
         $(#[$meta:meta])*
-        pub struct $name:ident {$(
+        $vis:vis struct $name:ident {$(
             $(#[$field_meta:meta])*
             $field:ident: $type:ty
                 $([$present:expr $(; null $null:expr)? $(; tag $tag:literal)?])?
@@ -62,9 +62,9 @@ macro_rules! wire {
     )*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
-        pub struct $name {$(
+        $vis struct $name {$(
             $(#[$field_meta])*
-            pub $field: $type,
+            $vis $field: $type,
         )*}
 
         impl Default for $name {
@@ -230,4 +230,114 @@ macro_rules! wire {
             Some($crate::sample::Sample::sample($sampler, $version))
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    //! The grammar, on a message of its own.
+
+    use bytes::Bytes;
+
+    use crate::DecodeError;
+    use crate::wire::{Reader, Version, Wire, Writer};
+
+    wire! {
+        /// One field of each kind.
+        struct Declared {
+            always: i8,
+            later: i8 [1..] = 7,
+            earlier: i8 [..=0] = -1,
+            nullable_later: Option<String> [..; null 1..],
+            tagged: i8 [2..; tag 1] = 9,
+            inner: Vec<Inner>,
+        }
+
+        /// An element.
+        struct Inner {
+            number: i8,
+        }
+    }
+
+    fn encode(value: &Declared, version: i16) -> Vec<u8> {
+        let mut writer = Writer::new();
+        value.encode(&mut writer, Version::new(version, 2));
+        writer.finish_contiguous().unwrap().to_vec()
+    }
+
+    fn decode(bytes: &[u8], version: i16) -> Result<Declared, DecodeError> {
+        let mut reader = Reader::new(Bytes::copy_from_slice(bytes));
+        let value = Declared::decode(&mut reader, Version::new(version, 2))?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    #[test]
+    fn a_field_is_written_in_its_versions_and_has_its_default_in_the_others() {
+        let value = Declared {
+            always: 1,
+            later: 2,
+            earlier: 3,
+            inner: vec![Inner { number: 4 }],
+            ..Declared::default()
+        };
+        let version_0 = [1, 3, 0, 0, 0, 0, 0, 1, 4];
+        assert_eq!(encode(&value, 0), version_0);
+        let decoded = decode(&version_0, 0).unwrap();
+        assert_eq!((decoded.later, decoded.earlier), (7, 3));
+        assert_eq!(decoded.nullable_later.as_deref(), Some(""));
+
+        let version_1 = [1, 2, 0xff, 0xff, 0, 0, 0, 1, 4];
+        assert_eq!(encode(&value, 1), version_1);
+        let decoded = decode(&version_1, 1).unwrap();
+        assert_eq!((decoded.later, decoded.earlier), (2, -1));
+        assert_eq!(decoded.nullable_later, None);
+    }
+
+    #[test]
+    fn a_null_where_its_version_has_none_is_an_error() {
+        let version_0 = [1, 3, 0xff, 0xff, 0, 0, 0, 0];
+        assert_eq!(decode(&version_0, 0), Err(DecodeError::UnexpectedNull));
+    }
+
+    #[test]
+    fn a_tagged_field_is_written_only_when_it_differs_from_its_default() {
+        let mut value = Declared::default();
+        assert_eq!(encode(&value, 2), [0, 7, 0, 1, 0]);
+        value.tagged = 0;
+        let tagged = [0, 7, 0, 1, 1, 1, 1, 0];
+        assert_eq!(encode(&value, 2), tagged);
+        assert_eq!(decode(&tagged, 2), Ok(value));
+    }
+
+    #[test]
+    fn unknown_tagged_fields_are_skipped_at_every_depth() {
+        let known = Declared {
+            tagged: 5,
+            inner: vec![Inner { number: 4 }],
+            ..Declared::default()
+        };
+        let inner = [4, 1, 8, 2, 0xaa, 0xbb];
+        let outer = [3, 0, 0, 1, 1, 5, 0xff, 0x7f, 1, 0xcc];
+        let bytes = [&[0, 7, 0, 2][..], &inner, &outer].concat();
+        assert_eq!(decode(&bytes, 2), Ok(known));
+    }
+
+    #[test]
+    fn tagged_fields_out_of_order_or_of_another_size_are_errors() {
+        let twice = [0, 7, 0, 1, 2, 1, 1, 5, 1, 1, 5];
+        assert_eq!(
+            decode(&twice, 2),
+            Err(DecodeError::TagOutOfOrder { tag: 1 })
+        );
+        let longer = [0, 7, 0, 1, 1, 1, 2, 5, 5];
+        assert_eq!(
+            decode(&longer, 2),
+            Err(DecodeError::TrailingBytes { count: 1 })
+        );
+        let beyond = [0, 7, 0, 1, 1, 1, 9, 5];
+        assert!(matches!(
+            decode(&beyond, 2),
+            Err(DecodeError::UnexpectedEnd { .. })
+        ));
+    }
 }

@@ -113,3 +113,52 @@ pub fn response_frame<M: Message>(
 fn has_response_tags(api: ApiKey, version: i16) -> bool {
     api != ApiKey::ApiVersions && api.is_flexible(version)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+    use crate::messages::heartbeat::HeartbeatResponse;
+
+    #[test]
+    fn the_client_id_keeps_its_16_bit_length_in_flexible_requests() {
+        let frame = request_frame(&ApiVersionsRequest::default(), 3, 5, Some("me")).unwrap();
+        let mut reader = Reader::from_chunks(frame);
+        let bytes = reader.rest().unwrap();
+        let header = [0, 18, 0, 3, 0, 0, 0, 5, 0, 2, b'm', b'e', 0];
+        assert_eq!(bytes.get(..header.len()), Some(&header[..]));
+
+        let decoded = RequestHeader::decode(&mut Reader::new(bytes)).unwrap();
+        assert_eq!((decoded.api_key, decoded.api_version), (18, 3));
+        assert_eq!(decoded.correlation_id, 5);
+        assert_eq!(decoded.client_id.as_deref(), Some("me"));
+    }
+
+    #[test]
+    fn only_api_versions_answers_without_tags_in_flexible_versions() {
+        let flexible = response_frame(&HeartbeatResponse::default(), 4, 5).unwrap();
+        assert_eq!(flexible.concat().get(..5), Some(&[0, 0, 0, 5, 0][..]));
+        let mut bytes = Reader::from_chunks(flexible);
+        assert_eq!(
+            decode_response_header(&mut bytes, ApiKey::Heartbeat, 4),
+            Ok(5)
+        );
+        assert_eq!(bytes.remaining(), 7);
+
+        let versions = response_frame(&ApiVersionsResponse::default(), 3, 5).unwrap();
+        let mut bytes = Reader::from_chunks(versions);
+        assert_eq!(
+            decode_response_header(&mut bytes, ApiKey::ApiVersions, 3),
+            Ok(5)
+        );
+        assert_eq!(bytes.remaining(), 8);
+    }
+
+    #[test]
+    fn of_an_unknown_api_only_what_every_header_has_is_read() {
+        let frame = Bytes::from_static(&[0x7f, 0, 0, 2, 0, 0, 0, 9, 0xde, 0xad]);
+        let header = RequestHeader::decode(&mut Reader::new(frame)).unwrap();
+        assert_eq!((header.api_key, header.correlation_id), (0x7f00, 9));
+        assert_eq!(header.client_id, None);
+    }
+}
