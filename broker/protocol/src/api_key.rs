@@ -1,6 +1,6 @@
 //! The table of APIs: key, name, versions, request and response, in one place.
 //!
-//! [`apis!`] is filled in [`crate::messages`]; dispatch, the fuzz targets, the comparison with
+//! `apis!` is filled in [`crate::messages`]; dispatch, the fuzz targets, the comparison with
 //! Kafka's own classes and the documentation all derive from it.
 
 /// Declares [`crate::ApiKey`], and bodies of any API for code that learns the key at run time.

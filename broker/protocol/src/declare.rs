@@ -1,8 +1,8 @@
 //! The macros through which every message and stored record is declared, once.
 //!
-//! [`wire!`] declares structs field by field; encoding, decoding, defaults and the random values of
-//! the tests follow from the declaration. [`api!`] ties a request and a response to an API key and
-//! its versions, and [`schema!`] a stored value to its versions. The grammar of a field:
+//! `wire!` declares structs field by field; encoding, decoding, defaults and the random values of the
+//! tests follow from the declaration. `api!` ties a request and a response to an API key and its
+//! versions, and `schema!` a stored value to its versions. The grammar of a field:
 //!
 //! ```text
 //! name: Type                          in every version
@@ -13,7 +13,11 @@
 //! name: Type [3..] = 1                with a default other than the type's own
 //! ```
 //!
-//! An `Option` field without `null` is nullable wherever it is present.
+//! An `Option` field without `null` is nullable wherever it is present. Versions of a field are told
+//! only where they are narrower than those of the struct that holds it.
+//!
+//! What a version cannot carry is left out, and a null it cannot carry becomes the default value of
+//! the type: who sends a message chooses a version that carries what matters.
 
 /// The key, versions and bodies of one API.
 macro_rules! api {

@@ -18,7 +18,7 @@ const BUDGET_FACTOR: usize = 16;
 /// Bytes a decoder may allocate at most: for a million partitions, each with its replicas.
 const BUDGET_MAX: usize = 256 * 1024 * 1024;
 
-/// Takes values off one frame, given as a slice or as the chunks a [`Writer`] made of it.
+/// Takes values off one frame, given as a slice or as the chunks a [`super::Writer`] made of it.
 #[derive(Debug)]
 pub struct Reader {
     /// The chunk being read.
