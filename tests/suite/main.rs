@@ -1,4 +1,7 @@
-//! The end-to-end suite, as one binary: each module is a theme.
+//! The end-to-end stories, a story a file. What they start and talk with is in `../src`.
+//!
+//! A test is named after the tools it uses (`kcat`, `console_tools`, `kafka_python`, `prometheus`, `promtool`, `chromium`,
+//! `java`), so that `tests/run --without <part>` knows what to leave out.
 
-#[cfg(test)]
 mod oracle;
+mod produce_consume;

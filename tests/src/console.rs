@@ -1,0 +1,121 @@
+//! The console tools of Apache Kafka, and any other class from its jars: each a short-lived JVM.
+
+use std::path::PathBuf;
+
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+use crate::repository;
+use crate::tool::{self, Output};
+
+/// JVMs of tools at a time: each takes a core for most of a second.
+static JVMS: Semaphore = Semaphore::const_new(2);
+
+/// The folder with the jars of Apache Kafka: `SLUICE_KAFKA_LIBS`, or where `tests/run` puts them.
+#[must_use]
+pub fn jars() -> PathBuf {
+    std::env::var_os("SLUICE_KAFKA_LIBS")
+        .map_or_else(|| repository::fetched("kafka/libs"), PathBuf::from)
+}
+
+/// A tool that ships with Apache Kafka, named as its script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// `kafka-topics`
+    Topics,
+    /// `kafka-configs`
+    Configs,
+    /// `kafka-console-producer`
+    ConsoleProducer,
+    /// `kafka-console-consumer`
+    ConsoleConsumer,
+    /// `kafka-consumer-groups`
+    ConsumerGroups,
+    /// `kafka-delete-records`
+    DeleteRecords,
+    /// `kafka-get-offsets`
+    GetOffsets,
+    /// `kafka-log-dirs`
+    LogDirs,
+    /// `kafka-broker-api-versions`
+    BrokerApiVersions,
+    /// `kafka-producer-perf-test`
+    ProducerPerfTest,
+    /// `kafka-consumer-perf-test`
+    ConsumerPerfTest,
+    /// `kafka-verifiable-producer`
+    VerifiableProducer,
+    /// `kafka-verifiable-consumer`
+    VerifiableConsumer,
+}
+
+impl Tool {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Topics => "org.apache.kafka.tools.TopicCommand",
+            Self::Configs => "kafka.admin.ConfigCommand",
+            Self::ConsoleProducer => "org.apache.kafka.tools.ConsoleProducer",
+            Self::ConsoleConsumer => "org.apache.kafka.tools.consumer.ConsoleConsumer",
+            Self::ConsumerGroups => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+            Self::DeleteRecords => "org.apache.kafka.tools.DeleteRecordsCommand",
+            Self::GetOffsets => "org.apache.kafka.tools.GetOffsetShell",
+            Self::LogDirs => "org.apache.kafka.tools.LogDirsCommand",
+            Self::BrokerApiVersions => "org.apache.kafka.tools.BrokerApiVersionsCommand",
+            Self::ProducerPerfTest => "org.apache.kafka.tools.ProducerPerformance",
+            Self::ConsumerPerfTest => "org.apache.kafka.tools.ConsumerPerformance",
+            Self::VerifiableProducer => "org.apache.kafka.tools.VerifiableProducer",
+            Self::VerifiableConsumer => "org.apache.kafka.tools.VerifiableConsumer",
+        }
+    }
+}
+
+/// A JVM with Apache Kafka's jars on its class path, set up to start fast and stay small.
+#[must_use]
+pub fn java() -> std::process::Command {
+    let mut command = std::process::Command::new("java");
+    command.env("CLASSPATH", jars().join("*")).args([
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Xshare:auto",
+    ]);
+    command
+}
+
+/// The tools, talking to one cluster.
+#[derive(Debug, Clone)]
+pub struct Console {
+    bootstrap: String,
+}
+
+impl Console {
+    /// For the cluster at `bootstrap`.
+    #[must_use]
+    pub fn new(bootstrap: &str) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+        }
+    }
+
+    /// The command that runs `tool` with `--bootstrap-server` and `args`, to be run or started by the caller.
+    #[must_use]
+    pub fn command(&self, tool: Tool, args: &[&str]) -> std::process::Command {
+        let logging = repository::tests("apache-kafka/tools-log4j2.properties");
+        let mut command = java();
+        command
+            .arg("-Xmx128M")
+            .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
+            .arg(tool.class())
+            .args(["--bootstrap-server", &self.bootstrap])
+            .args(args);
+        command
+    }
+
+    /// Runs `tool` to its end with `input` on standard input.
+    ///
+    /// # Panics
+    /// If it has not ended after a minute.
+    pub async fn run(&self, tool: Tool, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+        let _permit = JVMS.acquire().await.expect("never closed");
+        tool::run(Command::from(self.command(tool, args)), input).await
+    }
+}

@@ -1,0 +1,50 @@
+//! kcat, the command-line client over librdkafka.
+
+use tokio::process::Command;
+
+use crate::tool::{self, Output};
+
+/// A kcat that talks to one cluster.
+#[derive(Debug, Clone)]
+pub struct Kcat {
+    bootstrap: String,
+}
+
+impl Kcat {
+    /// For the cluster at `bootstrap`.
+    #[must_use]
+    pub fn new(bootstrap: &str) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+        }
+    }
+
+    /// Runs `kcat -b <bootstrap> <args>` with `input` on standard input.
+    pub async fn run(&self, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+        let mut command = Command::new("kcat");
+        command.args(["-b", &self.bootstrap]).args(args);
+        tool::run(command, input).await
+    }
+
+    /// Produces one record a line of `lines`, and waits for every acknowledgement.
+    pub async fn produce(&self, topic: &str, args: &[&str], lines: &str) {
+        let args = [&["-P", "-t", topic], args].concat();
+        drop(self.run(&args, lines).await.ok());
+    }
+
+    /// Every record of `topic` from the beginning to the end, formatted as `format` says (see `kcat -f`).
+    pub async fn read_all(&self, topic: &str, format: &str) -> String {
+        let args = [
+            "-C",
+            "-t",
+            topic,
+            "-o",
+            "beginning",
+            "-e",
+            "-q",
+            "-f",
+            format,
+        ];
+        self.run(&args, "").await.ok()
+    }
+}

@@ -1,0 +1,193 @@
+//! The world of one story: a Kafka, the gateway in front of it, the tools, a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::sync::OnceCell;
+
+use crate::apache_kafka::{self, ApacheKafka};
+use crate::browser::Browser;
+use crate::console::Console;
+use crate::http::Http;
+use crate::kcat::Kcat;
+use crate::prometheus::Prometheus;
+use crate::python::Python;
+use crate::repository;
+use crate::sluice::Sluice;
+
+/// Which Kafka is behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The broker inside `sluice`; every story has its own.
+    Bundled,
+    /// Apache Kafka, one for all stories of the process.
+    ApacheKafka,
+}
+
+/// Everything one story needs; what it started ends with it.
+#[derive(Debug)]
+pub struct World {
+    folder: PathBuf,
+    bootstrap: String,
+    arguments: Vec<String>,
+    shared: Option<&'static ApacheKafka>,
+    // In front of Apache Kafka it is started when first asked for: many stories need the wire alone.
+    sluice: OnceCell<Sluice>,
+}
+
+impl World {
+    /// A world on `target` with everything as shipped.
+    pub async fn start(target: Target) -> Self {
+        Self::with(target, &[]).await
+    }
+
+    /// A world on `target` whose `sluice` gets further command-line arguments.
+    ///
+    /// # Panics
+    /// If something does not start.
+    pub async fn with(target: Target, arguments: &[&str]) -> Self {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("unnamed").replace("::", ".");
+        let folder = repository::fresh_log_folder(&name);
+        let own = arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
+        match target {
+            Target::Bundled => {
+                let sluice = Sluice::bundled(&folder, arguments).await;
+                let bootstrap = sluice.addresses().broker.clone().expect("a bundled broker");
+                let sluice = OnceCell::new_with(Some(sluice));
+                Self {
+                    folder,
+                    bootstrap,
+                    arguments: own,
+                    shared: None,
+                    sluice,
+                }
+            }
+            Target::ApacheKafka => {
+                let kafka = apache_kafka::shared().await;
+                let bootstrap = kafka.bootstrap().to_owned();
+                let sluice = OnceCell::new();
+                Self {
+                    folder,
+                    bootstrap,
+                    arguments: own,
+                    shared: Some(kafka),
+                    sluice,
+                }
+            }
+        }
+    }
+
+    /// `host:port` for Kafka clients.
+    #[must_use]
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Which Kafka this is.
+    #[must_use]
+    pub const fn target(&self) -> Target {
+        if self.shared.is_some() {
+            Target::ApacheKafka
+        } else {
+            Target::Bundled
+        }
+    }
+
+    /// The story's own folder, removed if it succeeds.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A name no other story uses: topics and groups of a shared Kafka have to differ.
+    #[must_use]
+    pub fn unique(&self, name: &str) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        format!("{name}-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The running `sluice`.
+    pub async fn sluice(&self) -> &Sluice {
+        self.sluice
+            .get_or_init(|| async {
+                let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+                Sluice::in_front_of(&self.bootstrap, &self.folder, &arguments).await
+            })
+            .await
+    }
+
+    /// The running `sluice`, to be ended and started again.
+    ///
+    /// # Panics
+    /// If nobody asked for it before and it is not the bundled one.
+    pub fn sluice_mut(&mut self) -> &mut Sluice {
+        self.sluice.get_mut().expect("sluice runs")
+    }
+
+    /// The gateway's HTTP side.
+    pub async fn http(&self) -> Http {
+        Http::new(&self.sluice().await.addresses().http)
+    }
+
+    /// kcat on this cluster.
+    #[must_use]
+    pub fn kcat(&self) -> Kcat {
+        Kcat::new(&self.bootstrap)
+    }
+
+    /// Kafka's console tools on this cluster.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        Console::new(&self.bootstrap)
+    }
+
+    /// Python clients on this cluster.
+    #[must_use]
+    pub fn python(&self) -> Python {
+        Python::new(&self.bootstrap)
+    }
+
+    /// A Prometheus that scrapes the gateway every second.
+    pub async fn prometheus(&self) -> Prometheus {
+        Prometheus::start(&self.sluice().await.addresses().http, &self.folder).await
+    }
+
+    /// A headless browser.
+    pub async fn browser(&self) -> Browser {
+        Browser::start(&self.folder).await
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            if let Some(kafka) = self.shared {
+                kafka.copy_log(&self.folder);
+            }
+            eprintln!("logs and data are kept in {}", self.folder.display());
+            return;
+        }
+        drop(self.sluice.take());
+        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
+            eprintln!("{} is left: {error}", self.folder.display());
+        }
+    }
+}
+
+/// Makes each story a test on both targets: `on_both_targets!(a_story, another);` once a file, where a story is an
+/// `async fn(World)`.
+#[macro_export]
+macro_rules! on_both_targets {
+    ($($story:ident),+ $(,)?) => {
+        mod on_apache_kafka {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story($crate::World::start($crate::Target::ApacheKafka).await).await;
+            })+
+        }
+    };
+}
