@@ -1,0 +1,32 @@
+//! Settings of the HTTP side.
+
+use std::time::Duration;
+
+use super::setting::settings;
+use super::value::{BaseUri, ByteCount, Listen};
+
+settings! {
+    /// The HTTP side: REST, metrics, pages.
+    pub struct Http in "http" {
+        /// Where HTTP is served: an IP address or `localhost`, and a port; port 0 picks a free one.
+        listen: Listen = "127.0.0.1:8082",
+        /// The address people and clients use, such as `https://kafka.example.org`, when it is not
+        /// the one listened on: the start of every link and `base_uri` in answers. Without it: the
+        /// Host of each request.
+        advertised: Option<BaseUri> = "",
+        /// Threads that serve HTTP. 0 takes one a processor. At most 256.
+        workers: u16 = "0",
+        /// The largest request body, decompressed. A larger one gets 413. From 1KiB to 1GiB.
+        request_size_max: ByteCount = "64MiB",
+        /// Bytes of request bodies in memory at once, all requests together. What would exceed it
+        /// gets 503 and may come again. At least `http.request_size_max`.
+        request_memory_max: ByteCount = "256MiB",
+        /// Requests served at once, long polls included. One more gets 503 and may come again.
+        requests_in_flight_max: u32 = "16384",
+        /// Connections open at once, over all workers. Further ones wait to be accepted.
+        connections_max: u32 = "20000",
+        /// How long a client may take to send the head of a request, and how long an idle connection
+        /// is kept.
+        idle_timeout: Duration = "30s",
+    }
+}
