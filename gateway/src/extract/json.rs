@@ -1,0 +1,147 @@
+//! JSON bodies, of the right media type, with errors that say where.
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+
+use super::body::Body;
+use super::media;
+use super::negotiated::{is_strict, text};
+use crate::error::ApiError;
+
+/// The JSON body of a v2 request without records.
+#[derive(Clone, Copy, Debug)]
+pub struct JsonV2<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for JsonV2<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = is_strict(request)
+            .and_then(|strict| media::check_v2_body(text(request, header::CONTENT_TYPE), strict));
+        let body = Body::from_request(request, payload);
+        Box::pin(async move {
+            checked?;
+            parse(&body.await?.0).map(Self)
+        })
+    }
+}
+
+/// The JSON body of a v3 request.
+#[derive(Clone, Copy, Debug)]
+pub struct JsonV3<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for JsonV3<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = media::check_v3_body(text(request, header::CONTENT_TYPE));
+        let body = Body::from_request(request, payload);
+        Box::pin(async move {
+            checked?;
+            parse(&body.await?.0).map(Self)
+        })
+    }
+}
+
+/// Reads one JSON value.
+///
+/// # Errors
+/// 400 with what is wrong and its line and column; 422 when there is no body at all.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        let message = "Request body is empty. Data is required.".to_owned();
+        return Err(ApiError::InvalidPayload { message });
+    }
+    serde_json::from_slice(bytes).map_err(|error| ApiError::InvalidJson {
+        detail: if error.is_data() {
+            sentence(&error)
+        } else {
+            format!("Malformed JSON: {error}")
+        },
+    })
+}
+
+/// Serde's message with a capital, as every public message has.
+fn sentence(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its type matters here")]
+        count: u8,
+    }
+
+    #[test]
+    fn bad_json_is_told_what_is_wrong_and_where() {
+        for (body, message) in [
+            (
+                "{\"count\": 1",
+                "Malformed JSON: EOF while parsing an object at line 1 column 11",
+            ),
+            (
+                "{\"count\" 1}",
+                "Malformed JSON: expected `:` at line 1 column 10",
+            ),
+            (
+                "{\"count\": 1} x",
+                "Malformed JSON: trailing characters at line 1 column 14",
+            ),
+            (
+                "{\"colour\": 1}",
+                "Unknown field `colour`, expected `count` at line 1 column 9",
+            ),
+            (
+                "{\"count\": \"a\"}",
+                "Invalid type: string \"a\", expected u8 at line 1 column 13",
+            ),
+            (
+                "{\"count\": 300}",
+                "Invalid value: integer `300`, expected u8 at line 1 column 13",
+            ),
+            (
+                "[]",
+                "Invalid length 0, expected struct Sample with 1 element at line 1 column 2",
+            ),
+            ("{}", "Missing field `count` at line 1 column 2"),
+        ] {
+            let error = parse::<Sample>(body.as_bytes()).unwrap_err();
+            assert_eq!(
+                (error.error_code(), error.to_string().as_str()),
+                (400, message),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_body_is_its_own_error() {
+        let error = parse::<Sample>(b" \n").unwrap_err();
+        assert_eq!(error.error_code(), 42_206);
+        assert_eq!(
+            error.to_string(),
+            "Payload error. Request body is empty. Data is required."
+        );
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_before_the_stack_ends() {
+        let deep = "[".repeat(100_000);
+        let error = parse::<serde_json::Value>(deep.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("recursion limit"), "{error}");
+    }
+}

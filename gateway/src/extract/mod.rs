@@ -1,0 +1,14 @@
+//! What handlers get from a request: bodies within limits, media types, the address links start with.
+//!
+//! Extractors fail with an [`ApiError`](crate::error::ApiError); nothing here knows Kafka.
+
+mod base_url;
+mod body;
+mod json;
+pub mod media;
+mod negotiated;
+
+pub use base_url::BaseUrl;
+pub use body::{Body, Budget, Permit};
+pub use json::{JsonV2, JsonV3, parse};
+pub use negotiated::{AcceptV2, AcceptV3, ProduceFormat, RecordsFormat};
