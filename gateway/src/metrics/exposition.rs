@@ -42,6 +42,26 @@ pub struct Family {
     pub help: &'static str,
 }
 
+/// Declares families: `NAME = "metric", Kind, ["label"], "help";`. The list of all of a module,
+/// `FAMILIES`, is what the catalogue is made of.
+macro_rules! families {
+    ($($name:ident = $metric:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $name: $crate::metrics::exposition::Family = $crate::metrics::exposition::Family {
+                name: $metric,
+                kind: $crate::metrics::exposition::Kind::$kind,
+                labels: &[$($label),*],
+                help: $help,
+            };
+        )*
+
+        /// Every family of this module.
+        pub const FAMILIES: &[$crate::metrics::exposition::Family] = &[$($name),*];
+    };
+}
+pub(super) use families;
+
 /// Text of many families, one after another.
 #[derive(Debug, Default)]
 pub struct Exposition {

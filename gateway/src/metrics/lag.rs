@@ -3,26 +3,9 @@
 //! What is unknown is absent. Series for each partition are bounded: beyond the limit a group's or a
 //! topic's partition series are left out whole, and counted, while its sums stay.
 
-use super::exposition::{Exposition, Family, Kind, SeriesWriter};
+use super::exposition::{Exposition, SeriesWriter, families};
 use crate::monitor::sample::PartitionSample;
 use crate::monitor::snapshot::{GroupTopicView, GroupView, Snapshot, TopicView};
-
-macro_rules! families {
-    ($($(#[doc = $doc:literal])* $name:ident = $metric:literal, $kind:ident, [$($label:literal),*], $help:literal;)*) => {
-        $(
-            #[doc = $help]
-            pub const $name: Family = Family {
-                name: $metric,
-                kind: Kind::$kind,
-                labels: &[$($label),*],
-                help: $help,
-            };
-        )*
-
-        /// Every family of this module.
-        pub const FAMILIES: &[Family] = &[$($name),*];
-    };
-}
 
 families! {
     GROUP_INFO = "sluice_group_info", Gauge, ["cluster", "group", "type", "protocol", "coordinator"],
