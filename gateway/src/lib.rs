@@ -1,4 +1,22 @@
-//! Placeholder.
+//! The gateway: Kafka over HTTP, a consumer-lag monitor, and what the program `sluice` needs to start.
+//!
+//! * [`config`]: what the program is told; [`data_dir`]: what it keeps.
+//! * [`error`], [`extract`], [`middleware`], [`metrics`], [`lifecycle`]: what every resource shares.
+//! * [`monitor`]: consumer lag, from samples to snapshots.
+//! * [`api`], [`ui`]: what HTTP offers to programs and to people; [`routes`] has all of it on one page,
+//!   [`openapi`] describes it.
+//! * [`app`]: all of it put together, for the program and for tests.
+
+pub mod api;
+pub mod app;
+pub mod config;
+pub mod data_dir;
+pub mod error;
+pub mod extract;
+pub mod lifecycle;
 pub mod metrics;
+pub mod middleware;
 pub mod monitor;
+pub mod openapi;
+pub mod routes;
 pub mod ui;

@@ -1,0 +1,3 @@
+//! What HTTP offers: one resource a file, its bodies beside it. A handler extracts, calls, replies.
+
+pub mod ops;

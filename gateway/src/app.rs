@@ -1,0 +1,126 @@
+//! What handlers share, and the application built around it, for `main` and for tests alike.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Compress, NormalizePath, from_fn};
+use actix_web::web::{self, Data};
+use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError as _};
+use prometheus::Registry;
+use utoipa_actix_web::AppExt as _;
+
+use crate::config::Config;
+use crate::error::ApiError;
+use crate::extract::Budget;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::{HttpMetrics, Scrape};
+use crate::middleware::{gate, measure};
+use crate::openapi::Description;
+use crate::routes;
+
+#[cfg(test)]
+mod tests;
+
+/// The application cannot be built; a mistake of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A metric cannot be registered.
+    #[error("cannot register the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The description of the API cannot be written.
+    #[error("cannot write the description of the API: {0}")]
+    Description(#[from] serde_json::Error),
+}
+
+/// What handlers share.
+#[derive(Debug)]
+pub struct AppState {
+    /// What the program was told.
+    pub config: Config,
+    /// Whether it serves.
+    pub lifecycle: Lifecycle,
+    /// What `/metrics` shows.
+    pub scrape: Scrape,
+    /// The metrics of the HTTP side.
+    pub http: Arc<HttpMetrics>,
+    /// Bytes of request bodies that may be in memory at once.
+    pub budget: Arc<Budget>,
+    /// The description of the API.
+    pub description: Description,
+}
+
+impl AppState {
+    /// The state of a program with this configuration. The metrics of other parts are in `registry`.
+    ///
+    /// # Errors
+    /// None in practice: names and routes are fixed.
+    pub fn new(config: Config, registry: Registry) -> Result<Self, AppError> {
+        let http = Arc::new(HttpMetrics::new(&registry)?);
+        Ok(Self {
+            lifecycle: Lifecycle::default(),
+            scrape: Scrape::new(registry)?,
+            http,
+            budget: Budget::new(config.http.request_memory_max.as_usize()),
+            description: Description::from_routes()?,
+            config,
+        })
+    }
+
+    /// The state of the application that serves `request`.
+    ///
+    /// # Errors
+    /// 500 when the application was built without [`app`].
+    pub fn of(request: &HttpRequest) -> Result<&Data<Self>, ApiError> {
+        request
+            .app_data::<Data<Self>>()
+            .ok_or_else(|| ApiError::internal("no application state"))
+    }
+}
+
+/// The application: every route, behind the middleware.
+pub fn app(
+    state: Data<AppState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, _description) = App::new()
+        .app_data(state)
+        .app_data(
+            web::PathConfig::default()
+                .error_handler(|_error, _request| ApiError::RouteNotFound.into()),
+        )
+        .app_data(
+            web::QueryConfig::default().error_handler(|error, _request| {
+                ApiError::BadRequest {
+                    detail: error.to_string(),
+                }
+                .into()
+            }),
+        )
+        .into_utoipa_app()
+        .configure(routes::mount)
+        .split_for_parts();
+    app.default_service(web::to(unrouted))
+        .wrap(NormalizePath::trim())
+        .wrap(Compress::default())
+        .wrap(from_fn(gate))
+        .wrap(from_fn(measure))
+}
+
+/// Answers what no route takes: 405 where the path has other methods, else 404.
+async fn unrouted(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    let allow = request
+        .match_pattern()
+        .and_then(|route| state.description.allow(&route).map(str::to_owned));
+    match allow {
+        Some(allow) => ApiError::MethodNotAllowed { allow }.error_response(),
+        None => ApiError::RouteNotFound.error_response(),
+    }
+}

@@ -1,0 +1,79 @@
+//! The description of the API, derived from the routes.
+//!
+//! It is committed as `openapi/sluice.json`, so that a change of the API is a change people review.
+
+use std::collections::BTreeMap;
+
+use actix_web::App;
+use bytes::Bytes;
+use utoipa::OpenApi;
+use utoipa_actix_web::AppExt as _;
+
+use crate::routes;
+
+/// What no route says.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sluice",
+        description = "Kafka over HTTP: produce, consume and administrate, and watch consumer lag. \
+                       Every error has the body `{\"error_code\", \"message\"}`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server")),
+    tags((name = "operations", description = "Health, metrics, and this description.")),
+)]
+struct Base;
+
+/// The description, ready to be served, and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The description as JSON.
+    pub json: Bytes,
+    allow: BTreeMap<String, String>,
+}
+
+impl Description {
+    /// Derives it from the routes.
+    ///
+    /// # Errors
+    /// None in practice: the description is plain data.
+    pub fn from_routes() -> serde_json::Result<Self> {
+        let (_app, api) = App::new()
+            .into_utoipa_app()
+            .openapi(Base::openapi())
+            .configure(routes::mount)
+            .split_for_parts();
+        let mut json = serde_json::to_vec_pretty(&api)?;
+        json.push(b'\n');
+        let allow = api
+            .paths
+            .paths
+            .iter()
+            .map(|(path, item)| (path.clone(), methods(item)));
+        Ok(Self {
+            json: json.into(),
+            allow: allow.collect(),
+        })
+    }
+
+    /// The methods of a route, as the header `Allow` has them; `None` when it is not described.
+    #[must_use]
+    pub fn allow(&self, route: &str) -> Option<&str> {
+        self.allow.get(route).map(String::as_str)
+    }
+}
+
+fn methods(item: &utoipa::openapi::PathItem) -> String {
+    let methods = [
+        ("GET, HEAD", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
+    let offered = methods
+        .into_iter()
+        .filter(|(_, operation)| operation.is_some());
+    offered.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,35 @@
+//! Generated files are as the code would generate them. `BLESS=1` writes them.
+
+use std::error::Error;
+use std::path::Path;
+
+fn check(file: &str, generated: &str) -> Result<(), Box<dyn Error>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, generated)?;
+    }
+    if std::fs::read_to_string(&path)? != generated {
+        let advice = "run `BLESS=1 cargo test -p sluice --test generated` and review the change";
+        return Err(format!("{file} is not current; {advice}").into());
+    }
+    Ok(())
+}
+
+#[test]
+fn the_configuration_page_is_current() -> Result<(), Box<dyn Error>> {
+    check("docs/configuration.md", &sluice::config::reference())
+}
+
+#[test]
+fn the_metrics_page_is_current() -> Result<(), Box<dyn Error>> {
+    check("docs/metrics.md", &sluice::metrics::catalogue::reference())
+}
+
+#[test]
+fn the_description_of_the_api_is_current() -> Result<(), Box<dyn Error>> {
+    let description = sluice::openapi::Description::from_routes()?;
+    check(
+        "openapi/sluice.json",
+        std::str::from_utf8(&description.json)?,
+    )
+}
