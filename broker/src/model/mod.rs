@@ -4,11 +4,13 @@
 //! with a `parse` where not.
 
 mod consume;
+mod group;
 mod number;
 mod produce;
 mod topic_name;
 
 pub use consume::{Isolation, OffsetSpec};
+pub use group::{Generation, GroupId, InstanceId, InvalidGroupName, MemberId};
 pub use number::{
     LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Sequence, TimestampMs,
 };
