@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::extract::Budget;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::{HttpMetrics, Scrape};
-use crate::middleware::{gate, measure};
+use crate::middleware::{gate, measure, spare};
 use crate::openapi::Description;
 use crate::routes;
 
@@ -109,6 +109,7 @@ pub fn app(
         .split_for_parts();
     app.default_service(web::to(unrouted))
         .wrap(NormalizePath::trim())
+        .wrap(from_fn(spare))
         .wrap(Compress::default())
         .wrap(from_fn(gate))
         .wrap(from_fn(measure))

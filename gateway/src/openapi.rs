@@ -77,3 +77,54 @@ fn methods(item: &utoipa::openapi::PathItem) -> String {
         .filter(|(_, operation)| operation.is_some());
     offered.map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_says_what_it_does_and_what_it_answers() {
+        let api: Value = serde_json::from_slice(&Description::from_routes().unwrap().json).unwrap();
+        let tags: HashSet<&Value> = api["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| &tag["name"])
+            .collect();
+        let mut ids = HashSet::new();
+        for (path, item) in api["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let what = format!("{method} {path}");
+                assert!(
+                    operation["summary"].is_string(),
+                    "{what} has no doc comment"
+                );
+                assert!(
+                    ids.insert(&operation["operationId"]),
+                    "{what} has another's operation id"
+                );
+                assert!(
+                    tags.contains(&operation["tags"][0]),
+                    "{what} has no declared tag"
+                );
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    let described = answer["description"]
+                        .as_str()
+                        .is_some_and(|it| !it.is_empty());
+                    assert!(described, "{what} does not describe {status}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_methods_of_a_route_follow_from_the_description() {
+        let description = Description::from_routes().unwrap();
+        assert_eq!(description.allow("/metrics"), Some("GET, HEAD"));
+        assert_eq!(description.allow("/nothing"), None);
+    }
+}

@@ -225,6 +225,29 @@ async fn a_scrape_is_compressed_when_asked() {
 }
 
 #[actix_web::test]
+async fn small_answers_are_not_compressed_and_not_labelled() {
+    let request = TestRequest::get()
+        .uri("/health/live")
+        .insert_header((header::ACCEPT_ENCODING, "gzip"));
+    let answer = send(&defaults(), request).await;
+    assert_eq!(answer.header(header::CONTENT_ENCODING), "");
+    assert_eq!(answer.json()["status"], "live");
+}
+
+#[actix_web::test]
+async fn errors_of_the_framework_have_the_error_body_too() {
+    let nothing_left = (header::ACCEPT_ENCODING, "br, identity;q=0");
+    let request = TestRequest::get()
+        .uri("/health/live")
+        .insert_header(nothing_left);
+    let answer = send(&defaults(), request).await;
+    assert_eq!(
+        answer.json(),
+        json!({"error_code": 406, "message": "HTTP 406 Not Acceptable"})
+    );
+}
+
+#[actix_web::test]
 async fn the_description_is_served_and_readable_without_outside_requests() {
     let state = defaults();
     let description = get(&state, "/openapi.json").await.json();

@@ -15,6 +15,7 @@ use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use prometheus::Registry;
+use rustix::process::Resource;
 use sluice::app::{AppError, AppState, app};
 use sluice::config::{Config, Loaded};
 use sluice::data_dir::{DataDir, DataDirError};
@@ -46,6 +47,7 @@ pub(super) enum StartError {
 pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
     let config = loaded.config;
     log(&config);
+    raise_file_limit();
     let data_dir = DataDir::open(&config.general.data_dir)?;
     let http = listen::bind("http.listen", config.http.listen)?;
     let core = tokio::runtime::Builder::new_multi_thread()
@@ -58,6 +60,15 @@ pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
     core.shutdown_background();
     drop(data_dir);
     outcome
+}
+
+/// Every connection is an open file, and so is every segment: take what the system grants.
+fn raise_file_limit() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(cause) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%cause, "cannot raise the limit of open files");
+    }
 }
 
 /// The log goes to standard error, so that standard output holds the line that says "ready" alone.

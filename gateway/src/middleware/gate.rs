@@ -2,14 +2,15 @@
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, ResponseError as _};
+use actix_web::{Error, HttpResponse, ResponseError as _};
 
 use super::origin;
 use crate::app::AppState;
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorBody};
 use crate::extract::media;
 use crate::metrics::Rejection;
 
@@ -41,10 +42,22 @@ pub async fn gate<B: MessageBody + 'static>(
             .into_response(error.error_response())
             .map_into_right_body(),
     };
-    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    if is_error && !has_own_body(response.headers()) {
+        response = response
+            .into_response(plain_error(status))
+            .map_into_right_body();
+    }
     let headers = response.headers_mut();
     if is_error && kafka_client && is(headers, media::JSON) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media::V2));
+    }
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| value == "identity")
+    {
+        headers.remove(header::CONTENT_ENCODING);
     }
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -72,6 +85,21 @@ fn admit(state: &AppState, request: &ServiceRequest) -> Result<(), ApiError> {
         return Err(ApiError::Overloaded { message });
     }
     Ok(())
+}
+
+/// Whether an error answer is one of ours, or a page; the rest are the framework's own.
+fn has_own_body(headers: &HeaderMap) -> bool {
+    [media::JSON, media::V2, "text/html"]
+        .into_iter()
+        .any(|essence| is(headers, essence))
+}
+
+fn plain_error(status: StatusCode) -> HttpResponse {
+    let reason = status.canonical_reason().unwrap_or_default();
+    HttpResponse::build(status).json(ErrorBody {
+        error_code: u32::from(status.as_u16()),
+        message: format!("HTTP {} {reason}", status.as_u16()),
+    })
 }
 
 fn is_operational(path: &str) -> bool {

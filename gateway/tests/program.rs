@@ -1,0 +1,248 @@
+//! The program as people start it: the ready line, the refusals, the end.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn sluice(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SLUICE_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// Runs a command that is expected to end by itself.
+fn run(folder: &Path, arguments: &[&str]) -> std::io::Result<Output> {
+    sluice(folder, arguments).output()
+}
+
+/// A start that is refused: status 1, nothing on standard output, and the lines of standard error.
+fn refused(folder: &Path, arguments: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
+    let output = run(folder, arguments)?;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    Ok(String::from_utf8(output.stderr)?
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
+/// A running program; killed when dropped.
+struct Running {
+    child: Child,
+    ready: String,
+}
+
+impl Running {
+    fn start(folder: &Path, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let free = [
+            "--broker-listen",
+            "127.0.0.1:0",
+            "--http-listen",
+            "127.0.0.1:0",
+        ];
+        let mut child = sluice(folder, &[&free, arguments].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().ok_or("no standard output")?).read_line(&mut ready)?;
+        Ok(Self { child, ready })
+    }
+
+    fn part(&self, name: &str) -> Result<&str, Box<dyn Error>> {
+        let line = self
+            .ready
+            .strip_prefix("sluice ready: ")
+            .ok_or_else(|| self.ready.clone())?;
+        let part = line
+            .trim_end()
+            .split(", ")
+            .find_map(|part| part.strip_prefix(name));
+        Ok(part.ok_or_else(|| format!("no {name} in {line}"))?.trim())
+    }
+
+    fn signal(&self, signal: Signal) -> Outcome {
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?).ok_or("no process")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Its exit status, and what it wrote to standard error.
+    fn end(mut self) -> Result<(Option<i32>, String), Box<dyn Error>> {
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .ok_or("no standard error")?
+            .read_to_string(&mut log)?;
+        Ok((self.child.wait()?.code(), log))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().map(|_status| ()).unwrap_or_default();
+    }
+}
+
+#[test]
+fn it_starts_says_where_it_listens_and_stops_on_a_signal() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    for signal in [Signal::TERM, Signal::INT] {
+        let running = Running::start(folder.path(), &["--data-dir", "data"])?;
+        assert!(
+            running.part("http ")?.starts_with("http://127.0.0.1:"),
+            "{}",
+            running.ready
+        );
+        assert!(
+            running.part("data ")?.starts_with("data"),
+            "{}",
+            running.ready
+        );
+        let health = run(folder.path(), &["health", "--url", running.part("http ")?])?;
+        assert_eq!(
+            (health.status.code(), &*health.stdout),
+            (Some(0), &b"ready\n"[..])
+        );
+        running.signal(signal)?;
+        let (status, log) = running.end()?;
+        assert_eq!(status, Some(0), "{log}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_port_in_use_is_one_line_with_the_setting() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let arguments = ["--http-listen", &address, "--broker-listen", "127.0.0.1:0"];
+    let lines = refused(folder.path(), &arguments)?;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = lines.concat();
+    for part in [&address, "(http.listen)", "--http-listen"] {
+        assert!(line.contains(part), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used_is_one_line_with_the_setting() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let free = [
+        "--broker-listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "127.0.0.1:0",
+        "--data-dir",
+    ];
+    let running = Running::start(folder.path(), &["--data-dir", "used"])?;
+    let lines = refused(folder.path(), &[&free[..], &["used"]].concat())?;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("in use") && line.contains("data_dir")),
+        "{lines:?}"
+    );
+    running.signal(Signal::TERM)?;
+    running.end()?;
+
+    std::fs::write(
+        folder.path().join("used/gateway/meta.properties"),
+        "format.version=99\n",
+    )?;
+    let lines = refused(folder.path(), &[&free[..], &["used"]].concat())?;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("99")),
+        "{lines:?}"
+    );
+
+    std::fs::write(folder.path().join("file"), "")?;
+    let lines = refused(folder.path(), &[&free[..], &["file"]].concat())?;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("--data-dir")),
+        "{lines:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_bad_configuration_is_one_line_a_fault() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(
+        folder.path().join("sluice.toml"),
+        "colour = \"red\"\n[http]\nworkers = -1\n",
+    )?;
+    let lines = refused(
+        folder.path(),
+        &["--broker-listen", "0.0.0.0:9092", "--insecure"],
+    )?;
+    let expected = ["colour", "http.workers = \"-1\""];
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, part) in lines.iter().zip(expected) {
+        assert!(
+            line.starts_with("sluice: ") && line.contains(part),
+            "{line}"
+        );
+    }
+    std::fs::remove_file(folder.path().join("sluice.toml"))?;
+    let lines = refused(
+        folder.path(),
+        &["--broker-listen", "0.0.0.0:9092", "--insecure"],
+    )?;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("--broker-advertised")),
+        "{lines:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_effective_configuration_starts_the_same_program() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let printed = run(
+        folder.path(),
+        &["config", "--http-workers", "3", "--insecure"],
+    )?;
+    std::fs::write(folder.path().join("sluice.toml"), &printed.stdout)?;
+    let again = String::from_utf8(run(folder.path(), &["config"])?.stdout)?;
+    assert!(again.contains("workers = 3  # sluice.toml\n"), "{again}");
+    assert!(
+        again.contains("insecure = true  # sluice.toml\n"),
+        "{again}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_description_is_printed_as_it_is_committed() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let printed = run(folder.path(), &["openapi"])?.stdout;
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/sluice.json");
+    assert!(printed == std::fs::read(committed)?);
+    Ok(())
+}
+
+#[test]
+fn health_of_a_program_that_does_not_run_says_so() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .to_string();
+    let lines = refused(folder.path(), &["health", "--http-listen", &closed])?;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("no answer from http://")),
+        "{lines:?}"
+    );
+    Ok(())
+}
