@@ -3,5 +3,6 @@
 //! A test is named after the tools it uses (`kcat`, `console_tools`, `kafka_python`, `prometheus`, `promtool`, `chromium`,
 //! `java`), so that `tests/run --without <part>` knows what to leave out.
 
+mod batches;
 mod oracle;
 mod produce_consume;

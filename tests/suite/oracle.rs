@@ -6,10 +6,11 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bytes::{Buf, BufMut, Bytes};
+use sluice_e2e::console::jars;
 use sluice_protocol::messages::{AnyRequest, AnyResponse};
 use sluice_protocol::records::Schema;
 use sluice_protocol::records::consumer::{
@@ -42,20 +43,25 @@ impl Question {
     }
 }
 
-/// Asks Apache Kafka's classes, and gives their answers in the order of the questions.
-fn ask(questions: &[Question]) -> Vec<Result<Bytes, String>> {
+/// Runs a program of `tests/apache-kafka/oracle` on the jars of Apache Kafka.
+pub(crate) fn java(program: &str) -> Command {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let libs = std::env::var_os("SLUICE_KAFKA_LIBS")
-        .map_or_else(|| tests.join(".cache/kafka/libs"), PathBuf::from);
+    let libs = jars();
     assert!(
         libs.is_dir(),
         "no jars of Apache Kafka in {}: run tests/run once, or set SLUICE_KAFKA_LIBS",
         libs.display()
     );
-    let mut java = Command::new("java")
-        .arg("-cp")
+    let mut java = Command::new("java");
+    java.arg("-cp")
         .arg(libs.join("*"))
-        .arg(tests.join("apache-kafka/oracle/Oracle.java"))
+        .arg(tests.join("apache-kafka/oracle").join(program));
+    java
+}
+
+/// Asks Apache Kafka's classes, and gives their answers in the order of the questions.
+fn ask(questions: &[Question]) -> Vec<Result<Bytes, String>> {
+    let mut java = java("Oracle.java")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -104,7 +110,8 @@ fn table(subject: &str) -> Vec<Vec<String>> {
     text.lines().map(columns).collect()
 }
 
-fn seed() -> u64 {
+/// What the values are drawn with.
+pub(crate) fn seed() -> u64 {
     match std::env::var("SLUICE_ORACLE_SEED") {
         Ok(seed) => seed.parse().expect("SLUICE_ORACLE_SEED is a number"),
         Err(_) => RandomState::new().build_hasher().finish(),
