@@ -22,6 +22,7 @@ pub mod prometheus;
 pub mod python;
 pub mod repository;
 pub mod sluice;
+pub mod tidy;
 pub mod tool;
 pub mod wait;
 pub mod world;

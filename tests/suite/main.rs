@@ -6,3 +6,4 @@
 mod batches;
 mod oracle;
 mod produce_consume;
+mod tidy;

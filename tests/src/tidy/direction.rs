@@ -1,0 +1,364 @@
+//! Which crate and which module may use which: ARCHITECTURE.md's table, enforced.
+
+use super::File;
+use super::paths;
+
+/// What the modules of one crate may use.
+struct Crate {
+    /// Where its modules are.
+    source: &'static str,
+    rules: &'static [Rule],
+}
+
+/// What one top-level module may use.
+struct Rule {
+    module: &'static str,
+    /// The other top-level modules of its crate it may name.
+    may: &'static [&'static str],
+    /// Paths it may not name, though its crate depends on theirs.
+    never: &'static [&'static str],
+}
+
+const MESSAGES: &str = "sluice_protocol::messages";
+const CLIENT: &str = "sluice_client";
+const BROKER: &str = "sluice_broker";
+const ACTIX: &str = "actix_web";
+
+const CRATES: [Crate; 2] = [
+    Crate {
+        source: "broker/src/",
+        rules: &[
+            Rule {
+                module: "model",
+                may: &["clock"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "clock",
+                may: &["model"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "limits",
+                may: &["model"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "telemetry",
+                may: &["model", "clock"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "log",
+                may: &["model", "clock", "limits", "telemetry"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "topics",
+                may: &["log", "model", "clock", "limits", "telemetry"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "groups",
+                may: &["topics", "log", "model", "clock", "limits", "telemetry"],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "handlers",
+                may: &[
+                    "groups",
+                    "topics",
+                    "log",
+                    "model",
+                    "clock",
+                    "limits",
+                    "telemetry",
+                    "config",
+                ],
+                never: &[],
+            },
+            Rule {
+                module: "net",
+                may: &[
+                    "handlers",
+                    "telemetry",
+                    "limits",
+                    "config",
+                    "clock",
+                    "model",
+                ],
+                never: &[MESSAGES],
+            },
+        ],
+    },
+    Crate {
+        source: "gateway/src/",
+        rules: &[
+            Rule {
+                module: "produce",
+                may: &["metrics"],
+                never: &[ACTIX, BROKER],
+            },
+            Rule {
+                module: "consume",
+                may: &["metrics"],
+                never: &[ACTIX, BROKER],
+            },
+            Rule {
+                module: "admin",
+                may: &["metrics"],
+                never: &[ACTIX, BROKER],
+            },
+            Rule {
+                module: "monitor",
+                may: &["metrics"],
+                never: &[ACTIX, BROKER],
+            },
+            Rule {
+                module: "metrics",
+                may: &["monitor"],
+                never: &[CLIENT, BROKER],
+            },
+            Rule {
+                module: "extract",
+                may: &["app", "error", "metrics", "config"],
+                never: &[CLIENT, BROKER],
+            },
+            Rule {
+                module: "api",
+                may: &[
+                    "admin", "app", "config", "consume", "error", "extract", "metrics", "monitor",
+                    "produce",
+                ],
+                never: &[CLIENT, BROKER, "sluice_protocol"],
+            },
+            Rule {
+                module: "ui",
+                may: &["app", "config", "error", "extract", "metrics", "monitor"],
+                never: &[CLIENT, BROKER, "sluice_protocol"],
+            },
+            Rule {
+                module: "config",
+                may: &[],
+                never: &[CLIENT, BROKER],
+            },
+            Rule {
+                module: "error",
+                may: &["admin", "consume", "produce"],
+                never: &[BROKER],
+            },
+        ],
+    },
+];
+
+/// Faults of modules that use what their layer may not.
+#[must_use]
+pub fn module_direction(files: &[File]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for Crate { source, rules } in &CRATES {
+        for file in files
+            .iter()
+            .filter(|file| file.is_rust() && !file.is_test())
+        {
+            let Some(inside) = file.path.strip_prefix(source) else {
+                continue;
+            };
+            let module = module_path(inside);
+            let rule = rules
+                .iter()
+                .find(|rule| module.first() == Some(&rule.module));
+            if let Some(rule) = rule {
+                faults.extend(faults_of(file, &module, rule));
+            }
+        }
+    }
+    faults
+}
+
+/// `log/segment.rs` is `log::segment`, `log/mod.rs` is `log`.
+fn module_path(inside: &str) -> Vec<&str> {
+    let mut module: Vec<&str> = inside.trim_end_matches(".rs").split('/').collect();
+    if module.last() == Some(&"mod") {
+        module.pop();
+    }
+    module
+}
+
+fn faults_of(file: &File, module: &[&str], rule: &Rule) -> Vec<String> {
+    let mut faults = Vec::new();
+    for named in paths::named(file.without_tests(), module) {
+        let place = format!("{}:{}", file.path, named.line);
+        let path = &named.path;
+        if let Some(never) = rule.never.iter().find(|never| begins_with(path, never)) {
+            faults.push(format!(
+                "{place}: `{}` must not know `{never}`; let a layer that may translate",
+                rule.module
+            ));
+        }
+        let Some(of_ours) = path.strip_prefix("crate::") else {
+            continue;
+        };
+        let other = of_ours.split("::").next().unwrap_or_default();
+        if other != rule.module && !rule.may.contains(&other) {
+            faults.push(format!(
+                "{place}: `{}` must not use `{path}`: it may use {:?}; turn the dependency round or \
+                 move the code (ARCHITECTURE.md, tests/src/tidy/direction.rs)",
+                rule.module, rule.may
+            ));
+        }
+    }
+    faults
+}
+
+fn begins_with(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The crates of ours each crate may depend on, outside its tests.
+const MANIFESTS: [(&str, &[&str]); 4] = [
+    ("broker/protocol/Cargo.toml", &[]),
+    ("gateway/client/Cargo.toml", &["sluice-protocol"]),
+    ("broker/Cargo.toml", &["sluice-protocol"]),
+    (
+        "gateway/Cargo.toml",
+        &["sluice-protocol", "sluice-client", "sluice-broker"],
+    ),
+];
+
+/// What the pure codec must do without: whatever reads, writes or waits.
+const IMPURE: [&str; 4] = ["tokio", "socket2", "rustix", "tracing"];
+
+/// Faults of manifests that depend on what their crate may not.
+///
+/// # Panics
+/// If a manifest is not TOML, which cargo would have refused before.
+#[must_use]
+pub fn crate_direction(files: &[File]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (path, may) in MANIFESTS {
+        let Some(file) = files.iter().find(|file| file.path == path) else {
+            faults.push(format!(
+                "{path} is missing: tests/src/tidy/direction.rs lists it"
+            ));
+            continue;
+        };
+        let manifest: toml::Table = file.text.parse().expect("cargo reads the manifest as TOML");
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        for name in dependencies.into_iter().flat_map(toml::Table::keys) {
+            let ours = name == "sluice" || name.starts_with("sluice-");
+            if ours && !may.contains(&name.as_str()) {
+                faults.push(format!(
+                    "{path}: must not depend on {name}: it may use {may:?}"
+                ));
+            }
+            if may.is_empty() && IMPURE.contains(&name.as_str()) {
+                faults.push(format!(
+                    "{path}: the codec is pure, it must do without {name}"
+                ));
+            }
+        }
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file;
+    use super::*;
+
+    fn faults(path: &str, text: &str) -> usize {
+        module_direction(&[file(path, text)]).len()
+    }
+
+    #[test]
+    fn a_coordinator_that_knows_messages_is_a_fault() {
+        let text = "use sluice_protocol::{record, messages::JoinGroupRequest};";
+        assert_eq!(faults("broker/src/groups/coordinator.rs", text), 1);
+        assert_eq!(faults("broker/src/handlers/join_group.rs", text), 0);
+    }
+
+    #[test]
+    fn the_log_does_not_look_up() {
+        assert_eq!(
+            faults("broker/src/log/segment.rs", "use crate::topics::Partition;"),
+            1
+        );
+        assert_eq!(
+            faults("broker/src/log/segment.rs", "use super::super::topics;"),
+            1
+        );
+        assert_eq!(
+            faults("broker/src/log/segment.rs", "use crate::model::Offset;"),
+            0
+        );
+        assert_eq!(
+            faults("broker/src/topics/partition.rs", "use crate::log::Log;"),
+            0
+        );
+    }
+
+    #[test]
+    fn resources_reach_kafka_through_the_domain_alone() {
+        assert_eq!(
+            faults("gateway/src/api/v2/topics.rs", "use sluice_client::Client;"),
+            1
+        );
+        assert_eq!(
+            faults("gateway/src/produce/mod.rs", "use sluice_client::Client;"),
+            0
+        );
+        assert_eq!(
+            faults("gateway/src/produce/mod.rs", "use actix_web::web;"),
+            1
+        );
+    }
+
+    #[test]
+    fn tests_may_use_what_they_like() {
+        let text = "#[cfg(test)]\nmod tests {\n    use crate::topics::Partition;\n}\n";
+        assert_eq!(faults("broker/src/log/segment.rs", text), 0);
+        assert_eq!(
+            faults("broker/src/log/tests.rs", "use crate::topics::Partition;"),
+            0
+        );
+    }
+
+    #[test]
+    fn crates_depend_one_way() {
+        let manifests = |client: &str| {
+            [
+                file(
+                    "broker/protocol/Cargo.toml",
+                    "[dependencies]\nbytes = '1'\n",
+                ),
+                file("gateway/client/Cargo.toml", client),
+                file(
+                    "broker/Cargo.toml",
+                    "[dependencies]\nsluice-protocol.workspace = true\n",
+                ),
+                file("gateway/Cargo.toml", ""),
+            ]
+        };
+        let good = manifests("[dev-dependencies]\nsluice-broker.workspace = true\n");
+        assert_eq!(crate_direction(&good), Vec::<String>::new());
+        let bad = manifests("[dependencies]\nsluice-broker.workspace = true\n");
+        assert_eq!(crate_direction(&bad).len(), 1);
+    }
+
+    #[test]
+    fn the_codec_is_pure() {
+        let mut files = vec![file(
+            "broker/protocol/Cargo.toml",
+            "[dependencies]\ntokio = '1'\n",
+        )];
+        for path in [
+            "gateway/client/Cargo.toml",
+            "broker/Cargo.toml",
+            "gateway/Cargo.toml",
+        ] {
+            files.push(file(path, ""));
+        }
+        assert_eq!(crate_direction(&files).len(), 1);
+    }
+}
