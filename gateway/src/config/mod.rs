@@ -16,6 +16,7 @@ mod general;
 mod http;
 mod layers;
 mod log;
+mod monitor;
 mod reference;
 mod rest;
 mod rules;
@@ -31,6 +32,7 @@ pub use fault::{Fault, Faults};
 pub use general::General;
 pub use http::Http;
 pub use log::Log;
+pub use monitor::Monitor;
 pub use reference::reference;
 pub use rest::RestV2;
 pub use setting::Setting;
@@ -53,6 +55,8 @@ pub struct Config {
     pub http: Http,
     /// How strictly the v2 API follows Confluent's.
     pub rest_v2: RestV2,
+    /// The lag monitor.
+    pub monitor: Monitor,
     /// What is logged.
     pub log: Log,
 }
@@ -72,15 +76,19 @@ impl Config {
             Broker::read(&mut layers),
             Http::read(&mut layers),
             RestV2::read(&mut layers),
+            Monitor::read(&mut layers),
             Log::read(&mut layers),
         );
         let (lines, mut faults) = layers.finish();
-        if let (Some(general), Some(broker), Some(http), Some(rest_v2), Some(log)) = parts {
+        if let (Some(general), Some(broker), Some(http), Some(rest_v2), Some(monitor), Some(log)) =
+            parts
+        {
             let config = Self {
                 general,
                 broker,
                 http,
                 rest_v2,
+                monitor,
                 log,
             };
             faults.extend(rules::check(&config));
@@ -129,12 +137,13 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
     sections().into_iter().flat_map(|section| section.settings)
 }
 
-fn sections() -> [setting::SectionInfo; 5] {
+fn sections() -> [setting::SectionInfo; 6] {
     [
         General::INFO,
         Broker::INFO,
         Http::INFO,
         RestV2::INFO,
+        Monitor::INFO,
         Log::INFO,
     ]
 }

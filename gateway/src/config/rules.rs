@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::fault::Fault;
+use super::monitor::Monitor;
 use super::value::{Listen, Value};
 
 /// Every rule that `config` breaks.
@@ -62,6 +63,43 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
             "must be at least 1s",
         ));
     }
+    faults.extend(monitor(&config.monitor));
+    faults
+}
+
+fn monitor(monitor: &Monitor) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut rule = |key: &str, value: &Duration, is_met: bool, problem: &str| {
+        if !is_met {
+            faults.push(fault(key, value, problem));
+        }
+    };
+    let Monitor {
+        interval,
+        discovery_interval,
+        history,
+        ..
+    } = monitor;
+    rule(
+        "monitor.interval",
+        interval,
+        interval.as_millis() >= 100,
+        "must be at least 100ms",
+    );
+    rule(
+        "monitor.discovery_interval",
+        discovery_interval,
+        discovery_interval >= interval,
+        "must be at least monitor.interval",
+    );
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(7 * 24 * 3_600));
+    let is_within = (least..=most).contains(history);
+    rule(
+        "monitor.history",
+        history,
+        is_within,
+        "must be from 1m to 7d",
+    );
     faults
 }
 

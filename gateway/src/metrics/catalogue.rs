@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use super::exposition::Family;
-use super::{http, lag, process, scrape};
+use super::{collector, http, lag, process, scrape};
 
 /// The families, by what they are about.
-const CHAPTERS: [(&str, &[Family]); 4] = [
+const CHAPTERS: [(&str, &[Family]); 5] = [
     ("Groups, topics and brokers", lag::FAMILIES),
+    ("Monitor", collector::FAMILIES),
     ("HTTP", http::FAMILIES),
     ("Program", scrape::FAMILIES),
     ("Process", process::FAMILIES),

@@ -7,6 +7,7 @@
 //! to the [`Scrape`], so that what is gone from the snapshot is gone from the next scrape.
 
 pub mod catalogue;
+pub mod collector;
 pub mod exposition;
 pub mod http;
 pub mod kafka_exporter;
