@@ -1,7 +1,5 @@
 //! What handlers share, and the application built around it, for `main` and for tests alike.
 
-use std::sync::Arc;
-
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
@@ -12,7 +10,7 @@ use utoipa_actix_web::AppExt as _;
 
 use crate::config::Config;
 use crate::error::ApiError;
-use crate::extract::Budget;
+use crate::extract::Terms;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::{HttpMetrics, Scrape};
 use crate::middleware::{gate, measure, spare};
@@ -42,10 +40,8 @@ pub struct AppState {
     pub lifecycle: Lifecycle,
     /// What `/metrics` shows.
     pub scrape: Scrape,
-    /// The metrics of the HTTP side.
-    pub http: Arc<HttpMetrics>,
-    /// Bytes of request bodies that may be in memory at once.
-    pub budget: Arc<Budget>,
+    /// What every request must meet.
+    pub terms: Data<Terms>,
     /// The description of the API.
     pub description: Description,
 }
@@ -56,25 +52,14 @@ impl AppState {
     /// # Errors
     /// None in practice: names and routes are fixed.
     pub fn new(config: Config, registry: Registry) -> Result<Self, AppError> {
-        let http = Arc::new(HttpMetrics::new(&registry)?);
+        let terms = Terms::new(&config, HttpMetrics::new(&registry)?);
         Ok(Self {
             lifecycle: Lifecycle::default(),
             scrape: Scrape::new(registry)?,
-            http,
-            budget: Budget::new(config.http.request_memory_max.as_usize()),
+            terms: Data::new(terms),
             description: Description::from_routes()?,
             config,
         })
-    }
-
-    /// The state of the application that serves `request`.
-    ///
-    /// # Errors
-    /// 500 when the application was built without [`app`].
-    pub fn of(request: &HttpRequest) -> Result<&Data<Self>, ApiError> {
-        request
-            .app_data::<Data<Self>>()
-            .ok_or_else(|| ApiError::internal("no application state"))
     }
 }
 
@@ -91,6 +76,7 @@ pub fn app(
     >,
 > {
     let (app, _description) = App::new()
+        .app_data(state.terms.clone())
         .app_data(state)
         .app_data(
             web::PathConfig::default()

@@ -1,5 +1,7 @@
 //! The application without a network: routes, refusals, labels, counts.
 
+use std::sync::Arc;
+
 use actix_web::body::to_bytes;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::test::{TestRequest, call_service, init_service};
@@ -150,7 +152,7 @@ async fn foreign_names_are_refused_on_loopback_only() {
 #[actix_web::test]
 async fn one_request_too_many_is_told_to_come_again_and_probes_are_not() {
     let state = state(|config| config.http.requests_in_flight_max = 1);
-    let held = crate::metrics::Exchange::start(Arc::clone(&state.http), "GET");
+    let held = crate::metrics::Exchange::start(Arc::clone(&state.terms.metrics), "GET");
     let refused = get(&state, "/openapi.json").await;
     assert_eq!(
         (refused.status, &refused.json()["error_code"]),
@@ -298,7 +300,7 @@ async fn post_json(state: &Data<AppState>, request: TestRequest) -> Answer {
         HttpResponse::Ok().json(json!({"body": body.0, "base": base.0}))
     }
     let app = App::new()
-        .app_data(state.clone())
+        .app_data(state.terms.clone())
         .route("/", web::post().to(handler));
     let app = init_service(app).await;
     let response = call_service(&app, request.to_request()).await;
@@ -336,7 +338,7 @@ async fn a_body_over_the_limit_is_refused_even_when_it_was_small_on_the_wire() {
         );
     }
     assert_eq!(
-        state.budget.left(),
+        state.terms.budget.left(),
         state.config.http.request_memory_max.as_usize()
     );
 }
@@ -344,7 +346,7 @@ async fn a_body_over_the_limit_is_refused_even_when_it_was_small_on_the_wire() {
 #[actix_web::test]
 async fn bodies_that_do_not_fit_in_memory_together_are_told_to_come_again() {
     let state = defaults();
-    let mut others = crate::extract::Permit::new(Arc::clone(&state.budget));
+    let mut others = crate::extract::Permit::new(Arc::clone(&state.terms.budget));
     assert!(others.grow(state.config.http.request_memory_max.as_usize() - 1));
     let answer = post_json(&state, TestRequest::post().set_payload("[1]")).await;
     assert_eq!(answer.status, 503);
@@ -357,7 +359,7 @@ async fn bodies_that_do_not_fit_in_memory_together_are_told_to_come_again() {
         200
     );
     assert_eq!(
-        state.budget.left(),
+        state.terms.budget.left(),
         state.config.http.request_memory_max.as_usize()
     );
 }

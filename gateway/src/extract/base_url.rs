@@ -7,7 +7,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::negotiated::text;
-use crate::app::AppState;
+use super::terms::Terms;
 use crate::error::ApiError;
 
 /// Scheme, host and perhaps port and path, without a slash at the end: `http.advertised`, else the
@@ -28,20 +28,18 @@ impl FromRequest for BaseUrl {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        ready(
-            AppState::of(request).map(|state| match &state.config.http.advertised {
-                Some(advertised) => Self(advertised.as_text()),
-                None => {
-                    let host = text(request, header::HOST).or_else(|| {
-                        request
-                            .uri()
-                            .authority()
-                            .map(actix_web::http::uri::Authority::as_str)
-                    });
-                    let local = || request.app_config().local_addr().to_string();
-                    Self(format!("http://{}", host.map_or_else(local, str::to_owned)))
-                }
-            }),
-        )
+        ready(Terms::of(request).map(|terms| match &terms.advertised {
+            Some(advertised) => Self(advertised.as_text()),
+            None => {
+                let host = text(request, header::HOST).or_else(|| {
+                    request
+                        .uri()
+                        .authority()
+                        .map(actix_web::http::uri::Authority::as_str)
+                });
+                let local = || request.app_config().local_addr().to_string();
+                Self(format!("http://{}", host.map_or_else(local, str::to_owned)))
+            }
+        }))
     }
 }

@@ -7,7 +7,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use actix_web::dev::{Decompress, Payload};
 use actix_web::error::PayloadError;
@@ -18,9 +17,9 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::StreamExt as _;
 
 use super::negotiated::text;
-use crate::app::AppState;
+use super::terms::Terms;
 use crate::error::ApiError;
-use crate::metrics::{HttpMetrics, Rejection};
+use crate::metrics::Rejection;
 
 /// Bytes that all request bodies together may hold.
 #[derive(Debug)]
@@ -94,54 +93,44 @@ impl FromRequest for Body {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            let state = AppState::of(&request)?;
+            let terms = Terms::of(&request)?;
             check_encoding(&request)?;
-            let limits = Limits {
-                size_max: state.config.http.request_size_max.as_usize(),
-                pause_max: state.config.http.idle_timeout,
-            };
-            let mut permit = Permit::new(Arc::clone(&state.budget));
+            let mut permit = Permit::new(Arc::clone(&terms.budget));
             let chunks = Decompress::from_headers(payload, request.headers());
-            let bytes = read(Box::pin(chunks), limits, &mut permit, &state.http).await?;
+            let bytes = read(Box::pin(chunks), terms, &mut permit).await?;
             request.extensions_mut().insert(permit);
             Ok(Self(bytes))
         })
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    size_max: usize,
-    pause_max: Duration,
-}
-
 async fn read(
     mut chunks: Pin<Box<Decompress<Payload>>>,
-    limits: Limits,
+    terms: &Terms,
     permit: &mut Permit,
-    metrics: &HttpMetrics,
 ) -> Result<Bytes, ApiError> {
     let refuse = |reason: Rejection, error: ApiError| {
-        metrics.reject(reason);
+        terms.metrics.reject(reason);
         Err(error)
     };
     let mut body = Bytes::new();
     let mut grown = BytesMut::new();
     loop {
-        let Ok(next) = tokio::time::timeout(limits.pause_max, chunks.next()).await else {
+        let Ok(next) = tokio::time::timeout(terms.body_pause_max, chunks.next()).await else {
             return refuse(Rejection::Timeout, ApiError::BodyTimeout);
         };
         let Some(chunk) = next.transpose().map_err(|error| broken(&error))? else {
             break;
         };
-        metrics
+        terms
+            .metrics
             .request_bytes
             .inc_by(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        if body.len() + grown.len() + chunk.len() > limits.size_max {
+        if body.len() + grown.len() + chunk.len() > terms.body_size_max {
             return refuse(
                 Rejection::Size,
                 ApiError::BodyTooLarge {
-                    limit: limits.size_max,
+                    limit: terms.body_size_max,
                 },
             );
         }

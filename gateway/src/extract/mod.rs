@@ -7,8 +7,10 @@ mod body;
 mod json;
 pub mod media;
 mod negotiated;
+mod terms;
 
 pub use base_url::BaseUrl;
 pub use body::{Body, Budget, Permit};
 pub use json::{JsonV2, JsonV3, parse};
 pub use negotiated::{AcceptV2, AcceptV3, ProduceFormat, RecordsFormat};
+pub use terms::Terms;

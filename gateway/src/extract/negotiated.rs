@@ -7,7 +7,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
 
 use super::media::{self, EmbeddedFormat, RecordsRequested};
-use crate::app::AppState;
+use super::terms::Terms;
 use crate::error::ApiError;
 
 /// A v2 answer without records may be given.
@@ -84,5 +84,5 @@ pub(super) fn text(request: &HttpRequest, name: HeaderName) -> Option<&str> {
 }
 
 pub(super) fn is_strict(request: &HttpRequest) -> Result<bool, ApiError> {
-    AppState::of(request).map(|state| state.config.rest_v2.strict)
+    Terms::of(request).map(|terms| terms.strict_v2)
 }

@@ -9,9 +9,8 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpResponse, ResponseError as _};
 
 use super::origin;
-use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::media;
+use crate::extract::{Terms, media};
 use crate::metrics::Rejection;
 
 /// Pages may load what this server serves and nothing else; the API description's viewer sets styles
@@ -31,12 +30,12 @@ const PAGE_HEADERS: [(HeaderName, &str); 2] = [
 /// # Errors
 /// Those of the handler that have no answer of their own; none in practice.
 pub async fn gate<B: MessageBody + 'static>(
-    state: Data<AppState>,
+    terms: Data<Terms>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let kafka_client = names_v2(request.headers());
-    let mut response = match admit(&state, &request) {
+    let mut response = match admit(&terms, &request) {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(error) => request
             .into_response(error.error_response())
@@ -71,16 +70,16 @@ pub async fn gate<B: MessageBody + 'static>(
     Ok(response)
 }
 
-fn admit(state: &AppState, request: &ServiceRequest) -> Result<(), ApiError> {
-    if state.config.http.listen.is_loopback() {
-        origin::check(request.head(), state.config.http.advertised.as_ref())
-            .inspect_err(|_error| state.http.reject(Rejection::Origin))?;
+fn admit(terms: &Terms, request: &ServiceRequest) -> Result<(), ApiError> {
+    if terms.is_loopback {
+        origin::check(request.head(), terms.advertised.as_ref())
+            .inspect_err(|_error| terms.metrics.reject(Rejection::Origin))?;
     }
     // The exchange of this request is counted already. Probes and scrapes are answered always: they
     // are how an overload is seen.
-    let max = i64::from(state.config.http.requests_in_flight_max);
-    if state.http.in_flight() > max && !is_operational(request.path()) {
-        state.http.reject(Rejection::InFlight);
+    let max = terms.in_flight_max;
+    if terms.metrics.in_flight() > max && !is_operational(request.path()) {
+        terms.metrics.reject(Rejection::InFlight);
         let message = format!("More than {max} requests are being served. Try again.");
         return Err(ApiError::Overloaded { message });
     }

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 
-use crate::app::AppState;
+use crate::extract::Terms;
 use crate::metrics::Exchange;
 
 /// The route of requests that no route matched, so that scanners cannot grow the metrics.
@@ -52,11 +52,11 @@ impl<B: MessageBody> MessageBody for MeasuredBody<B> {
 /// # Errors
 /// Those of the handler that have no answer of their own; none in practice.
 pub async fn measure(
-    state: Data<AppState>,
+    terms: Data<Terms>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<MeasuredBody<impl MessageBody>>, Error> {
-    let mut exchange = Exchange::start(Arc::clone(&state.http), label(request.method()));
+    let mut exchange = Exchange::start(Arc::clone(&terms.metrics), label(request.method()));
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
