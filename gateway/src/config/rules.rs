@@ -1,124 +1,136 @@
-//! Rules between values: what each alone cannot know.
+//! Rules between values, and bounds: what parsing a value alone does not know.
 
 use std::time::Duration;
 
-use super::Config;
 use super::fault::Fault;
-use super::monitor::Monitor;
 use super::value::{Listen, Value};
+use super::{Broker, Config, Http, Monitor};
 
 /// Every rule that `config` breaks.
 pub(super) fn check(config: &Config) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let (general, broker, http) = (&config.general, &config.broker, &config.http);
-    let bundled = general.bootstrap_servers.is_none();
-    if bundled {
-        faults.extend(reach("broker.listen", broker.listen, general.insecure));
-        if broker.listen.is_unspecified() && broker.advertised.is_none() {
-            faults.push(fault(
-                "broker.listen",
-                &broker.listen,
-                "clients cannot connect to this address; say what they reach with broker.advertised \
-                 (--broker-advertised host:port)",
-            ));
+    let mut rules = Rules(Vec::new());
+    let general = &config.general;
+    rules.require(
+        general.shutdown_timeout >= SECOND,
+        "shutdown_timeout",
+        &general.shutdown_timeout,
+        "must be at least 1s",
+    );
+    if general.bootstrap_servers.is_none() {
+        rules.broker(&config.broker, general.insecure);
+    }
+    rules.http(&config.http, general.insecure);
+    rules.monitor(&config.monitor);
+    rules.0
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The rules broken so far.
+struct Rules(Vec<Fault>);
+
+impl Rules {
+    fn require(&mut self, is_met: bool, key: &str, value: &impl Value, problem: &str) {
+        if !is_met {
+            self.0.push(Fault::Value {
+                key: key.to_owned(),
+                value: value.show(),
+                origin: "checked with the other settings".to_owned(),
+                problem: problem.to_owned(),
+            });
         }
     }
-    faults.extend(reach("http.listen", http.listen, general.insecure));
-    if general.shutdown_timeout < Duration::from_secs(1) {
-        faults.push(fault(
-            "shutdown_timeout",
-            &general.shutdown_timeout,
-            "must be at least 1s",
-        ));
+
+    /// Beyond this machine only with leave, since nothing asks who calls.
+    fn reach(&mut self, key: &str, listen: Listen, insecure: bool) {
+        self.require(
+            listen.is_loopback() || insecure,
+            key,
+            &listen,
+            "others could connect and nothing would ask who they are; listen on 127.0.0.1, or allow \
+             it with insecure = true (--insecure)",
+        );
     }
-    if http.workers > 256 {
-        faults.push(fault("http.workers", &http.workers, "must be at most 256"));
+
+    fn broker(&mut self, broker: &Broker, insecure: bool) {
+        let (listen, advertised) = (broker.listen, &broker.advertised);
+        self.reach("broker.listen", listen, insecure);
+        self.require(
+            !listen.is_unspecified() || advertised.is_some(),
+            "broker.listen",
+            &listen,
+            "clients cannot connect to this address; say what they reach with broker.advertised \
+             (--broker-advertised host:port)",
+        );
+        let has_port = advertised.as_ref().is_none_or(|it| it.port.is_some());
+        self.require(
+            has_port || listen.port() != 0,
+            "broker.advertised",
+            advertised,
+            "needs a port, because broker.listen has port 0 and so none to take over",
+        );
     }
-    if !(1 << 10..=1 << 30).contains(&http.request_size_max.0) {
-        faults.push(fault(
+
+    fn http(&mut self, http: &Http, insecure: bool) {
+        self.reach("http.listen", http.listen, insecure);
+        self.require(
+            http.workers <= 256,
+            "http.workers",
+            &http.workers,
+            "must be at most 256",
+        );
+        self.require(
+            (1 << 10..=1 << 30).contains(&http.request_size_max.0),
             "http.request_size_max",
             &http.request_size_max,
             "must be from 1KiB to 1GiB",
-        ));
-    }
-    if http.request_memory_max < http.request_size_max {
-        faults.push(fault(
+        );
+        self.require(
+            http.request_memory_max >= http.request_size_max,
             "http.request_memory_max",
             &http.request_memory_max,
             "must be at least http.request_size_max, or the largest request could never be served",
-        ));
-    }
-    for (key, value) in [
-        ("http.requests_in_flight_max", &http.requests_in_flight_max),
-        ("http.connections_max", &http.connections_max),
-    ] {
-        if *value == 0 {
-            faults.push(fault(key, value, "must be at least 1"));
+        );
+        for (key, value) in [
+            ("http.requests_in_flight_max", &http.requests_in_flight_max),
+            ("http.connections_max", &http.connections_max),
+        ] {
+            self.require(*value > 0, key, value, "must be at least 1");
         }
-    }
-    if http.idle_timeout < Duration::from_secs(1) {
-        faults.push(fault(
+        let idle = &http.idle_timeout;
+        self.require(
+            *idle >= SECOND,
             "http.idle_timeout",
-            &http.idle_timeout,
+            idle,
             "must be at least 1s",
-        ));
+        );
     }
-    faults.extend(monitor(&config.monitor));
-    faults
-}
 
-fn monitor(monitor: &Monitor) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut rule = |key: &str, value: &Duration, is_met: bool, problem: &str| {
-        if !is_met {
-            faults.push(fault(key, value, problem));
-        }
-    };
-    let Monitor {
-        interval,
-        discovery_interval,
-        history,
-        ..
-    } = monitor;
-    rule(
-        "monitor.interval",
-        interval,
-        interval.as_millis() >= 100,
-        "must be at least 100ms",
-    );
-    rule(
-        "monitor.discovery_interval",
-        discovery_interval,
-        discovery_interval >= interval,
-        "must be at least monitor.interval",
-    );
-    let (least, most) = (Duration::from_secs(60), Duration::from_secs(7 * 24 * 3_600));
-    let is_within = (least..=most).contains(history);
-    rule(
-        "monitor.history",
-        history,
-        is_within,
-        "must be from 1m to 7d",
-    );
-    faults
-}
-
-fn reach(key: &str, listen: Listen, insecure: bool) -> Option<Fault> {
-    (!listen.is_loopback() && !insecure).then(|| {
-        fault(
-            key,
-            &listen,
-            "others could connect and nothing would ask who they are; listen on 127.0.0.1, or allow it \
-             with insecure = true (--insecure)",
-        )
-    })
-}
-
-fn fault(key: &str, value: &impl Value, problem: &str) -> Fault {
-    Fault::Value {
-        key: key.to_owned(),
-        value: value.show(),
-        origin: "checked with the other settings".to_owned(),
-        problem: problem.to_owned(),
+    fn monitor(&mut self, monitor: &Monitor) {
+        let Monitor {
+            interval,
+            discovery_interval,
+            history,
+            ..
+        } = monitor;
+        self.require(
+            interval.as_millis() >= 100,
+            "monitor.interval",
+            interval,
+            "must be at least 100ms",
+        );
+        self.require(
+            discovery_interval >= interval,
+            "monitor.discovery_interval",
+            discovery_interval,
+            "must be at least monitor.interval",
+        );
+        self.require(
+            (SECOND * 60..=DAY * 7).contains(history),
+            "monitor.history",
+            history,
+            "must be from 1m to 7d",
+        );
     }
 }

@@ -139,6 +139,11 @@ fn an_unspecified_broker_address_needs_an_advertised_one() {
         let config = Config::load(&Fixed::default(), flags).unwrap().config;
         assert_eq!(config.broker.advertised.unwrap().show(), host);
     }
+    let portless = [
+        ("broker.listen", "127.0.0.1:0"),
+        ("broker.advertised", "broker.example.org"),
+    ];
+    assert!(faults(&Fixed::default(), &portless)[0].contains("needs a port"));
     let unspecified = [open[0], open[1], ("broker.advertised", "0.0.0.0:9092")];
     assert!(faults(&Fixed::default(), &unspecified)[0].contains("clients cannot connect to it"));
 }
@@ -256,6 +261,13 @@ fn bounds_are_checked() {
         ("http.requests_in_flight_max", "0", "at least 1"),
         ("http.connections_max", "0", "at least 1"),
         ("http.idle_timeout", "5ms", "at least 1s"),
+        ("monitor.interval", "50ms", "at least 100ms"),
+        (
+            "monitor.discovery_interval",
+            "1s",
+            "at least monitor.interval",
+        ),
+        ("monitor.history", "8d", "from 1m to 7d"),
         ("http.advertised", "kafka.example.org", "http://"),
         ("http.advertised", "http://user@host", "http://"),
         ("cluster_name", "a b", "letters"),
