@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+mod kafka;
 #[cfg(test)]
 mod tests;
 
@@ -151,6 +152,12 @@ pub enum ApiError {
         "Request rate limit exceeded: The rate limit of requests per second has been exceeded."
     )]
     RateLimited,
+    /// Kafka's quota for the caller is used up.
+    #[error("{message}")]
+    Throttled {
+        /// Kafka's reason.
+        message: String,
+    },
     /// A failure that is not the caller's, and not Kafka's.
     #[error("Internal Server Error")]
     Internal {
@@ -238,6 +245,7 @@ impl ApiError {
             Self::InvalidPayload { .. } => (StatusCode::UNPROCESSABLE_ENTITY, 42_206),
             Self::InvalidBatch { .. } => (StatusCode::UNPROCESSABLE_ENTITY, 42_208),
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, 429),
+            Self::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, 42_901),
             Self::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, 500),
             Self::KafkaFatal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, 50_002),
             Self::KafkaRetriable { .. } => (StatusCode::INTERNAL_SERVER_ERROR, 50_003),

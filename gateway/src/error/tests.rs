@@ -37,6 +37,7 @@ fn every_variant() -> Vec<ApiError> {
         ApiError::InvalidPayload { message: text() },
         ApiError::InvalidBatch { message: text() },
         ApiError::RateLimited,
+        ApiError::Throttled { message: text() },
         ApiError::Internal { cause: text() },
         ApiError::KafkaFatal { message: text() },
         ApiError::KafkaRetriable { message: text() },
@@ -90,6 +91,7 @@ fn every_failure_has_confluents_status_code_and_message() {
 422 42206 Payload error. why
 422 42208 why
 429 429 Request rate limit exceeded: The rate limit of requests per second has been exceeded.
+429 42901 why
 500 500 Internal Server Error
 500 50002 why
 500 50003 why
