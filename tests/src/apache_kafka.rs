@@ -117,5 +117,5 @@ async fn format_storage(config: &Path) {
     command
         .args(["kafka.tools.StorageTool", "format", "-t", &cluster_id, "-c"])
         .arg(config);
-    drop(tool::run(Command::from(command), "").await.ok());
+    tool::run(Command::from(command), "").await.ok();
 }

@@ -1,10 +1,12 @@
 //! The console tools of Apache Kafka, and any other class from its jars: each a short-lived JVM.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
+use crate::process::Server;
 use crate::repository;
 use crate::tool::{self, Output};
 
@@ -72,12 +74,18 @@ impl Tool {
 /// A JVM with Apache Kafka's jars on its class path, set up to start fast and stay small.
 #[must_use]
 pub fn java() -> std::process::Command {
+    let jars = jars();
+    // Made by tests/run; where it is missing or does not fit, the JVM goes without.
+    let archive = jars.with_extension("jsa");
     let mut command = std::process::Command::new("java");
-    command.env("CLASSPATH", jars().join("*")).args([
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
-        "-Xshare:auto",
-    ]);
+    command
+        .env("CLASSPATH", jars.join("*"))
+        .args([
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xshare:auto",
+        ])
+        .arg(format!("-XX:SharedArchiveFile={}", archive.display()));
     command
 }
 
@@ -96,9 +104,9 @@ impl Console {
         }
     }
 
-    /// The command that runs `tool` with `--bootstrap-server` and `args`, to be run or started by the caller.
+    /// The command that runs `tool` with `--bootstrap-server` and `args`, split at spaces.
     #[must_use]
-    pub fn command(&self, tool: Tool, args: &[&str]) -> std::process::Command {
+    pub fn command(&self, tool: Tool, args: &str) -> std::process::Command {
         let logging = repository::tests("apache-kafka/tools-log4j2.properties");
         let mut command = java();
         command
@@ -106,7 +114,7 @@ impl Console {
             .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
             .arg(tool.class())
             .args(["--bootstrap-server", &self.bootstrap])
-            .args(args);
+            .args(args.split_whitespace());
         command
     }
 
@@ -114,8 +122,24 @@ impl Console {
     ///
     /// # Panics
     /// If it has not ended after a minute.
-    pub async fn run(&self, tool: Tool, args: &[&str], input: impl AsRef<[u8]>) -> Output {
+    pub async fn run(&self, tool: Tool, args: &str, input: impl AsRef<[u8]>) -> Output {
         let _permit = JVMS.acquire().await.expect("never closed");
         tool::run(Command::from(self.command(tool, args)), input).await
     }
+
+    /// Starts `tool`, to be stopped by the caller; its output is in `<folder>/<name>.out`.
+    #[must_use]
+    pub fn start(&self, name: &str, tool: Tool, args: &str, folder: &Path) -> Server {
+        Server::start(name, &mut self.command(tool, args), folder)
+    }
+}
+
+/// The events a verifiable producer or consumer has told so far, one JSON object a line.
+#[must_use]
+pub fn events(server: &Server) -> Vec<Value> {
+    let said = server.stdout();
+    // The last line may be half written.
+    said.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }

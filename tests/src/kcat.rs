@@ -19,22 +19,28 @@ impl Kcat {
         }
     }
 
-    /// Runs `kcat -b <bootstrap> <args>` with `input` on standard input.
-    pub async fn run(&self, args: &[&str], input: impl AsRef<[u8]>) -> Output {
-        let mut command = Command::new("kcat");
-        command.args(["-b", &self.bootstrap]).args(args);
+    /// Runs `kcat -b <bootstrap> <args>`, `args` split at spaces, with `input` on standard input.
+    pub async fn run(&self, args: &str, input: impl AsRef<[u8]>) -> Output {
+        let mut command = self.command();
+        command.args(args.split_whitespace());
         tool::run(command, input).await
     }
 
     /// Produces one record a line of `lines`, and waits for every acknowledgement.
-    pub async fn produce(&self, topic: &str, args: &[&str], lines: &str) {
-        let args = [&["-P", "-t", topic], args].concat();
-        drop(self.run(&args, lines).await.ok());
+    ///
+    /// # Panics
+    /// If one is not acknowledged.
+    pub async fn produce(&self, topic: &str, args: &str, lines: &str) {
+        self.run(&format!("-P -t {topic} {args}"), lines).await.ok();
     }
 
     /// Every record of `topic` from the beginning to the end, formatted as `format` says (see `kcat -f`).
+    ///
+    /// # Panics
+    /// If kcat fails.
     pub async fn read_all(&self, topic: &str, format: &str) -> String {
-        let args = [
+        let mut command = self.command();
+        command.args([
             "-C",
             "-t",
             topic,
@@ -44,7 +50,13 @@ impl Kcat {
             "-q",
             "-f",
             format,
-        ];
-        self.run(&args, "").await.ok()
+        ]);
+        tool::run(command, "").await.ok()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("kcat");
+        command.args(["-b", &self.bootstrap]);
+        command
     }
 }

@@ -26,7 +26,6 @@ impl Output {
     ///
     /// # Panics
     /// If it failed, with everything it wrote.
-    #[must_use]
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{self}");
         self.stdout
@@ -36,7 +35,6 @@ impl Output {
     ///
     /// # Panics
     /// If it succeeded.
-    #[must_use]
     pub fn failed(self) -> String {
         assert_ne!(self.code, Some(0), "it should have failed: {self}");
         self.stdout + &self.stderr

@@ -27,6 +27,7 @@ pub enum Target {
 /// Everything one story needs; what it started ends with it.
 #[derive(Debug)]
 pub struct World {
+    story: String,
     folder: PathBuf,
     bootstrap: String,
     arguments: Vec<String>,
@@ -46,9 +47,10 @@ impl World {
     /// # Panics
     /// If something does not start.
     pub async fn with(target: Target, arguments: &[&str]) -> Self {
+        // The test harness names a test's thread after it.
         let thread = std::thread::current();
-        let name = thread.name().unwrap_or("unnamed").replace("::", ".");
-        let folder = repository::fresh_log_folder(&name);
+        let story = thread.name().unwrap_or("unnamed").to_owned();
+        let folder = repository::fresh_log_folder(&story.replace("::", "."));
         let own = arguments
             .iter()
             .map(|&argument| argument.to_owned())
@@ -59,6 +61,7 @@ impl World {
                 let bootstrap = sluice.addresses().broker.clone().expect("a bundled broker");
                 let sluice = OnceCell::new_with(Some(sluice));
                 Self {
+                    story,
                     folder,
                     bootstrap,
                     arguments: own,
@@ -71,6 +74,7 @@ impl World {
                 let bootstrap = kafka.bootstrap().to_owned();
                 let sluice = OnceCell::new();
                 Self {
+                    story,
                     folder,
                     bootstrap,
                     arguments: own,
@@ -133,31 +137,60 @@ impl World {
         Http::new(&self.sluice().await.addresses().http)
     }
 
+    /// A story's name tells the tools it uses, so that `tests/run --without` can leave it out.
+    fn named_after(&self, tool: &str) {
+        assert!(
+            self.story.contains(tool),
+            "rename {}: a story that uses {tool} has it in its name",
+            self.story
+        );
+    }
+
     /// kcat on this cluster.
+    ///
+    /// # Panics
+    /// If the story's name lacks `kcat`.
     #[must_use]
     pub fn kcat(&self) -> Kcat {
+        self.named_after("kcat");
         Kcat::new(&self.bootstrap)
     }
 
     /// Kafka's console tools on this cluster.
+    ///
+    /// # Panics
+    /// If the story's name lacks `console_tools`.
     #[must_use]
     pub fn console(&self) -> Console {
+        self.named_after("console_tools");
         Console::new(&self.bootstrap)
     }
 
     /// Python clients on this cluster.
+    ///
+    /// # Panics
+    /// If the story's name lacks `kafka_python`.
     #[must_use]
     pub fn python(&self) -> Python {
+        self.named_after("kafka_python");
         Python::new(&self.bootstrap)
     }
 
     /// A Prometheus that scrapes the gateway every second.
+    ///
+    /// # Panics
+    /// If the story's name lacks `prometheus`.
     pub async fn prometheus(&self) -> Prometheus {
+        self.named_after("prometheus");
         Prometheus::start(&self.sluice().await.addresses().http, &self.folder).await
     }
 
     /// A headless browser.
+    ///
+    /// # Panics
+    /// If the story's name lacks `chromium`.
     pub async fn browser(&self) -> Browser {
+        self.named_after("chromium");
         Browser::start(&self.folder).await
     }
 }

@@ -4,6 +4,8 @@
 //! `java`), so that `tests/run --without <part>` knows what to leave out.
 
 mod batches;
+mod groups;
 mod oracle;
 mod produce_consume;
 mod tidy;
+mod topics;
