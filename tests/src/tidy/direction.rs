@@ -64,8 +64,24 @@ const CRATES: [Crate; 2] = [
                 never: &[MESSAGES],
             },
             Rule {
+                module: "budget",
+                may: &[],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "phase",
+                may: &[],
+                never: &[MESSAGES],
+            },
+            Rule {
+                module: "transactions",
+                may: &["topics", "log", "model", "clock", "limits", "telemetry"],
+                never: &[MESSAGES],
+            },
+            Rule {
                 module: "handlers",
                 may: &[
+                    "transactions",
                     "groups",
                     "topics",
                     "log",
@@ -74,6 +90,8 @@ const CRATES: [Crate; 2] = [
                     "limits",
                     "telemetry",
                     "config",
+                    "budget",
+                    "phase",
                 ],
                 never: &[],
             },
@@ -86,6 +104,8 @@ const CRATES: [Crate; 2] = [
                     "config",
                     "clock",
                     "model",
+                    "budget",
+                    "phase",
                 ],
                 never: &[MESSAGES],
             },

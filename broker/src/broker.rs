@@ -1,0 +1,237 @@
+//! A broker from its start to its stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::groups::{Coordinator, LoadError};
+use crate::handlers::{Handlers, Services};
+use crate::log::StorageError;
+use crate::net::acceptor::Acceptor;
+use crate::net::listener::Listeners;
+use crate::net::{Connector, ListenError};
+use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
+use crate::telemetry::{BrokerListening, BrokerStopped, CloseFailed, Telemetry};
+use crate::topics::{Topics, TopicsConfig};
+use crate::transactions::ProducerIds;
+
+/// The least time that closing the log gets, even where draining took the whole deadline.
+const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(2);
+
+/// A running broker. Dropping it closes its connections at once; [`Broker::shutdown`] lets requests
+/// finish first, and marks the data directory as cleanly closed.
+#[derive(Debug)]
+pub struct Broker {
+    addresses: Vec<SocketAddr>,
+    connector: Connector,
+    services: Arc<Services>,
+    phase: PhaseSwitch,
+    /// Held while the broker takes connections.
+    at_work: mpsc::Sender<()>,
+    /// Ends once nothing is at work any more.
+    work_ended: mpsc::Receiver<()>,
+}
+
+/// Why a broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The data directory is in use, of another format, or cannot be read or written.
+    #[error("the data directory cannot be used: {0}")]
+    Storage(#[from] StorageError),
+    /// The groups cannot be restored.
+    #[error("the groups cannot be restored: {0}")]
+    Groups(#[from] LoadError),
+    /// A thread died on the way.
+    #[error("opening the data directory ended unexpectedly")]
+    Lost,
+    /// Its metrics are registered already: one registry serves one broker.
+    #[error("the broker's metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+impl Broker {
+    /// Starts a broker on the runtime of the caller, with its metrics in `registry`. When this
+    /// returns, what was in the log is recovered and connections are served.
+    ///
+    /// # Errors
+    /// [`StartError`], which names the setting to change. Nothing is left running.
+    pub async fn start(config: Config, registry: &Registry) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        // First what fails fastest; clients that come early wait in the kernel's queue.
+        let listeners = Listeners::bind(&config.network).await?;
+        let telemetry = Arc::new(Telemetry::register(registry)?);
+        let (topics, producer_ids) = open(&config, clock.clone()).await?;
+        let groups = load(&config, &topics, clock.clone()).await?;
+        let phase = PhaseSwitch::new();
+        let services = Arc::new(Services {
+            budget: Budget::new(config.network.in_flight_bytes_max),
+            config,
+            topics,
+            groups,
+            producer_ids,
+            clock,
+            phase: phase.watch(),
+            telemetry,
+        });
+        let (at_work, work_ended) = mpsc::channel(1);
+        let acceptor = acceptor(&services, &listeners, at_work.downgrade());
+        BrokerListening {
+            addresses: &listeners.addresses,
+            advertised: &listeners.advertised,
+            cluster_id: services.topics.cluster_id(),
+        }
+        .emit();
+        for socket in listeners.sockets {
+            tokio::spawn(acceptor.clone().accept(socket));
+        }
+        tokio::spawn(check_retention(
+            services.topics.clone(),
+            services.config.topics.retention_check_interval,
+            phase.watch(),
+        ));
+        Ok(Self {
+            addresses: listeners.addresses,
+            connector: Connector::new(acceptor, Handle::current()),
+            services,
+            phase,
+            at_work,
+            work_ended,
+        })
+    }
+
+    /// The addresses listened on, with the ports the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Makes connections from within this process.
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        self.connector.clone()
+    }
+
+    /// Id of the cluster, which stays with the data directory.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        self.services.topics.cluster_id()
+    }
+
+    /// Resolves when the disk failed. Nothing is acknowledged from then on: the process should end,
+    /// and its next start finds out what is on the disk.
+    pub async fn failed(&self) -> StorageError {
+        self.services.topics.failed().await
+    }
+
+    /// Stops: takes no more requests, answers those it took, closes what is left after `deadline`,
+    /// and marks the data directory as cleanly closed.
+    pub async fn shutdown(self, deadline: Duration) {
+        let Self {
+            services,
+            phase,
+            at_work,
+            mut work_ended,
+            ..
+        } = self;
+        let started = services.clock.now();
+        drop(at_work);
+        phase.advance(Phase::Draining);
+        services.groups.stop();
+        let is_drained = timeout(deadline, work_ended.recv()).await.is_ok();
+        phase.advance(Phase::Closed);
+        let left = deadline.saturating_sub(services.clock.now().duration_since(started));
+        close(services.topics.clone(), left.max(CLOSE_TIMEOUT_MIN)).await;
+        let elapsed = services.clock.now().duration_since(started);
+        BrokerStopped {
+            is_drained,
+            elapsed,
+        }
+        .emit();
+    }
+}
+
+fn acceptor(
+    services: &Arc<Services>,
+    listeners: &Listeners,
+    at_work: mpsc::WeakSender<()>,
+) -> Acceptor {
+    let config = services.config.network.clone();
+    Acceptor {
+        handlers: Handlers::new(Arc::clone(services)),
+        permits: Arc::new(Semaphore::new(config.connections_max)),
+        config,
+        endpoint: listeners.advertised.clone(),
+        budget: services.budget.clone(),
+        phase: services.phase.clone(),
+        telemetry: Arc::clone(&services.telemetry),
+        at_work,
+    }
+}
+
+/// Opens the data directory, away from the threads that serve connections.
+async fn open(config: &Config, clock: Clock) -> Result<(Topics, ProducerIds), StartError> {
+    let directory = config.data_dir.clone();
+    let config = TopicsConfig {
+        directory: directory.clone(),
+        node_id: config.node_id,
+        topics_max: config.topics.topics_max,
+        partitions_max: config.topics.partitions_max,
+        defaults: config.topics.settings.clone(),
+    };
+    let open = move || {
+        let topics = Topics::open(config, clock)?;
+        let producer_ids = ProducerIds::open(&directory)?;
+        Ok((topics, producer_ids))
+    };
+    spawn_blocking(open)
+        .await
+        .map_err(|_panicked| StartError::Lost)?
+}
+
+/// Restores the groups; where that fails, closes the data directory again.
+async fn load(config: &Config, topics: &Topics, clock: Clock) -> Result<Coordinator, StartError> {
+    let loaded = Coordinator::load(config.groups.clone(), topics.clone(), clock).await;
+    if loaded.is_err() {
+        close(topics.clone(), CLOSE_TIMEOUT_MIN).await;
+    }
+    Ok(loaded?)
+}
+
+/// Closes the data directory. A disk that hangs must not hang the stop: the next start recovers.
+async fn close(topics: Topics, patience: Duration) {
+    match timeout(patience, spawn_blocking(move || topics.close())).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => CloseFailed { reason: &error }.emit(),
+        Ok(Err(panicked)) => CloseFailed { reason: &panicked }.emit(),
+        Err(elapsed) => CloseFailed { reason: &elapsed }.emit(),
+    }
+}
+
+/// Looks for segments to roll and to drop, again and again, until the broker drains.
+async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = phase.reached(Phase::Draining) => return,
+        }
+        let topics = topics.clone();
+        if spawn_blocking(move || topics.retention_check())
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What the owner of a broker decides.
+//!
+//! One struct per concern; a module receives only its part. Reading files, the environment or flags
+//! is the business of whoever starts the broker.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::groups::GroupConfig;
+use crate::topics::topic_config::Settings;
+
+/// Everything a broker is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Directory that holds the log, owned by one broker at a time. Created where it is missing.
+    pub data_dir: PathBuf,
+    /// Id of the broker in its cluster, which stays with the data directory. Default 1.
+    pub node_id: i32,
+    /// Where clients reach the broker.
+    pub network: NetworkConfig,
+    /// What topics are, where they do not say otherwise.
+    pub topics: TopicDefaults,
+    /// Times and limits of groups.
+    pub groups: GroupConfig,
+}
+
+/// What topics are, where they do not say otherwise.
+#[derive(Clone, Debug)]
+pub struct TopicDefaults {
+    /// Whether a topic that a client asks for is created (`auto.create.topics.enable`). Default true.
+    pub auto_create: bool,
+    /// Partitions of a topic that does not say how many (`num.partitions`). Default 1.
+    pub partitions: i32,
+    /// Topics there may be. Default 10,000.
+    pub topics_max: usize,
+    /// Partitions there may be, of all topics together. Default 20,000.
+    pub partitions_max: usize,
+    /// Take any replication factor and assignment for the one replica there is, instead of refusing
+    /// more than one. Default false.
+    pub accept_any_replication_factor: bool,
+    /// Configs of topics that differ from Kafka's defaults, by topic-level key (`retention.ms`).
+    /// Default none: 7 days.
+    pub settings: Settings,
+    /// Time between two looks for segments to roll and to drop
+    /// (`log.retention.check.interval.ms`). Default 5 minutes.
+    pub retention_check_interval: Duration,
+}
+
+/// A host and a port, as a person writes them: `127.0.0.1:9092`, `localhost:9092`, `[::1]:9092`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// A host name or an address, without brackets.
+    pub host: String,
+    /// The port; 0 picks a free one where it is listened on.
+    pub port: u16,
+}
+
+/// Why a text is no host and port.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not host:port, for example 127.0.0.1:9092")]
+pub struct InvalidHostPort {
+    /// The text as given.
+    pub text: String,
+}
+
+/// Where clients reach the broker, and how much of it one of them may use.
+#[derive(Clone, Debug)]
+pub struct NetworkConfig {
+    /// Address to listen on. `localhost` is served on every loopback address the machine has.
+    /// Default `127.0.0.1:9092`.
+    pub listen: HostPort,
+    /// What clients are told to connect to. Default: the address listened on, which must then be
+    /// one that clients can connect to (not `0.0.0.0`).
+    pub advertised: Option<HostPort>,
+    /// Connections served at a time; further ones are closed at once. Default 10,000.
+    pub connections_max: usize,
+    /// Largest request, in bytes (Kafka's `socket.request.max.bytes`). Default 100 MiB.
+    pub request_bytes_max: usize,
+    /// Requests of one connection in progress; more are not read. Default 64.
+    pub connection_requests_max: usize,
+    /// Bytes of requests of one connection in progress, above which no further request is read; one
+    /// request may exceed it. Default 8 MiB.
+    pub connection_bytes_max: usize,
+    /// Bytes of requests and of fetched records in memory, over all connections (Kafka's
+    /// `queued.max.request.bytes`). At least `request_bytes_max`. Default 256 MiB.
+    pub in_flight_bytes_max: usize,
+    /// A connection that asks nothing for so long is closed (Kafka's `connections.max.idle.ms`).
+    /// Default 10 minutes.
+    pub idle_timeout: Duration,
+    /// A connection silent for so long in the middle of a request, or that takes no byte of a
+    /// response, is closed. Default 30 s.
+    pub stall_timeout: Duration,
+}
+
+impl Config {
+    /// The defaults, which are Kafka's where Kafka has them.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            node_id: 1,
+            network: NetworkConfig::default(),
+            topics: TopicDefaults::default(),
+            groups: GroupConfig::default(),
+        }
+    }
+
+    /// Small limits, and a free port.
+    #[must_use]
+    pub fn for_testing(data_dir: impl AsRef<Path>) -> Self {
+        let mut config = Self::new(data_dir.as_ref());
+        config.network.listen.port = 0;
+        config.network.connections_max = 200;
+        config
+    }
+}
+
+impl Default for TopicDefaults {
+    fn default() -> Self {
+        Self {
+            auto_create: true,
+            partitions: 1,
+            topics_max: 10_000,
+            partitions_max: 20_000,
+            accept_any_replication_factor: false,
+            settings: Settings::new(),
+            retention_check_interval: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            listen: HostPort {
+                host: "127.0.0.1".to_owned(),
+                port: 9092,
+            },
+            advertised: None,
+            connections_max: 10_000,
+            request_bytes_max: 100 * 1024 * 1024,
+            connection_requests_max: 64,
+            connection_bytes_max: 8 * 1024 * 1024,
+            in_flight_bytes_max: 256 * 1024 * 1024,
+            idle_timeout: Duration::from_secs(600),
+            stall_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl std::str::FromStr for HostPort {
+    type Err = InvalidHostPort;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHostPort> {
+        let invalid = || InvalidHostPort {
+            text: text.to_owned(),
+        };
+        let (host, port) = text.rsplit_once(':').ok_or_else(invalid)?;
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        if host.is_empty() || (bare.is_none() && host.contains(':')) {
+            return Err(invalid());
+        }
+        let port = port.parse().map_err(|_not_a_port| invalid())?;
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl std::fmt::Display for HostPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_and_port_reads_back_as_it_was_written() {
+        for text in [
+            "127.0.0.1:9092",
+            "localhost:0",
+            "[::1]:9092",
+            "broker.example:65535",
+        ] {
+            assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_and_port_is_refused_with_the_text_itself() {
+        for text in [
+            "",
+            "9092",
+            ":9092",
+            "host:",
+            "host:70000",
+            "::1:9092",
+            "host:port",
+        ] {
+            let error = text.parse::<HostPort>().unwrap_err();
+            assert!(
+                error.to_string().contains(&format!("\"{text}\"")),
+                "{error}"
+            );
+        }
+    }
+}

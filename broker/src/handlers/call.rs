@@ -1,0 +1,174 @@
+//! What a handler knows about its request, and where it reaches the domain.
+
+use std::cmp::Ordering;
+use std::fmt::{self, Display};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sluice_protocol::{ApiKey, ErrorCode};
+
+use super::error::{Refusal, RequestError};
+use crate::budget::{Budget, Reservation};
+use crate::clock::Clock;
+use crate::config::{Config, HostPort};
+use crate::groups::Coordinator;
+use crate::model::{LeaderEpoch, PartitionId};
+use crate::phase::PhaseWatch;
+use crate::telemetry::{RequestRefused, Telemetry};
+use crate::topics::{Partition, Topic, Topics};
+use crate::transactions::ProducerIds;
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Address, for logs and for the members of groups.
+    pub(crate) host: String,
+    /// The endpoint clients of this listener are told.
+    pub(crate) endpoint: HostPort,
+}
+
+/// What handlers call.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// What is created and described where the client does not say.
+    pub(crate) config: Config,
+    /// Topics and their records.
+    pub(crate) topics: Topics,
+    /// Groups and their offsets.
+    pub(crate) groups: Coordinator,
+    /// Ids of producers.
+    pub(crate) producer_ids: ProducerIds,
+    /// Time.
+    pub(crate) clock: Clock,
+    /// Memory that requests and responses may hold.
+    pub(crate) budget: Budget,
+    /// Whether the broker is stopping.
+    pub(crate) phase: PhaseWatch,
+    /// Where events go.
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// One request on its way.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// What handlers call.
+    pub(crate) services: Arc<Services>,
+    /// Who asks.
+    pub(crate) peer: Arc<Peer>,
+    /// The API asked for.
+    pub(crate) api: ApiKey,
+    /// Version of the request; that of the response unless a handler sets another.
+    pub(crate) version: i16,
+    /// Number the response repeats.
+    pub(crate) correlation_id: i32,
+    /// Name the client gives itself, or nothing.
+    pub(crate) client_id: String,
+    /// Memory the request holds, given back when it is answered.
+    pub(crate) request_memory: Reservation,
+    /// Memory the response holds, given back when it is sent.
+    pub(crate) response_memory: Mutex<Reservation>,
+}
+
+impl Call {
+    /// The code of an error, which is counted.
+    pub(crate) fn refuse(&self, error: impl Into<Refusal>) -> ErrorCode {
+        let refusal = error.into();
+        RequestRefused {
+            api: self.api,
+            code: refusal.code,
+            reason: &refusal.reason,
+        }
+        .emit(&self.services.telemetry);
+        refusal.code
+    }
+
+    /// The code and the message of an error, which is counted. What the disk or the broker itself did
+    /// wrong is not told in detail.
+    pub(crate) fn explain(&self, error: impl Into<Refusal>) -> (ErrorCode, Option<String>) {
+        let refusal = error.into();
+        let reason = refusal.reason.clone();
+        let code = self.refuse(refusal);
+        let is_ours = matches!(
+            code,
+            ErrorCode::KafkaStorageError | ErrorCode::UnknownServerError
+        );
+        let message = if is_ours {
+            code.description().to_owned()
+        } else {
+            reason
+        };
+        (code, Some(message))
+    }
+
+    /// Where the client is, as the members of a group are shown it: `/` and its address.
+    pub(crate) fn client_host(&self) -> String {
+        format!("/{}", self.peer.host)
+    }
+
+    /// A topic that exists.
+    pub(crate) fn topic(&self, name: &str) -> Result<Arc<Topic>, RequestError> {
+        let found = self.services.topics.topic(name);
+        found.ok_or_else(|| RequestError::UnknownTopic {
+            topic: name.to_owned(),
+        })
+    }
+
+    /// A partition that exists.
+    pub(crate) fn partition(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+    ) -> Result<Arc<Partition>, RequestError> {
+        let found = self.services.topics.partition(topic, partition);
+        found.ok_or_else(|| RequestError::UnknownPartition {
+            topic: topic.to_owned(),
+            partition,
+        })
+    }
+
+    /// A partition that exists and is led as the client believes (KIP-320); -1 believes nothing.
+    pub(crate) fn partition_led_at(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        leader_epoch: i32,
+    ) -> Result<Arc<Partition>, RequestError> {
+        let partition = self.partition(topic, partition)?;
+        let (asked, current) = (LeaderEpoch(leader_epoch), partition.leader_epoch());
+        match asked.cmp(&current) {
+            _ if leader_epoch < 0 => Ok(partition),
+            Ordering::Less => Err(RequestError::FencedLeaderEpoch { asked, current }),
+            Ordering::Equal => Ok(partition),
+            Ordering::Greater => Err(RequestError::UnknownLeaderEpoch { asked, current }),
+        }
+    }
+
+    /// Does what may wait for the disk, away from the threads that serve connections.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, RequestError> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_panicked| RequestError::Lost)
+    }
+
+    /// Takes memory for the response: up to `wanted` bytes, and at least `least`.
+    pub(crate) async fn reserve_response(&self, wanted: usize, least: usize) -> usize {
+        let memory = self.services.budget.reserve_up_to(wanted, least).await;
+        let bytes = memory.bytes();
+        *self.response_memory.lock() = memory;
+        bytes
+    }
+
+    /// Gives back what the response does not need.
+    pub(crate) fn shrink_response(&self, bytes: usize) {
+        self.response_memory.lock().shrink_to(bytes);
+    }
+}
+
+impl Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.host.fmt(f)
+    }
+}

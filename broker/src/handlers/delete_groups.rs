@@ -1,0 +1,40 @@
+//! `DeleteGroups` 0-2: deletes groups without members, and their offsets, durably (KIP-229).
+//!
+//! * Each group succeeds or fails by itself: `NON_EMPTY_GROUP`, `GROUP_ID_NOT_FOUND`.
+
+use sluice_protocol::ErrorCode;
+use sluice_protocol::messages::delete_groups::{
+    DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse,
+};
+
+use super::call::Call;
+use super::error::{Refusal, RequestError};
+use super::member::group_id;
+
+/// Deletes groups.
+pub(crate) async fn handle(call: &Call, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
+    let mut results = Vec::with_capacity(request.group_names.len());
+    for group in request.group_names {
+        let error_code = match delete(call, &group).await {
+            Ok(()) => ErrorCode::None,
+            Err(error) => call.refuse(error),
+        };
+        results.push(DeletableGroupResult {
+            group_id: group,
+            error_code,
+        });
+    }
+    DeleteGroupsResponse {
+        results,
+        ..DeleteGroupsResponse::default()
+    }
+}
+
+async fn delete(call: &Call, group: &str) -> Result<(), Refusal> {
+    let id = group_id(group)?;
+    if id.is_empty() {
+        let group = group.to_owned();
+        return Err(RequestError::GroupName { group }.into());
+    }
+    Ok(call.services.groups.delete_group(&id).await?)
+}

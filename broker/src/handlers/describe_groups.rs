@@ -1,0 +1,82 @@
+//! `DescribeGroups` 0-6: state and members of groups.
+//!
+//! * A group that does not exist is `Dead` without an error until 5, and a `GROUP_ID_NOT_FOUND` in 6
+//!   (KIP-1043). 3 tells the operations allowed, on request (KIP-430); 4 has static members.
+
+use sluice_protocol::messages::describe_groups::{
+    DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
+};
+
+use super::authorized;
+use super::call::Call;
+use super::error::RequestError;
+use super::member::group_id;
+use crate::groups::{Description, MemberDescription};
+
+/// The first version in which a missing group is an error.
+const MISSING_FROM: i16 = 6;
+
+/// Describes groups, each by itself.
+pub(crate) fn handle(call: &Call, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
+    let is_asked = request.include_authorized_operations;
+    let authorized_operations = authorized::if_asked(is_asked, authorized::GROUP);
+    let groups = request.groups.into_iter().map(|group| DescribedGroup {
+        authorized_operations,
+        ..describe(call, group)
+    });
+    DescribeGroupsResponse {
+        groups: groups.collect(),
+        ..DescribeGroupsResponse::default()
+    }
+}
+
+fn describe(call: &Call, group: String) -> DescribedGroup {
+    let id = group_id(&group).ok().filter(|id| !id.is_empty());
+    let found = id.as_ref().map(|id| call.services.groups.describe(id));
+    let error = match found {
+        Some(Some(description)) => return described(group, description),
+        Some(None) if call.version < MISSING_FROM => None,
+        Some(None) => Some(RequestError::UnknownGroup {
+            group: group.clone(),
+        }),
+        None => Some(RequestError::GroupName {
+            group: group.clone(),
+        }),
+    };
+    let dead = DescribedGroup {
+        group_id: group,
+        group_state: "Dead".to_owned(),
+        ..DescribedGroup::default()
+    };
+    let Some(error) = error else {
+        return dead;
+    };
+    let (error_code, error_message) = call.explain(error);
+    DescribedGroup {
+        error_code,
+        error_message,
+        ..dead
+    }
+}
+
+fn described(group_id: String, description: Description) -> DescribedGroup {
+    DescribedGroup {
+        group_id,
+        group_state: description.state.to_string(),
+        protocol_type: description.protocol_type.to_string(),
+        protocol_data: description.protocol.to_string(),
+        members: description.members.into_iter().map(member).collect(),
+        ..DescribedGroup::default()
+    }
+}
+
+fn member(member: MemberDescription) -> DescribedGroupMember {
+    DescribedGroupMember {
+        member_id: member.member.to_string(),
+        group_instance_id: member.instance.map(|instance| instance.to_string()),
+        client_id: member.client_id.to_string(),
+        client_host: member.client_host.to_string(),
+        member_metadata: member.metadata,
+        member_assignment: member.assignment,
+    }
+}

@@ -1,0 +1,155 @@
+//! Codes of what goes wrong with topics, records and producers.
+
+use sluice_protocol::ErrorCode;
+use sluice_protocol::record_batch::InvalidBatch;
+
+use super::Refused;
+use crate::log::StorageError;
+use crate::model::InvalidTopicName;
+use crate::topics::topic_config::InvalidTopicConfig;
+use crate::topics::{
+    AddPartitionsError, AlterConfigError, AppendError, CreateTopicError, DeleteRecordsError,
+    DeleteTopicError, ReadError,
+};
+use crate::transactions::ProducerIdError;
+
+impl Refused for InvalidTopicName {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidTopicException
+    }
+}
+
+impl Refused for StorageError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::KafkaStorageError
+    }
+}
+
+impl Refused for InvalidBatch {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnsupportedMagic { .. } => ErrorCode::UnsupportedForMessageFormat,
+            Self::WrongSize { .. } | Self::WrongChecksum { .. } => ErrorCode::CorruptMessage,
+            Self::UnsupportedCompression { .. } => ErrorCode::UnsupportedCompressionType,
+            Self::Missing
+            | Self::Several
+            | Self::WrongCount { .. }
+            | Self::TooShort { .. }
+            | Self::Control
+            | Self::InvalidProducer { .. }
+            | Self::TransactionalWithoutProducer => ErrorCode::InvalidRecord,
+        }
+    }
+}
+
+impl Refused for AppendError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            Self::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
+            Self::MissingKey { .. } | Self::UnreadableRecords(_) => ErrorCode::InvalidRecord,
+            Self::Transactional => ErrorCode::InvalidTxnState,
+            Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
+            Self::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            Self::DuplicateSequence { .. } => ErrorCode::DuplicateSequenceNumber,
+            Self::StaleProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            // Retried by every client, and without a look for another leader.
+            Self::QueueFull { .. } => ErrorCode::RequestTimedOut,
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::Storage(error) => error.code(),
+        }
+    }
+
+    fn record_index(&self) -> Option<usize> {
+        self.record_index()
+    }
+}
+
+impl Refused for ReadError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::Corrupt { .. } => ErrorCode::CorruptMessage,
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl Refused for DeleteRecordsError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl Refused for InvalidTopicConfig {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::DuplicateKey { .. } => ErrorCode::InvalidRequest,
+            Self::UnknownKey { .. }
+            | Self::InvalidValue { .. }
+            | Self::NotAList { .. }
+            | Self::MissingValue { .. }
+            | Self::CompactionLags { .. } => ErrorCode::InvalidConfig,
+        }
+    }
+}
+
+impl Refused for CreateTopicError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::AlreadyExists { .. } => ErrorCode::TopicAlreadyExists,
+            Self::Collides { .. } => ErrorCode::InvalidTopicException,
+            Self::InvalidPartitions { .. } => ErrorCode::InvalidPartitions,
+            Self::TooManyPartitions { .. } | Self::TooManyTopics { .. } => {
+                ErrorCode::PolicyViolation
+            }
+            Self::InvalidConfig(error) => error.code(),
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl Refused for DeleteTopicError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::UnknownTopicOrPartition,
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl Refused for AddPartitionsError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::UnknownTopicOrPartition,
+            Self::NotMore { .. } => ErrorCode::InvalidPartitions,
+            Self::TooManyPartitions { .. } => ErrorCode::PolicyViolation,
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl Refused for AlterConfigError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotFound { .. } => ErrorCode::UnknownTopicOrPartition,
+            Self::InvalidConfig(error) => error.code(),
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl Refused for ProducerIdError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Exhausted => ErrorCode::UnknownServerError,
+            Self::Storage(error) => error.code(),
+        }
+    }
+}

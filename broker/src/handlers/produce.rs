@@ -1,0 +1,153 @@
+//! `Produce` 3-11 (0-11 advertised): appends record batches.
+//!
+//! * One batch per partition; each partition succeeds or fails by itself, and answers in the order of
+//!   the request.
+//! * `acks` 1 and -1 are answered when the batch is durable, in any durability mode but `os`.
+//! * `acks` 0 has no response: a failure ends the connection, which is how such a producer learns.
+//! * 0-2 are refused (KIP-896), though advertised; see the table. 7 allows zstd; 8 names the record at
+//!   fault. From 10 on a new leader could be named, which one node never has.
+//!
+//! All partitions are appended to before the first wait, so requests of one connection keep their
+//! order without waiting for each other's flush.
+
+use std::time::Duration;
+
+use sluice_protocol::ErrorCode;
+use sluice_protocol::messages::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceResponse,
+};
+use sluice_protocol::record_batch::{Origin, ValidatedBatch};
+
+use super::call::Call;
+use super::dispatch::Answer;
+use super::error::{Refusal, RequestError};
+use crate::model::{Acks, PartitionId, TopicName};
+use crate::topics::{Appended, Appending};
+
+/// What a flush may take even where the client would not wait, in milliseconds: the disk is not a
+/// replica that could be left behind.
+const TIMEOUT_MIN_MS: i32 = 1_000;
+
+/// Appends, and waits for the flush.
+pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<ProduceResponse> {
+    let acks = acks(request.acks);
+    let timeout_ms = request.timeout_ms.max(TIMEOUT_MIN_MS);
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        for data in topic.partition_data {
+            let index = data.index;
+            partitions.push((index, append(call, &topic.name, data, &acks)));
+        }
+        topics.push((topic.name, partitions));
+    }
+    let mut responses = Vec::with_capacity(topics.len());
+    for (name, partitions) in topics {
+        let mut partition_responses = Vec::with_capacity(partitions.len());
+        for (index, appending) in partitions {
+            let outcome = durable(appending, timeout_ms).await;
+            partition_responses.push(partition_response(call, index, outcome));
+        }
+        responses.push(TopicProduceResponse {
+            name,
+            partition_responses,
+            ..TopicProduceResponse::default()
+        });
+    }
+    if !matches!(acks, Ok(Acks::None)) {
+        return Answer::Reply(ProduceResponse {
+            responses,
+            ..ProduceResponse::default()
+        });
+    }
+    let mut partitions = responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    match partitions.any(|partition| partition.error_code != ErrorCode::None) {
+        true => Answer::Close("records sent with acks 0 were refused"),
+        false => Answer::Silent,
+    }
+}
+
+fn acks(acks: i16) -> Result<Acks, RequestError> {
+    match acks {
+        -1 => Ok(Acks::All),
+        0 => Ok(Acks::None),
+        1 => Ok(Acks::Leader),
+        acks => Err(RequestError::InvalidAcks { acks }),
+    }
+}
+
+fn append(
+    call: &Call,
+    topic: &str,
+    data: PartitionProduceData,
+    acks: &Result<Acks, RequestError>,
+) -> Result<Appending, Refusal> {
+    let acks = acks.clone()?;
+    if TopicName::parse(topic).is_ok_and(|name| name.is_internal()) {
+        let topic = topic.to_owned();
+        return Err(RequestError::InternalTopic { topic }.into());
+    }
+    let partition = call.partition(topic, PartitionId(data.index))?;
+    let origin = Origin::Client {
+        produce_version: call.version,
+    };
+    let records = data.records.unwrap_or_default();
+    let batch = ValidatedBatch::parse(records, origin)?;
+    Ok(partition.append(batch, acks)?)
+}
+
+async fn durable(
+    appending: Result<Appending, Refusal>,
+    timeout_ms: i32,
+) -> Result<Appended, Refusal> {
+    let patience = Duration::from_millis(timeout_ms.try_into().unwrap_or(0));
+    match tokio::time::timeout(patience, appending?.durable()).await {
+        Ok(appended) => Ok(appended?),
+        Err(_elapsed) => Err(RequestError::TimedOut { timeout_ms }.into()),
+    }
+}
+
+fn partition_response(
+    call: &Call,
+    index: i32,
+    outcome: Result<Appended, Refusal>,
+) -> PartitionProduceResponse {
+    match outcome {
+        Ok(appended) => PartitionProduceResponse {
+            index,
+            base_offset: appended.base_offset.0,
+            log_append_time_ms: appended.log_append_time.map_or(-1, |time| time.0),
+            log_start_offset: appended.log_start_offset.0,
+            ..PartitionProduceResponse::default()
+        },
+        Err(error) => {
+            let record_errors = record_errors(&error);
+            let (error_code, error_message) = call.explain(error);
+            PartitionProduceResponse {
+                index,
+                error_code,
+                base_offset: -1,
+                record_errors,
+                error_message,
+                ..PartitionProduceResponse::default()
+            }
+        }
+    }
+}
+
+/// The record at fault, where it is one (KIP-467).
+fn record_errors(refusal: &Refusal) -> Vec<BatchIndexAndErrorMessage> {
+    let index = refusal.record_index.map(i32::try_from);
+    let of_index = |batch_index| BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(refusal.reason.clone()),
+    };
+    index
+        .and_then(Result::ok)
+        .map(of_index)
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,161 @@
+//! Connections come in: over sockets and from within the process, each with a permit or not at all.
+
+use std::fmt::Display;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::connection::{Closed, Connection, ConnectionLimits};
+use super::link::{FrameSink, FrameSource, LinkError};
+use super::stream::{StreamLimits, StreamSink, StreamSource};
+use crate::budget::Budget;
+use crate::config::{HostPort, NetworkConfig};
+use crate::handlers::{Handlers, Peer};
+use crate::phase::{Phase, PhaseWatch};
+use crate::telemetry::{
+    AcceptFailed, ConnectionEnded, ConnectionOpened, ConnectionRefused, Ending, Telemetry,
+};
+
+/// How long to wait for file descriptors before accepting again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves every connection that comes in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Acceptor {
+    /// What answers requests.
+    pub(crate) handlers: Handlers,
+    /// Limits.
+    pub(crate) config: NetworkConfig,
+    /// What clients are told to connect to.
+    pub(crate) endpoint: HostPort,
+    /// Memory of all connections.
+    pub(crate) budget: Budget,
+    /// When to stop.
+    pub(crate) phase: PhaseWatch,
+    /// Where events go.
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// One permit per connection.
+    pub(crate) permits: Arc<Semaphore>,
+    /// Held by every connection; its receiver ends with the last one. Gone once the broker stops.
+    pub(crate) at_work: mpsc::WeakSender<()>,
+}
+
+impl Acceptor {
+    /// Accepts from a socket until the broker drains.
+    pub(crate) async fn accept(self, socket: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                () = self.phase.reached(Phase::Draining) => return,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let host = address.ip().to_canonical().to_string();
+                    match self.admit(&address) {
+                        Some(permit) => self.open(stream, host, permit),
+                        None => drop(stream),
+                    }
+                }
+                Err(error) if is_of_the_client(&error) => {}
+                Err(error) => {
+                    AcceptFailed { error: &error }.emit();
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection from within the process, where one more may be served.
+    pub(crate) fn serve_in_process(&self, source: impl FrameSource, sink: impl FrameSink) {
+        if let Some(permit) = self.admit(&"in-process") {
+            self.spawn(source, sink, "127.0.0.1".to_owned(), permit);
+        }
+    }
+
+    fn admit(&self, peer: &dyn Display) -> Option<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        if permit.is_none() {
+            let limit = self.config.connections_max;
+            ConnectionRefused { peer, limit }.emit(&self.telemetry);
+        }
+        permit
+    }
+
+    fn open(&self, stream: TcpStream, host: String, permit: OwnedSemaphorePermit) {
+        // Without it a small response may wait for the acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot disable Nagle's algorithm");
+        }
+        let stall_timeout = self.config.stall_timeout;
+        let limits = StreamLimits {
+            size_max: self.config.request_bytes_max,
+            stall_timeout,
+        };
+        let (read, write) = stream.into_split();
+        let source = StreamSource::new(read, limits, self.budget.clone());
+        self.spawn(source, StreamSink::new(write, stall_timeout), host, permit);
+    }
+
+    fn spawn(
+        &self,
+        source: impl FrameSource,
+        sink: impl FrameSink,
+        host: String,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let Some(at_work) = self.at_work.upgrade() else {
+            return;
+        };
+        let endpoint = self.endpoint.clone();
+        let peer = Arc::new(Peer { host, endpoint });
+        let connection = Connection {
+            sink,
+            peer: Arc::clone(&peer),
+            handlers: self.handlers.clone(),
+            limits: ConnectionLimits {
+                requests_max: self.config.connection_requests_max,
+                bytes_max: self.config.connection_bytes_max,
+                idle_timeout: self.config.idle_timeout,
+            },
+            telemetry: Arc::clone(&self.telemetry),
+        };
+        let (phase, telemetry) = (self.phase.clone(), Arc::clone(&self.telemetry));
+        tokio::spawn(async move {
+            ConnectionOpened { peer: &peer }.emit(&telemetry);
+            let closed = connection.serve(source, phase).await;
+            ConnectionEnded {
+                peer: &peer,
+                reason: &closed,
+                ending: ending(&closed),
+            }
+            .emit(&telemetry);
+            drop((permit, at_work));
+        });
+    }
+}
+
+/// Whether accepting failed because the client was gone already.
+fn is_of_the_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+const fn ending(closed: &Closed) -> Ending {
+    match closed {
+        Closed::Idle | Closed::Stopped | Closed::Link(LinkError::Closed | LinkError::Io(_)) => {
+            Ending::Usual
+        }
+        Closed::Rejected(_)
+        | Closed::Link(
+            LinkError::FrameSize { .. }
+            | LinkError::FrameTooLarge { .. }
+            | LinkError::Stalled
+            | LinkError::OutOfBudget,
+        ) => Ending::Fault,
+    }
+}

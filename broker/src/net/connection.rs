@@ -1,0 +1,245 @@
+//! One connection: requests start in the order they arrive, and are answered in it.
+//!
+//! Most requests wait for the one before to be answered, so a client sees what Kafka would show it.
+//! Those that only add to what came before (see [`Prepared`]) start at once: waiting for each one to
+//! be durable would cap a client at one request per flush. A parked request holds back everything
+//! behind it, as it does in Kafka.
+//!
+//! Reading, working and writing go on in one task, so that a client that goes away is noticed while
+//! its request is parked, and nothing of it outlives the connection but what it already changed.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use super::link::{Frame, FrameSink, FrameSource, LinkError};
+use crate::handlers::{Handlers, Outcome, Peer, Prepared, Rejection, Reply};
+use crate::phase::{Phase, PhaseWatch};
+use crate::telemetry::{BytesReceived, BytesSent, Telemetry};
+
+/// What one connection may have in progress.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionLimits {
+    /// Requests, at most.
+    pub(crate) requests_max: usize,
+    /// Bytes of requests above which no further one is taken.
+    pub(crate) bytes_max: usize,
+    /// How long nothing may be asked.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Closed {
+    /// The link carries no more frames.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The client sent what cannot be served.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Nothing was asked for longer than the idle timeout.
+    #[error("idle for too long")]
+    Idle,
+    /// The broker stops.
+    #[error("the broker stops")]
+    Stopped,
+}
+
+/// A connection being served.
+#[derive(Debug)]
+pub(crate) struct Connection<K> {
+    /// Where responses go.
+    pub(crate) sink: K,
+    /// Who is at the other end.
+    pub(crate) peer: Arc<Peer>,
+    /// What answers requests.
+    pub(crate) handlers: Handlers,
+    /// What may be in progress.
+    pub(crate) limits: ConnectionLimits,
+    /// Counts bytes.
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+impl<K: FrameSink> Connection<K> {
+    /// Serves requests until the link ends, the client errs or the broker stops.
+    pub(crate) async fn serve(mut self, source: impl FrameSource, phase: PhaseWatch) -> Closed {
+        // One frame waits here and one at the sender: reading goes on while a request is worked on.
+        let (frames, arriving) = mpsc::channel(1);
+        let telemetry = Arc::clone(&self.telemetry);
+        tokio::select! {
+            closed = read(source, frames, &phase, &telemetry) => closed,
+            answered = self.answer(arriving) => match answered {
+                Ok(()) => Closed::Stopped,
+                Err(closed) => closed,
+            },
+            () = phase.reached(Phase::Closed) => Closed::Stopped,
+        }
+    }
+
+    /// Starts and answers requests, in order, until there are no more.
+    async fn answer(&mut self, mut arriving: mpsc::Receiver<Frame>) -> Result<(), Closed> {
+        let mut progress = Progress::default();
+        while !progress.is_over() {
+            tokio::select! {
+                biased;
+                outcome = progress.answered(), if progress.is_busy() => {
+                    self.send(outcome).await?;
+                }
+                frame = arriving.recv(), if progress.takes_more(&self.limits) => match frame {
+                    Some(frame) => {
+                        let size = frame.size();
+                        let prepared = self.handlers.prepare(&self.peer, frame.chunks, frame.reservation)?;
+                        progress.next = Some(Queued { prepared, size });
+                    }
+                    None => progress.is_last = true,
+                },
+                () = sleep(self.limits.idle_timeout), if !progress.is_busy() => {
+                    return Err(Closed::Idle);
+                }
+            }
+            progress.start().await;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, outcome: Outcome) -> Result<(), Closed> {
+        match outcome {
+            Outcome::Silent => {}
+            Outcome::Close(rejection) => return Err(rejection.into()),
+            Outcome::Reply(Reply { chunks, memory }) => {
+                let size = chunks.iter().map(Bytes::len).sum();
+                self.sink.send(chunks).await?;
+                drop(memory);
+                BytesSent(size).emit(&self.telemetry);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads requests until the link ends. Draining ends the reading, and not the connection.
+async fn read(
+    mut source: impl FrameSource,
+    frames: mpsc::Sender<Frame>,
+    phase: &PhaseWatch,
+    telemetry: &Telemetry,
+) -> Closed {
+    loop {
+        let frame = tokio::select! {
+            frame = source.next() => frame,
+            () = phase.reached(Phase::Draining) => break,
+        };
+        match frame {
+            Ok(frame) => {
+                BytesReceived(frame.size()).emit(telemetry);
+                if frames.send(frame).await.is_err() {
+                    break;
+                }
+            }
+            Err(error) => return error.into(),
+        }
+    }
+    drop(frames);
+    std::future::pending().await
+}
+
+/// The requests of a connection that are not answered yet.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Started, in the order of their answers.
+    started: VecDeque<Started>,
+    /// Bytes of the requests started.
+    bytes: usize,
+    /// Read, and not yet allowed to start.
+    next: Option<Queued>,
+    /// Whether no more will be read.
+    is_last: bool,
+}
+
+#[derive(Debug)]
+struct Queued {
+    prepared: Prepared,
+    size: usize,
+}
+
+#[derive(Debug)]
+struct Started {
+    work: Work,
+    is_pipelined: bool,
+    size: usize,
+}
+
+#[derive(Debug)]
+enum Work {
+    Running(Prepared),
+    Done(Outcome),
+}
+
+impl Progress {
+    fn is_busy(&self) -> bool {
+        !self.started.is_empty()
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_last && self.started.is_empty() && self.next.is_none()
+    }
+
+    fn takes_more(&self, limits: &ConnectionLimits) -> bool {
+        !self.is_last
+            && self.next.is_none()
+            && self.started.len() < limits.requests_max
+            && self.bytes < limits.bytes_max
+    }
+
+    /// Starts the next request where nothing is in its way: it runs to the first point at which it
+    /// has to wait.
+    async fn start(&mut self) {
+        let after_pipelined = self.started.back().is_none_or(|last| last.is_pipelined);
+        let may_start = |next: &mut Queued| {
+            self.started.is_empty() || (next.prepared.is_pipelined && after_pipelined)
+        };
+        let Some(Queued { mut prepared, size }) = self.next.take_if(may_start) else {
+            return;
+        };
+        let is_pipelined = prepared.is_pipelined;
+        let first = poll_fn(|context| Poll::Ready(prepared.work.as_mut().poll(context))).await;
+        let work = match first {
+            Poll::Ready(outcome) => Work::Done(outcome),
+            Poll::Pending => Work::Running(prepared),
+        };
+        self.bytes += size;
+        self.started.push_back(Started {
+            work,
+            is_pipelined,
+            size,
+        });
+    }
+
+    /// Resolves with the outcome of the oldest request, and forgets it. Pending where there is none.
+    async fn answered(&mut self) -> Outcome {
+        let outcome = poll_fn(|context| match self.started.front_mut() {
+            None => Poll::Pending,
+            Some(oldest) => {
+                match std::mem::replace(&mut oldest.work, Work::Done(Outcome::Silent)) {
+                    Work::Done(outcome) => Poll::Ready(outcome),
+                    Work::Running(mut prepared) => {
+                        let polled = prepared.work.as_mut().poll(context);
+                        oldest.work = Work::Running(prepared);
+                        polled
+                    }
+                }
+            }
+        })
+        .await;
+        if let Some(oldest) = self.started.pop_front() {
+            self.bytes -= oldest.size;
+        }
+        outcome
+    }
+}

@@ -1,0 +1,237 @@
+//! Frames over a byte stream: a 4-byte length, then as many bytes.
+//!
+//! A length is checked before anything is allocated for it, and memory grows as bytes arrive: who
+//! announces a large request pays for it in bytes sent, not in promises.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::link::{Frame, FrameSink, FrameSource, LinkError};
+use crate::budget::{Budget, Reservation};
+
+/// Bytes in front of every frame.
+const LENGTH_BYTES: usize = 4;
+/// Room for the first bytes of a frame; most requests fit, and an idle connection costs no more.
+const FIRST_READ_BYTES: usize = 4 * 1024;
+/// The least a buffer grows by once a frame is larger than the first read.
+const GROWTH_BYTES_MIN: usize = 64 * 1024;
+
+/// What one stream may ask for.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamLimits {
+    /// Largest frame, in bytes.
+    pub(crate) size_max: usize,
+    /// Silence allowed inside a frame.
+    pub(crate) stall_timeout: Duration,
+}
+
+/// Takes frames off a byte stream.
+#[derive(Debug)]
+pub(crate) struct StreamSource<R> {
+    stream: R,
+    buffer: BytesMut,
+    reservation: Reservation,
+    limits: StreamLimits,
+    budget: Budget,
+}
+
+/// Puts frames on a byte stream, all chunks of a frame in one system call where possible.
+#[derive(Debug)]
+pub(crate) struct StreamSink<W> {
+    stream: W,
+    stall_timeout: Duration,
+}
+
+impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
+    /// A source over `stream`.
+    pub(crate) fn new(stream: R, limits: StreamLimits, budget: Budget) -> Self {
+        Self {
+            stream,
+            buffer: BytesMut::new(),
+            reservation: Reservation::default(),
+            limits,
+            budget,
+        }
+    }
+
+    /// Bytes of the next frame with its length, once the length is there.
+    fn announced(&self) -> Result<Option<usize>, LinkError> {
+        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else {
+            return Ok(None);
+        };
+        let length = i32::from_be_bytes(*length);
+        let size = match usize::try_from(length) {
+            Ok(size) if size > 0 => size,
+            _ => return Err(LinkError::FrameSize { size: length }),
+        };
+        let limit = self.limits.size_max;
+        if size > limit {
+            return Err(LinkError::FrameTooLarge { size, limit });
+        }
+        Ok(Some(size + LENGTH_BYTES))
+    }
+
+    /// Makes room for more bytes of a frame of `size` bytes, at most as many as it still lacks.
+    async fn make_room(&mut self, size: usize) -> Result<(), LinkError> {
+        let have = self.buffer.len();
+        let room = (size - have).min(have.max(GROWTH_BYTES_MIN));
+        self.hold(have + room).await?;
+        self.buffer.reserve(room);
+        Ok(())
+    }
+
+    /// Takes as much of the budget as `bytes` need.
+    async fn hold(&mut self, bytes: usize) -> Result<(), LinkError> {
+        let held = self.reservation.bytes();
+        let more = self.budget.reserve(bytes.saturating_sub(held));
+        // Who holds a part of the budget must not wait forever for the rest: all might.
+        let more = if held == 0 {
+            more.await
+        } else {
+            timeout(self.limits.stall_timeout, more)
+                .await
+                .map_err(|_elapsed| LinkError::OutOfBudget)?
+        };
+        self.reservation.merge(more);
+        Ok(())
+    }
+
+    /// Reads what the stream has, into the room there is.
+    async fn read_more(&mut self) -> Result<(), LinkError> {
+        let between_frames = self.buffer.is_empty();
+        let read = self.stream.read_buf(&mut self.buffer);
+        let count = if between_frames {
+            // How long nothing may be asked is the connection's to know.
+            read.await?
+        } else {
+            timeout(self.limits.stall_timeout, read)
+                .await
+                .map_err(|_elapsed| LinkError::Stalled)??
+        };
+        match count {
+            0 if between_frames => Err(LinkError::Closed),
+            0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a complete frame out of the buffer.
+    fn split(&mut self, size: usize) -> Frame {
+        let mut frame = self.buffer.split_to(size);
+        if self.buffer.is_empty() {
+            // A buffer of its own for each frame: one that is kept for long pins no other's memory.
+            self.buffer = BytesMut::new();
+        }
+        frame.advance(LENGTH_BYTES);
+        let mut reservation = std::mem::take(&mut self.reservation);
+        reservation.shrink_to(size);
+        Frame {
+            chunks: vec![frame.freeze()],
+            reservation,
+        }
+    }
+}
+
+impl<R: AsyncRead + Unpin + Send + 'static> FrameSource for StreamSource<R> {
+    async fn next(&mut self) -> Result<Frame, LinkError> {
+        loop {
+            match self.announced()? {
+                None => self.buffer.reserve(FIRST_READ_BYTES),
+                Some(size) if size <= self.buffer.len() => {
+                    self.hold(size).await?;
+                    return Ok(self.split(size));
+                }
+                Some(size) => self.make_room(size).await?,
+            }
+            self.read_more().await?;
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> StreamSink<W> {
+    /// A sink over `stream`.
+    pub(crate) const fn new(stream: W, stall_timeout: Duration) -> Self {
+        Self {
+            stream,
+            stall_timeout,
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> FrameSink for StreamSink<W> {
+    async fn send(&mut self, chunks: Vec<Bytes>) -> Result<(), LinkError> {
+        let mut chunks = Chunks::with_length(chunks)?;
+        while chunks.has_remaining() {
+            let written = timeout(self.stall_timeout, self.stream.write_buf(&mut chunks))
+                .await
+                .map_err(|_elapsed| LinkError::Stalled)??;
+            if written == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The chunks of a frame that have not been written yet.
+#[derive(Debug)]
+struct Chunks {
+    chunks: VecDeque<Bytes>,
+    remaining: usize,
+}
+
+impl Chunks {
+    /// The chunks of a frame behind their length.
+    fn with_length(chunks: Vec<Bytes>) -> Result<Self, LinkError> {
+        let size = chunks.iter().map(Bytes::len).sum::<usize>();
+        let length = i32::try_from(size).map_err(|_too_long| {
+            let limit = usize::try_from(i32::MAX).unwrap_or(usize::MAX);
+            LinkError::FrameTooLarge { size, limit }
+        })?;
+        let mut chunks = VecDeque::from(chunks);
+        chunks.push_front(Bytes::copy_from_slice(&length.to_be_bytes()));
+        Ok(Self {
+            chunks,
+            remaining: size + LENGTH_BYTES,
+        })
+    }
+}
+
+impl Buf for Chunks {
+    fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.chunks.front().map_or(&[], |chunk| chunk)
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
+            *slice = IoSlice::new(chunk);
+            count += 1;
+        }
+        count
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.remaining -= count;
+        while let Some(front) = self.chunks.front_mut() {
+            if count < front.len() {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.chunks.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! Requests are answered, and refused.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use sluice_protocol::{ApiKey, ErrorCode};
+
+use super::Telemetry;
+
+/// A response is ready.
+pub(crate) struct RequestAnswered {
+    pub(crate) api: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) elapsed: Duration,
+}
+
+impl RequestAnswered {
+    pub(crate) fn emit(self, telemetry: &Telemetry) {
+        let api = self.api.name();
+        telemetry
+            .request_duration
+            .with_label_values(&[api])
+            .observe(self.elapsed.as_secs_f64());
+        tracing::trace!(api, version = self.version, elapsed = ?self.elapsed, "request answered");
+    }
+}
+
+/// A request, or a part of it, is answered with an error.
+pub(crate) struct RequestRefused<'a> {
+    pub(crate) api: ApiKey,
+    pub(crate) code: ErrorCode,
+    pub(crate) reason: &'a dyn Display,
+}
+
+impl RequestRefused<'_> {
+    pub(crate) fn emit(self, telemetry: &Telemetry) {
+        let Self { api, code, reason } = self;
+        let api = api.name();
+        let error = kafka_name(code);
+        telemetry
+            .errors
+            .with_label_values(&[api, error.as_str()])
+            .inc();
+        if matches!(
+            code,
+            ErrorCode::UnknownServerError | ErrorCode::KafkaStorageError
+        ) {
+            tracing::error!(api, error, %reason, "request failed");
+        } else {
+            tracing::debug!(api, error, %reason, "request refused");
+        }
+    }
+}
+
+/// Kafka's name of an error, as its documentation spells it.
+fn kafka_name(code: ErrorCode) -> String {
+    if let ErrorCode::Other(code) = code {
+        return code.to_string();
+    }
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_bear_the_names_of_kafkas_documentation() {
+        let name = kafka_name(ErrorCode::UnknownTopicOrPartition);
+        assert_eq!(name, "UNKNOWN_TOPIC_OR_PARTITION");
+        assert_eq!(kafka_name(ErrorCode::None), "NONE");
+        assert_eq!(kafka_name(ErrorCode::Other(999)), "999");
+    }
+}

@@ -1,0 +1,5 @@
+//! Producers: who they are. Transactions are not here yet.
+
+mod producer_ids;
+
+pub(crate) use producer_ids::{ProducerIdError, ProducerIds};
