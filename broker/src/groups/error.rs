@@ -108,8 +108,9 @@ pub enum JoinError {
     /// `GROUP_MAX_SIZE_REACHED`.
     #[error(transparent)]
     LimitReached(#[from] LimitReached),
-    /// The same member sent another join after this one; `REBALANCE_IN_PROGRESS`.
-    #[error("a later join of the same member took the place of this one")]
+    /// The same member sent another join after this one, or the group went on without it;
+    /// `REBALANCE_IN_PROGRESS`.
+    #[error("the join came too early; join again")]
     Superseded,
     /// See [`Unavailable`].
     #[error(transparent)]

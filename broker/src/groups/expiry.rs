@@ -38,6 +38,7 @@ impl Group {
             State::CompletingRebalance { syncs, .. } => syncs.contains_key(id),
             State::Empty { .. } | State::Stable { .. } => false,
         };
+        let is_excused = is_excused || self.in_flight.iter().any(|write| write.replaces(id));
         if !is_excused {
             self.remove(id, &NotMember::Unknown);
             self.count(Occurrence::MemberExpired);

@@ -9,7 +9,7 @@
 //!   between two steps, but for a first join that is still parked.
 //!
 //! The rules are Kafka's (broker.md 6, items 48 to 62). The files beside this one hold them by
-//! operation: `join`, `rebalance`, `sync`, `leave`, `commit`, `expiry`, `write`.
+//! operation: `join`, `static_member`, `rebalance`, `sync`, `leave`, `commit`, `expiry`, `write`.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Group {
             Event::Tick => self.tick(now),
             Event::Sweep => self.sweep(now),
             Event::TopicsDeleted(topics) => self.forget_topics(&topics),
-            Event::Stop => self.send_away(),
+            Event::Stop => self.send_away(now),
         }
         std::mem::take(&mut self.effects)
     }

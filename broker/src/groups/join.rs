@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::change::Change;
 use super::deadlines::Timer;
 use super::error::{JoinError, LimitReached, NotMember};
 use super::event::{Now, Reply, Waiter};
@@ -11,8 +10,7 @@ use super::group::Group;
 use super::member::{Member, protocol_bytes};
 use super::request::{JoinRequest, Joined, Protocol};
 use super::state::{Barrier, State};
-use super::write::Then;
-use crate::model::{InstanceId, MemberId};
+use crate::model::MemberId;
 
 impl Group {
     /// Answers or parks a join; an error is for the caller to answer.
@@ -32,7 +30,7 @@ impl Group {
             (Some(id), None) if self.pending.remove(&id) => self.add(waiter, id, request, now),
             (Some(id), _) => return self.rejoin(waiter, id, request, now),
             (None, Some(instance)) => match self.roster.owner(&instance).cloned() {
-                Some(old) => self.replace(waiter, (old, fresh), request, now),
+                Some(old) => self.replace(waiter, instance, (old, fresh), request, now),
                 None => self.add(waiter, fresh, request, now),
             },
             (None, None) if request.requires_known_member => {
@@ -112,10 +110,7 @@ impl Group {
         {
             *grown = true;
         }
-        // Its session starts with the answer; until then only this bounds it.
-        let timeout = self.config.new_member_join_timeout;
-        self.deadlines
-            .set(Timer::Member(id.clone()), now.after(timeout));
+        self.start_first_join(&id, now);
         self.park(waiter, id, now);
     }
 
@@ -146,53 +141,8 @@ impl Group {
         Ok(())
     }
 
-    /// A static member came back under another id, which fences the process before it. Unless the
-    /// group would choose another protocol, the assignment stays and nobody notices.
-    fn replace(
-        &mut self,
-        waiter: Waiter,
-        (old, new): (MemberId, MemberId),
-        request: JoinRequest,
-        now: Now,
-    ) {
-        let can_skip = request.can_skip_assignment;
-        let leader = self.roster.leader().cloned();
-        if let Some(instance) = request.instance.clone() {
-            self.fence(&old, instance, &new);
-        }
-        self.roster.rename(&old, new.clone());
-        self.roster.update(&new, request);
-        self.deadlines.cancel(&Timer::Member(old));
-        self.start_session(&new, now);
-        let is_settled = matches!(&self.state,
-            State::Stable { protocol, .. } if *protocol == self.roster.vote());
-        if !is_settled {
-            return self.park(waiter, new, now);
-        }
-        let mut joined = self.joined(&new);
-        joined.skip_assignment = can_skip && joined.leader == new;
-        if !joined.skip_assignment {
-            // An old client that leads would assign anew; it is told that it does not lead.
-            joined.members.clear();
-            joined.leader = leader.unwrap_or(joined.leader);
-        }
-        let changes = vec![Change::Group(self.metadata(now))];
-        self.write(changes, Then::Reply(waiter, Reply::Join(Ok(joined))));
-    }
-
-    /// Turns away whatever the process before waits for.
-    fn fence(&mut self, old: &MemberId, instance: InstanceId, new: &MemberId) {
-        let owner = new.clone();
-        self.refuse_parked(old, &NotMember::Fenced { instance, owner });
-        if let Some(unsynced) = self.state.unsynced()
-            && unsynced.remove(old)
-        {
-            unsynced.insert(new.clone());
-        }
-    }
-
     /// Parks a member's join until the rebalance completes.
-    fn park(&mut self, waiter: Waiter, id: MemberId, now: Now) {
+    pub(super) fn park(&mut self, waiter: Waiter, id: MemberId, now: Now) {
         self.prepare_rebalance(now);
         if let State::PreparingRebalance { joins, .. } = &mut self.state
             && let Some(before) = joins.insert(id, waiter)

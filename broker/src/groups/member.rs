@@ -76,7 +76,8 @@ impl Member {
             .map_or_else(Bytes::new, |supported| supported.metadata.clone())
     }
 
-    fn bytes(&self) -> usize {
+    /// What it takes in memory, roughly.
+    pub(crate) fn bytes(&self) -> usize {
         let instance = self.instance.as_ref();
         MEMBER_OVERHEAD_BYTES
             + self.id.as_str().len()

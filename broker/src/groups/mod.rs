@@ -3,7 +3,8 @@
 //! The classic protocol of Kafka, and committed offsets, kept in `__consumer_offsets` in Kafka's own
 //! schemas. Two halves:
 //! * the core, without clock, disk or network: `Group::step` turns an event into effects. Its rules
-//!   are spread by operation over `join`, `rebalance`, `sync`, `leave`, `commit` and `expiry`; what
+//!   are spread by operation over `join`, `static_member`, `rebalance`, `sync`, `leave`, `commit`
+//!   and `expiry`; what
 //!   a group consists of is in `state`, `member`, `offsets`, `deadlines` and `write`;
 //! * the shell: [`Coordinator`] is what handlers call; `registry` steps groups under their locks and
 //!   carries the effects out; `offsets_topic`, `record` and `load` write and read the log; `alarms`
@@ -33,11 +34,15 @@ mod record;
 mod registry;
 mod request;
 mod state;
+mod static_member;
 mod stats;
 mod subscription;
 mod sync;
 mod view;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::GroupConfig;
 pub use coordinator::Coordinator;

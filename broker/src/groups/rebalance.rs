@@ -28,7 +28,7 @@ impl Group {
                 (Barrier::Rejoin, Some(now.after(timeout)))
             }
         };
-        self.abandon_syncs();
+        self.abandon_syncs(now);
         self.deadlines.cancel(&Timer::Sync);
         if let Some(deadline) = deadline {
             self.deadlines.set(Timer::Join, deadline);
@@ -41,12 +41,20 @@ impl Group {
     }
 
     /// Sends back members that wait for an assignment nobody will make any more.
-    fn abandon_syncs(&mut self) {
-        if let State::CompletingRebalance { syncs, .. } = &mut self.state {
-            for waiter in std::mem::take(syncs).into_values() {
-                self.reply(waiter, Reply::Sync(Err(SyncError::RebalanceInProgress)));
-            }
+    fn abandon_syncs(&mut self, now: Now) {
+        if matches!(self.state, State::CompletingRebalance { .. }) {
+            self.refuse_syncs(&SyncError::RebalanceInProgress, now);
             self.roster.assign(&HashMap::new());
+        }
+    }
+
+    /// Answers all parked syncs with an error. From here on members must be heard of again.
+    pub(super) fn refuse_syncs(&mut self, why: &SyncError, now: Now) {
+        if let State::CompletingRebalance { syncs, .. } = &mut self.state {
+            for (member, waiter) in std::mem::take(syncs) {
+                self.reply(waiter, Reply::Sync(Err(why.clone())));
+                self.start_session(&member, now);
+            }
         }
     }
 
@@ -164,20 +172,13 @@ impl Group {
     }
 
     /// Tells members that wait to go and find the coordinator again.
-    pub(super) fn send_away(&mut self) {
+    pub(super) fn send_away(&mut self, now: Now) {
         let why = Unavailable::Stopping;
-        match &mut self.state {
-            State::PreparingRebalance { joins, .. } => {
-                for waiter in std::mem::take(joins).into_values() {
-                    self.reply(waiter, Reply::Join(Err(why.into())));
-                }
+        self.refuse_syncs(&why.into(), now);
+        if let State::PreparingRebalance { joins, .. } = &mut self.state {
+            for waiter in std::mem::take(joins).into_values() {
+                self.reply(waiter, Reply::Join(Err(why.into())));
             }
-            State::CompletingRebalance { syncs, .. } => {
-                for waiter in std::mem::take(syncs).into_values() {
-                    self.reply(waiter, Reply::Sync(Err(why.into())));
-                }
-            }
-            State::Empty { .. } | State::Stable { .. } => {}
         }
     }
 
@@ -187,6 +188,12 @@ impl Group {
             self.prepare_rebalance(now);
         }
         self.complete_join_if_ready(now);
+    }
+
+    /// A new member waits for its first join to be answered, and has no session until then.
+    pub(super) fn start_first_join(&mut self, id: &MemberId, now: Now) {
+        let deadline = now.after(self.config.new_member_join_timeout);
+        self.deadlines.set(Timer::Member(id.clone()), deadline);
     }
 
     fn start_sessions(&mut self, now: Now) {

@@ -179,6 +179,10 @@ impl Registry {
             live.waiting.insert(waiter, sender);
             self.step_live(id, live, event);
         });
+        if self.is_stopping() {
+            // It may have come between the flag and the turn of its group.
+            self.step(id, Event::Stop);
+        }
         receiver.await.ok().ok_or(Unavailable::Stopping)
     }
 

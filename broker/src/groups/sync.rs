@@ -147,20 +147,12 @@ impl Group {
 
     /// The assignment cannot be stored: nobody gets it, and all have to join again.
     pub(super) fn withhold_assignments(&mut self, ticket: Ticket, now: Now) {
-        let State::CompletingRebalance {
-            syncs, assigning, ..
-        } = &mut self.state
-        else {
-            return;
-        };
-        if *assigning != Some(ticket) {
-            return;
+        if let State::CompletingRebalance { assigning, .. } = &self.state
+            && *assigning == Some(ticket)
+        {
+            self.refuse_syncs(&Unavailable::Storage.into(), now);
+            self.prepare_rebalance(now);
         }
-        for waiter in std::mem::take(syncs).into_values() {
-            let error = SyncError::Unavailable(Unavailable::Storage);
-            self.reply(waiter, Reply::Sync(Err(error)));
-        }
-        self.prepare_rebalance(now);
     }
 
     fn assignment(&self, member: &MemberId) -> Synced {

@@ -7,7 +7,8 @@ use super::error::Unavailable;
 use super::event::{Effect, Now, Reply, Ticket, Waiter};
 use super::group::Group;
 use super::state::State;
-use crate::model::Generation;
+use super::static_member::Replacement;
+use crate::model::{Generation, MemberId};
 
 /// A write on its way to the disk.
 #[derive(Debug)]
@@ -15,6 +16,16 @@ pub(crate) struct Write {
     ticket: Ticket,
     pub(super) changes: Arc<[Change]>,
     then: Then,
+}
+
+impl Write {
+    /// Whether a static member's place depends on it.
+    pub(super) fn replaces(&self, member: &MemberId) -> bool {
+        match &self.then {
+            Then::Replace(replacement) => replacement.is_of(member),
+            Then::Nothing | Then::Reply(..) | Then::Assign => false,
+        }
+    }
 }
 
 /// What follows when a write is durable.
@@ -26,6 +37,8 @@ pub(crate) enum Then {
     Reply(Waiter, Reply),
     /// Members get their assignments.
     Assign,
+    /// A static member gets its place.
+    Replace(Replacement),
 }
 
 impl Group {
@@ -55,6 +68,7 @@ impl Group {
                 Then::Nothing => {}
                 Then::Reply(waiter, reply) => self.reply(waiter, reply),
                 Then::Assign => self.hand_out_assignments(write.ticket, now),
+                Then::Replace(replacement) => self.complete_replacement(replacement, now),
             }
         }
     }
@@ -73,6 +87,7 @@ impl Group {
                 self.reply(waiter, reply.unavailable(Unavailable::Storage));
             }
             Then::Assign => self.withhold_assignments(write.ticket, now),
+            Then::Replace(replacement) => self.fail_replacement(&replacement, now),
         }
     }
 
