@@ -1,4 +1,10 @@
-//! NOTE to the engineer "client" (remove this note when you merge): the modules `group` (assignor, protocol
-//! metadata, member state machine, rebalancing, heartbeats) and `watcher` are now written by a second engineer
-//! "client2", from your pool/cluster/coordinator code. Please push what you have at once, even in pieces, and go on
-//! with offsets, producer, fetcher (and their tests) in this order. Sorry for the surprise: REST is waiting.
+//! The Kafka client of the gateway.
+
+mod error;
+mod identity;
+mod link;
+mod retry;
+
+pub use error::ClientError;
+pub use identity::Identity;
+pub use link::{Address, AddressError, Connection, Dial, Dialing, TcpDial};
