@@ -17,6 +17,7 @@ pub(crate) mod versions;
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -36,6 +37,11 @@ use crate::error::ClientError;
 
 /// Requests queued on a link before its callers wait.
 const QUEUE: usize = 1024;
+
+/// The frame of an answer.
+type Answer = Result<Vec<Bytes>, ClientError>;
+/// Where the frame of an answer arrives.
+type Reply = oneshot::Receiver<Answer>;
 
 /// What every link of a client is made with.
 #[derive(Clone, Debug)]
@@ -76,7 +82,7 @@ struct Awaited {
     what: &'static str,
     asked: Instant,
     timeout: Duration,
-    reply: oneshot::Sender<Result<Vec<Bytes>, ClientError>>,
+    reply: oneshot::Sender<Answer>,
 }
 
 impl Link {
@@ -160,9 +166,12 @@ impl Link {
         self.0.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The version both sides know, at most `ceiling`.
-    pub(crate) fn version<R: Request>(&self, ceiling: i16) -> Result<i16, ClientError> {
-        let chosen = self.0.versions.choose(R::API, R::VERSIONS, ceiling);
+    /// The highest version both sides know, of those a request can be sent in.
+    pub(crate) fn version<R: Request>(
+        &self,
+        wanted: RangeInclusive<i16>,
+    ) -> Result<i16, ClientError> {
+        let chosen = self.0.versions.choose(R::API, wanted);
         chosen.ok_or(ClientError::Unsupported { api: R::API })
     }
 
@@ -172,7 +181,7 @@ impl Link {
         request: &R,
         timeout: Duration,
     ) -> Result<R::Response, ClientError> {
-        let version = self.version::<R>(i16::MAX)?;
+        let version = self.version::<R>(R::VERSIONS)?;
         self.submit(request, version, timeout).await?.await
     }
 
@@ -185,30 +194,55 @@ impl Link {
         timeout: Duration,
     ) -> Result<Pending<R>, ClientError> {
         let reply = self.queue(request, version, timeout).await?;
-        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
-        Ok(Pending {
-            link: self.clone(),
-            version,
-            reply,
-            request: PhantomData,
-        })
+        Ok(self.pending(version, reply))
     }
 
-    /// Sends a request that no broker answers: a `Produce` with acks 0.
-    pub(crate) async fn send<R: Request>(
+    /// As [`Link::submit`], without waiting for room in the queue.
+    pub(crate) fn try_submit<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        timeout: Duration,
+    ) -> Result<Pending<R>, ClientError> {
+        let (outgoing, reply) = self.outgoing(request, version, timeout)?;
+        self.try_queue(outgoing)?;
+        Ok(self.pending(version, reply))
+    }
+
+    /// Queues a request that no broker answers: a `Produce` with acks 0.
+    pub(crate) fn try_send<R: Request>(
         &self,
         request: &R,
         version: i16,
     ) -> Result<(), ClientError> {
-        let client_id = Some(self.0.client_id.as_ref());
-        let correlation_id = self.next_correlation_id();
-        let frame = header::request_frame(request, version, correlation_id, client_id)?;
-        let outgoing = Outgoing {
+        let (frame, _) = self.frame(request, version)?;
+        self.try_queue(Outgoing {
             frame,
             awaited: None,
-        };
-        let sent = self.0.queue.send(outgoing).await;
-        sent.map_err(|_closed| self.unsent())
+        })
+    }
+
+    fn try_queue(&self, outgoing: Outgoing) -> Result<(), ClientError> {
+        self.0
+            .queue
+            .try_send(outgoing)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => ClientError::Overloaded {
+                    what: "requests waiting for one connection",
+                    limit: QUEUE,
+                },
+                mpsc::error::TrySendError::Closed(_) => self.unsent(),
+            })
+    }
+
+    fn pending<R>(&self, version: i16, reply: Reply) -> Pending<R> {
+        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
+        Pending {
+            link: self.clone(),
+            version,
+            reply,
+            request: PhantomData,
+        }
     }
 
     async fn queue<R: Request>(
@@ -216,10 +250,20 @@ impl Link {
         request: &R,
         version: i16,
         timeout: Duration,
-    ) -> Result<oneshot::Receiver<Result<Vec<Bytes>, ClientError>>, ClientError> {
-        let correlation_id = self.next_correlation_id();
-        let client_id = Some(self.0.client_id.as_ref());
-        let frame = header::request_frame(request, version, correlation_id, client_id)?;
+    ) -> Result<Reply, ClientError> {
+        let (outgoing, reply) = self.outgoing(request, version, timeout)?;
+        let queued = self.0.queue.send(outgoing).await;
+        queued.map_err(|_closed| self.unsent())?;
+        Ok(reply)
+    }
+
+    fn outgoing<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        timeout: Duration,
+    ) -> Result<(Outgoing, Reply), ClientError> {
+        let (frame, correlation_id) = self.frame(request, version)?;
         let (reply, receiver) = oneshot::channel();
         let awaited = Awaited {
             correlation_id,
@@ -232,13 +276,18 @@ impl Link {
             frame,
             awaited: Some(awaited),
         };
-        let queued = self.0.queue.send(outgoing).await;
-        queued.map_err(|_closed| self.unsent())?;
-        Ok(receiver)
+        Ok((outgoing, receiver))
     }
 
-    fn next_correlation_id(&self) -> i32 {
-        self.0.correlation.fetch_add(1, Ordering::Relaxed)
+    fn frame<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+    ) -> Result<(Vec<Bytes>, i32), ClientError> {
+        let correlation_id = self.0.correlation.fetch_add(1, Ordering::Relaxed);
+        let client_id = Some(self.0.client_id.as_ref());
+        let frame = header::request_frame(request, version, correlation_id, client_id)?;
+        Ok((frame, correlation_id))
     }
 
     fn unsent(&self) -> ClientError {
@@ -246,10 +295,7 @@ impl Link {
     }
 
     /// What a reply channel brought; its sender is lost only when the runtime goes down.
-    fn received(
-        &self,
-        reply: Result<Result<Vec<Bytes>, ClientError>, oneshot::error::RecvError>,
-    ) -> Result<Vec<Bytes>, ClientError> {
+    fn received(&self, reply: Result<Answer, oneshot::error::RecvError>) -> Answer {
         reply.unwrap_or_else(|_lost| {
             Err(ClientError::Disconnected {
                 address: self.0.address.clone(),
@@ -271,7 +317,7 @@ fn unsent(address: &Address) -> ClientError {
 pub(crate) struct Pending<R> {
     link: Link,
     version: i16,
-    reply: oneshot::Receiver<Result<Vec<Bytes>, ClientError>>,
+    reply: Reply,
     request: PhantomData<fn() -> R>,
 }
 

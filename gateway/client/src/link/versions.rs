@@ -28,19 +28,11 @@ impl Versions {
         )
     }
 
-    /// The version to speak, at most `ceiling`; `None` where both sides know none.
-    pub(crate) fn choose(
-        &self,
-        api: ApiKey,
-        known: RangeInclusive<i16>,
-        ceiling: i16,
-    ) -> Option<i16> {
+    /// The highest version of `wanted` that both sides know; `None` where there is none.
+    pub(crate) fn choose(&self, api: ApiKey, wanted: RangeInclusive<i16>) -> Option<i16> {
         let served = self.0.get(&api.key())?;
-        let highest = (*known.end())
-            .min(*served.end())
-            .min(ceiling)
-            .min(own_ceiling(api));
-        (highest >= *known.start() && highest >= *served.start()).then_some(highest)
+        let highest = (*wanted.end()).min(*served.end()).min(own_ceiling(api));
+        (highest >= *wanted.start() && highest >= *served.start()).then_some(highest)
     }
 }
 
@@ -74,8 +66,7 @@ pub(super) fn negotiate(chunks: &[Bytes], asked: i16) -> Result<Negotiation, Dec
         return Ok(Negotiation::Settled(Versions::of(&response)));
     }
     let response = ApiVersionsResponse::from_bytes(body(chunks)?.rest()?, 0)?;
-    let known = ApiVersionsResponse::VERSIONS;
-    let again = Versions::of(&response).choose(ApiKey::ApiVersions, known, asked - 1);
+    let again = Versions::of(&response).choose(ApiKey::ApiVersions, 0..=asked - 1);
     Ok(Negotiation::AskAgain(again.unwrap_or(0)))
 }
 
@@ -110,14 +101,13 @@ mod tests {
     #[test]
     fn the_highest_common_version_is_spoken() {
         let versions = Versions::of(&table(&[(18, 2, 9)]));
-        let choose = |known, ceiling| versions.choose(ApiKey::ApiVersions, known, ceiling);
-        assert_eq!(choose(0..=4, i16::MAX), Some(4));
-        assert_eq!(choose(0..=12, i16::MAX), Some(9));
-        assert_eq!(choose(0..=4, 3), Some(3));
-        assert_eq!(choose(0..=1, i16::MAX), None);
-        assert_eq!(choose(10..=12, i16::MAX), None);
+        let choose = |wanted| versions.choose(ApiKey::ApiVersions, wanted);
+        assert_eq!(choose(0..=4), Some(4));
+        assert_eq!(choose(0..=12), Some(9));
+        assert_eq!(choose(0..=1), None);
+        assert_eq!(choose(10..=12), None);
         let none = Versions::default();
-        assert_eq!(none.choose(ApiKey::ApiVersions, 0..=4, 4), None);
+        assert_eq!(none.choose(ApiKey::ApiVersions, 0..=4), None);
     }
 
     #[test]

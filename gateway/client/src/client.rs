@@ -1,0 +1,91 @@
+//! The way in: one client per cluster and identity, cheap to clone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use crate::admin::Admin;
+use crate::cluster::Cluster;
+use crate::config::Config;
+use crate::error::ClientError;
+use crate::fetcher::Fetcher;
+use crate::link::Dial;
+use crate::metadata::{ClusterInfo, Topic};
+use crate::offsets::Offsets;
+use crate::pool::Purpose;
+use crate::producer::{Producer, ProducerSettings};
+
+/// A client of one cluster. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Client {
+    cluster: Arc<Cluster>,
+    producers: Arc<Mutex<HashMap<ProducerSettings, Producer>>>,
+    purpose: Purpose,
+}
+
+impl Client {
+    /// A client that connects through `dial` when it is first asked for something. Connections and
+    /// background work run on `runtime`; callers may run on any tokio runtime with time enabled.
+    #[must_use]
+    pub fn new(config: Config, dial: Arc<dyn Dial>, runtime: Handle) -> Self {
+        Self {
+            cluster: Cluster::new(config, dial, runtime),
+            producers: Arc::default(),
+            purpose: Purpose::Administration,
+        }
+    }
+
+    /// The same client, whose [`Admin`] and [`Offsets`] work over links of their own: nothing that
+    /// others ask for can delay it.
+    #[must_use]
+    pub fn for_monitoring(&self) -> Self {
+        Self {
+            purpose: Purpose::Monitoring,
+            ..self.clone()
+        }
+    }
+
+    /// Creating, describing, changing, deleting.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(Arc::clone(&self.cluster), self.purpose)
+    }
+
+    /// Offsets of logs and groups.
+    #[must_use]
+    pub fn offsets(&self) -> Offsets {
+        Offsets::new(Arc::clone(&self.cluster), self.purpose)
+    }
+
+    /// Reading records.
+    #[must_use]
+    pub fn fetcher(&self) -> Fetcher {
+        Fetcher::new(Arc::clone(&self.cluster))
+    }
+
+    /// The producer of the given settings, shared by all who ask for it.
+    #[must_use]
+    pub fn producer(&self, settings: ProducerSettings) -> Producer {
+        let mut producers = self.producers.lock();
+        let producer = producers.entry(settings);
+        producer
+            .or_insert_with(|| Producer::new(Arc::clone(&self.cluster), settings))
+            .clone()
+    }
+
+    /// A topic from the cache, or from the cluster where the cache has none. Never creates it.
+    ///
+    /// # Errors
+    /// [`ClientError`], `UnknownTopicOrPartition` where there is none.
+    pub async fn topic(&self, name: &str) -> Result<Arc<Topic>, ClientError> {
+        self.cluster.topic(name).await
+    }
+
+    /// Brokers, controller and id of the cluster as last heard of; empty before the first request.
+    #[must_use]
+    pub fn cluster(&self) -> Arc<ClusterInfo> {
+        self.cluster.metadata().cluster()
+    }
+}

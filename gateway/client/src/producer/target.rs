@@ -1,0 +1,95 @@
+//! Whether there is a topic to produce to.
+//!
+//! A cluster that creates topics automatically answers "unknown" at first, as one does that never
+//! will. So the setting is read, once in a while: where topics are created, or that cannot be known,
+//! the topic is asked for again for a short time; else the answer is final at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sluice_protocol::ErrorCode;
+
+use super::ProduceError;
+use crate::admin::Admin;
+use crate::cluster::Cluster;
+use crate::error::ClientError;
+use crate::metadata::{Scope, Topic};
+use crate::pool::Purpose;
+
+/// How long the cluster's setting is believed.
+const SETTING_AGE_MAX: Duration = Duration::from_secs(60);
+/// Pause between looks at a topic being created.
+const LOOK_INTERVAL: Duration = Duration::from_millis(15);
+
+/// What was last read of `auto.create.topics.enable`.
+#[derive(Debug, Default)]
+pub(crate) struct AutoCreation(Mutex<Option<(Instant, Option<bool>)>>);
+
+impl AutoCreation {
+    fn known(&self) -> Option<Option<bool>> {
+        let known = *self.0.lock();
+        known.and_then(|(read, setting)| (read.elapsed() < SETTING_AGE_MAX).then_some(setting))
+    }
+}
+
+impl Cluster {
+    /// A topic with partitions, created if the cluster creates topics automatically.
+    pub(super) async fn writable_topic(
+        self: &Arc<Self>,
+        name: &str,
+    ) -> Result<Arc<Topic>, ProduceError> {
+        if let Some(topic) = self.cached_topic(name).filter(|topic| is_writable(topic)) {
+            return Ok(topic);
+        }
+        let deadline = Instant::now() + self.config().creation_timeout;
+        loop {
+            let code = match self.look(name).await? {
+                Ok(topic) if is_writable(&topic) => return Ok(topic),
+                Ok(_) => ErrorCode::LeaderNotAvailable,
+                Err(code) => code,
+            };
+            let passes = code == ErrorCode::LeaderNotAvailable
+                || (code == ErrorCode::UnknownTopicOrPartition && self.may_create_topics().await);
+            if !passes || Instant::now() + LOOK_INTERVAL >= deadline {
+                return Err(absent(code, name));
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+
+    async fn look(
+        self: &Arc<Self>,
+        name: &str,
+    ) -> Result<Result<Arc<Topic>, ErrorCode>, ClientError> {
+        let name: Arc<str> = name.into();
+        let scope = || Scope::TopicOrCreate(Arc::clone(&name));
+        let answers = self.retry(|| self.refresh(scope())).await?;
+        let answer = answers.get(&name).cloned();
+        Ok(answer.unwrap_or(Err(ErrorCode::UnknownTopicOrPartition)))
+    }
+
+    async fn may_create_topics(self: &Arc<Self>) -> bool {
+        if let Some(setting) = self.auto_creation().known() {
+            return setting.unwrap_or(true);
+        }
+        let admin = Admin::new(Arc::clone(self), Purpose::Discovery);
+        let setting = admin.creates_topics().await;
+        *self.auto_creation().0.lock() = Some((Instant::now(), setting));
+        setting.unwrap_or(true)
+    }
+}
+
+fn is_writable(topic: &Topic) -> bool {
+    let mut partitions = topic.partitions.iter();
+    partitions.any(|partition| partition.leader.is_some())
+}
+
+fn absent(code: ErrorCode, name: &str) -> ProduceError {
+    if code == ErrorCode::UnknownTopicOrPartition {
+        return ProduceError::UnknownTopic {
+            topic: name.to_owned(),
+        };
+    }
+    ProduceError::refused(code, None)
+}

@@ -1,0 +1,12 @@
+//! The client against a real broker.
+//!
+//! `KAFKA_BOOTSTRAP` names the cluster to test against.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod fetcher;
+#[cfg(test)]
+mod producer;
+#[cfg(test)]
+mod target;
