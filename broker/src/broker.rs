@@ -15,13 +15,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services};
-use crate::log::StorageError;
+use crate::log::{LastStop, OpenError, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
-use crate::telemetry::{BrokerListening, BrokerStopped, CloseFailed, Telemetry};
-use crate::topics::{Topics, TopicsConfig};
+use crate::telemetry::{
+    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined,
+    RetentionFailed, TailCut, Telemetry,
+};
+use crate::topics::{CutLog, RecoveryReport, Topics, TopicsConfig};
 use crate::transactions::ProducerIds;
 
 /// The least time that closing the log gets, even where draining took the whole deadline.
@@ -48,6 +51,9 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The data directory is in use, of another format, or cannot be read or written.
+    #[error(transparent)]
+    Directory(#[from] OpenError),
+    /// The data directory cannot be read or written.
     #[error("the data directory cannot be used: {0}")]
     Storage(#[from] StorageError),
     /// The groups cannot be restored.
@@ -192,12 +198,28 @@ async fn open(config: &Config, clock: Clock) -> Result<(Topics, ProducerIds), St
     };
     let open = move || {
         let topics = Topics::open(config, clock)?;
+        tell_recovery(topics.recovery());
         let producer_ids = ProducerIds::open(&directory)?;
         Ok((topics, producer_ids))
     };
     spawn_blocking(open)
         .await
         .map_err(|_panicked| StartError::Lost)?
+}
+
+fn tell_recovery(report: &RecoveryReport) {
+    for CutLog { directory, bytes } in &report.cut {
+        let bytes = *bytes;
+        TailCut { directory, bytes }.emit();
+    }
+    for directory in &report.quarantined {
+        DirectoryQuarantined { directory }.emit();
+    }
+    DirectoryOpened {
+        partitions: report.partition_count,
+        was_closed: report.last_stop == LastStop::Clean,
+    }
+    .emit();
 }
 
 /// Restores the groups; where that fails, closes the data directory again.
@@ -227,11 +249,10 @@ async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) 
             () = phase.reached(Phase::Draining) => return,
         }
         let topics = topics.clone();
-        if spawn_blocking(move || topics.retention_check())
-            .await
-            .is_err()
-        {
-            return;
+        match spawn_blocking(move || topics.retention_check()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => RetentionFailed { reason: &error }.emit(),
+            Err(panicked) => return RetentionFailed { reason: &panicked }.emit(),
         }
     }
 }

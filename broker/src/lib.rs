@@ -2,6 +2,7 @@
 //!
 //! Layers, each of which may use only those above it in this list:
 //! * [`model`], [`clock`], [`config`]: names, quantities, time, and what the owner decides;
+//! * [`limits`]: hard bounds;
 //! * `budget`, `phase`: memory in flight, and where the broker is in its life;
 //! * `telemetry`: events, log lines and metrics;
 //! * [`log`]: bytes and offsets on disk;
@@ -15,6 +16,7 @@
 pub mod clock;
 pub mod config;
 pub mod groups;
+pub mod limits;
 pub mod log;
 pub mod model;
 pub mod topics;

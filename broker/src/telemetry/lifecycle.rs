@@ -22,6 +22,61 @@ impl BrokerListening<'_> {
     }
 }
 
+/// The data directory is open, and what was in it is recovered.
+pub(crate) struct DirectoryOpened {
+    pub(crate) partitions: usize,
+    /// Whether the last process closed it.
+    pub(crate) was_closed: bool,
+}
+
+impl DirectoryOpened {
+    pub(crate) fn emit(self) {
+        let partitions = self.partitions;
+        if self.was_closed {
+            tracing::info!(partitions, "data directory open");
+        } else {
+            tracing::warn!(partitions, "data directory recovered after an unclean stop");
+        }
+    }
+}
+
+/// What is behind the last whole batch of a log was cut off.
+pub(crate) struct TailCut<'a> {
+    pub(crate) directory: &'a str,
+    pub(crate) bytes: u64,
+}
+
+impl TailCut<'_> {
+    pub(crate) fn emit(self) {
+        let Self { directory, bytes } = self;
+        tracing::warn!(directory, bytes, "torn end of a log cut off");
+    }
+}
+
+/// A directory that belongs to no topic was put aside.
+pub(crate) struct DirectoryQuarantined<'a> {
+    pub(crate) directory: &'a str,
+}
+
+impl DirectoryQuarantined<'_> {
+    pub(crate) fn emit(self) {
+        let directory = self.directory;
+        tracing::warn!(directory, "directory of no topic moved to quarantine");
+    }
+}
+
+/// Old records could not be dropped, or only some of them; the next check tries again.
+pub(crate) struct RetentionFailed<'a> {
+    pub(crate) reason: &'a dyn Display,
+}
+
+impl RetentionFailed<'_> {
+    pub(crate) fn emit(self) {
+        let reason = self.reason;
+        tracing::error!(%reason, "retention failed; the next check tries again");
+    }
+}
+
 /// The data directory was not closed cleanly.
 pub(crate) struct CloseFailed<'a> {
     pub(crate) reason: &'a dyn Display,

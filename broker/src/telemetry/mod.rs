@@ -12,7 +12,10 @@ pub(crate) use connection::{
     AcceptFailed, BytesReceived, BytesSent, ConnectionEnded, ConnectionOpened, ConnectionRefused,
     Ending,
 };
-pub(crate) use lifecycle::{BrokerListening, BrokerStopped, CloseFailed};
+pub(crate) use lifecycle::{
+    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined,
+    RetentionFailed, TailCut,
+};
 pub(crate) use request::{RequestAnswered, RequestRefused};
 
 use prometheus::{

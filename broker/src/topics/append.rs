@@ -1,8 +1,9 @@
 //! The outcome of an append: assigned at once, durable later.
 
 use sluice_protocol::record::RecordError;
+use sluice_protocol::record_batch::Compression;
 
-use crate::log::StorageError;
+use crate::log::{FlushError, SequenceError, StorageError};
 use crate::model::{Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 
 /// Why a batch is not in the log, or may not be.
@@ -47,6 +48,14 @@ pub enum AppendError {
     /// The topic's configuration requires the records to be read, and they cannot be.
     #[error("the records cannot be read: {0}")]
     UnreadableRecords(#[from] RecordError),
+    /// The topic stores another codec than the producer's, and the batch cannot be brought into it.
+    #[error("the batch cannot be compressed by {}: {reason}", codec.name())]
+    Recompression {
+        /// The topic's codec.
+        codec: Compression,
+        /// What is wrong.
+        reason: String,
+    },
     /// There are no transactions yet.
     #[error("transactional batches are not supported")]
     Transactional,
@@ -100,7 +109,38 @@ pub enum AppendError {
     Storage(#[from] StorageError),
 }
 
+impl From<FlushError> for AppendError {
+    fn from(error: FlushError) -> Self {
+        match error {
+            FlushError::Closed => Self::Deleted,
+            FlushError::QueueFull { queued_bytes } => Self::QueueFull { queued_bytes },
+            FlushError::Storage(error) => Self::Storage(error),
+        }
+    }
+}
+
 impl AppendError {
+    /// What is wrong with the sequence of a producer.
+    pub(super) const fn sequence(producer_id: i64, error: SequenceError) -> Self {
+        let producer_id = ProducerId(producer_id);
+        match error {
+            SequenceError::OutOfOrder { expected, found } => Self::OutOfOrderSequence {
+                producer_id,
+                expected: Sequence(expected),
+                found: Sequence(found),
+            },
+            SequenceError::Duplicate { found } => Self::DuplicateSequence {
+                producer_id,
+                found: Sequence(found),
+            },
+            SequenceError::StaleEpoch { current, found } => Self::StaleProducerEpoch {
+                producer_id,
+                current: ProducerEpoch(current),
+                found: ProducerEpoch(found),
+            },
+        }
+    }
+
     /// Index of the record at fault, where it is one record's.
     #[must_use]
     pub const fn record_index(&self) -> Option<usize> {
@@ -111,6 +151,7 @@ impl AppendError {
             Self::TooLarge { .. }
             | Self::LargerThanSegment { .. }
             | Self::UnreadableRecords(_)
+            | Self::Recompression { .. }
             | Self::Transactional
             | Self::NotEnoughReplicas { .. }
             | Self::OutOfOrderSequence { .. }

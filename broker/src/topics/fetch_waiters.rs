@@ -21,10 +21,6 @@ pub(crate) struct FetchWaiters(Mutex<HashMap<u64, Arc<Notify>>>);
 
 impl FetchWaiters {
     /// Wakes every waiter. It stays registered until it is dropped.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "called by the flush, which comes next")
-    )]
     pub(crate) fn wake(&self) {
         for waiter in self.0.lock().values() {
             waiter.notify_one();
@@ -64,10 +60,6 @@ impl FetchWaiter {
     }
 
     /// Registers with one more partition.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "called by the partition, which comes next")
-    )]
     pub(crate) fn watch(&mut self, waiters: &Arc<FetchWaiters>) {
         let known = waiters.0.lock().insert(self.id, Arc::clone(&self.notify));
         if known.is_none() {

@@ -7,13 +7,23 @@
 //! Nothing here knows messages of the protocol.
 
 mod append;
+mod append_check;
+mod change;
 mod error;
 mod fetch_waiters;
+mod metadata_event;
+mod metadata_log;
+mod open;
 mod partition;
+mod partition_read;
 mod read;
+mod recovery_report;
 mod registry;
+#[cfg(test)]
+mod tests;
 mod topic;
 pub mod topic_config;
+mod upkeep;
 
 pub use append::{AppendError, Appended};
 pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};
@@ -23,5 +33,6 @@ pub use read::{
     DeleteRecordsError, EpochEnd, FoundOffset, PartitionOffsets, ReadError, ReadOutcome,
     ReadRequest,
 };
+pub use recovery_report::{CutLog, RecoveryReport};
 pub use registry::{Commit, NewTopic, Topics, TopicsConfig};
 pub use topic::Topic;

@@ -1,55 +1,137 @@
 //! One partition: offsets assigned under one lock, records read when durable.
+//!
+//! The lock (`head`) is held for microseconds and never across disk or await: it checks the
+//! producer's sequence, gives out offsets and queues for the flush, so that the order of offsets is
+//! the order of the queue. Everything durable lies in the log below.
 
-use sluice_protocol::record_batch::ValidatedBatch;
+use std::sync::Arc;
 
-use super::{
-    AppendError, Appended, DeleteRecordsError, EpochEnd, FetchWaiter, FoundOffset,
-    PartitionOffsets, ReadError, ReadOutcome, ReadRequest,
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use sluice_protocol::record_batch::{
+    BatchProducer, Stamp, StampedBatch, TimestampType, ValidatedBatch,
 };
-use crate::model::{
-    Acks, Isolation, LeaderEpoch, Offset, OffsetSpec, PartitionId, TopicName, Uuid,
-};
 
-#[derive(Clone, Copy, Debug)]
-enum Unbuilt {}
+use super::append_check;
+use super::fetch_waiters::FetchWaiters;
+use super::metadata_event::MetadataEvent;
+use super::metadata_log::MetadataLog;
+use super::topic_config::TopicConfig;
+use super::{AppendError, Appended, DeleteRecordsError, EpochEnd, FetchWaiter, PartitionOffsets};
+use crate::clock::Clock;
+use crate::limits;
+use crate::log::{
+    Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates, Sequenced, id_text,
+};
+use crate::model::{Acks, LeaderEpoch, Offset, PartitionId, TimestampMs, TopicName, Uuid};
 
 /// A partition of a topic.
 #[derive(Debug)]
-pub struct Partition(Unbuilt);
+pub struct Partition {
+    pub(super) place: PartitionPlace,
+    pub(super) log: Arc<PartitionLog>,
+    config: Arc<ArcSwap<TopicConfig>>,
+    shared: Arc<PartitionContext>,
+    waiters: Arc<FetchWaiters>,
+    head: Mutex<Head>,
+}
+
+/// Which partition it is.
+#[derive(Clone, Debug)]
+pub(super) struct PartitionPlace {
+    pub(super) topic: TopicName,
+    pub(super) topic_id: Uuid,
+    pub(super) id: PartitionId,
+}
+
+/// What the partitions of a data directory share.
+#[derive(Debug)]
+pub(super) struct PartitionContext {
+    pub(super) queue: Arc<FlushQueue>,
+    pub(super) metadata: Arc<MetadataLog>,
+    pub(super) clock: Clock,
+    pub(super) epoch: LeaderEpoch,
+}
+
+/// What is ahead of the disk.
+#[derive(Debug)]
+struct Head {
+    next_offset: i64,
+    producers: ProducerStates,
+    /// Changes of the producers since their last snapshot.
+    is_changed: bool,
+    is_deleted: bool,
+}
 
 /// A batch that has its offset and is not durable yet.
 #[derive(Debug)]
 #[must_use = "a batch is in the log when `durable` says so"]
-pub struct Appending(Unbuilt);
+pub struct Appending {
+    log: Arc<PartitionLog>,
+    base_offset: i64,
+    append_time: Option<TimestampMs>,
+    durable: Option<Durable>,
+}
 
 impl Appending {
     /// Waits for the flush. Dropping it does not take the batch back.
     ///
     /// # Errors
     /// [`AppendError::Storage`] and [`AppendError::Deleted`].
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
     pub async fn durable(self) -> Result<Appended, AppendError> {
-        match self.0 {}
+        if let Some(durable) = self.durable {
+            durable.await.unwrap_or(Err(FlushError::Closed))?;
+        }
+        let (log_start, _) = self.log.bounds();
+        Ok(Appended {
+            base_offset: Offset(self.base_offset),
+            log_append_time: self.append_time,
+            log_start_offset: Offset(log_start),
+        })
     }
 }
 
 impl Partition {
+    pub(super) fn new(
+        place: PartitionPlace,
+        log: Arc<PartitionLog>,
+        config: Arc<ArcSwap<TopicConfig>>,
+        shared: Arc<PartitionContext>,
+        waiters: Arc<FetchWaiters>,
+        producers: ProducerStates,
+    ) -> Arc<Self> {
+        let (_, next_offset) = log.bounds();
+        Arc::new(Self {
+            place,
+            log,
+            config,
+            shared,
+            waiters,
+            head: Mutex::new(Head {
+                next_offset,
+                producers,
+                is_changed: false,
+                is_deleted: false,
+            }),
+        })
+    }
+
     /// Name of the topic.
     #[must_use]
     pub const fn topic(&self) -> &TopicName {
-        match self.0 {}
+        &self.place.topic
     }
 
     /// Id of the topic.
     #[must_use]
     pub const fn topic_id(&self) -> Uuid {
-        match self.0 {}
+        self.place.topic_id
     }
 
     /// Number within the topic.
     #[must_use]
     pub const fn id(&self) -> PartitionId {
-        match self.0 {}
+        self.place.id
     }
 
     /// Checks a batch against the topic's configuration and the producer's sequence, gives it its
@@ -58,53 +140,110 @@ impl Partition {
     ///
     /// # Errors
     /// [`AppendError`]; nothing was appended then.
-    pub fn append(&self, _batch: ValidatedBatch, _acks: Acks) -> Result<Appending, AppendError> {
-        match self.0 {}
+    pub fn append(&self, batch: ValidatedBatch, acks: Acks) -> Result<Appending, AppendError> {
+        let config = self.config.load();
+        let now = self.shared.clock.wall();
+        let batch = append_check::checked(batch, acks, &config, now)?;
+        let append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(now);
+        self.append_checked(&batch, append_time, now)
     }
 
-    /// Reads whole batches. May block on the disk.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn read(&self, _request: ReadRequest) -> Result<ReadOutcome, ReadError> {
-        match self.0 {}
+    fn append_checked(
+        &self,
+        batch: &ValidatedBatch,
+        append_time: Option<TimestampMs>,
+        now: TimestampMs,
+    ) -> Result<Appending, AppendError> {
+        let mut head = self.head.lock();
+        if head.is_deleted {
+            return Err(AppendError::Deleted);
+        }
+        if let Sequenced::Duplicate(known) = head.sequenced(batch)? {
+            return self.duplicate(&known, append_time.is_some());
+        }
+        let base_offset = head.next_offset;
+        let stamped = StampedBatch::new(
+            batch,
+            Stamp {
+                base_offset,
+                leader_epoch: self.shared.epoch.0,
+                append_time: append_time.map(|time| time.0),
+            },
+        );
+        let header = *stamped.header();
+        let durable = self.shared.queue.append(&self.log, stamped)?;
+        head.next_offset = header.last_offset().saturating_add(1);
+        if header.producer_id >= 0 {
+            head.producers.record(&header, now.0);
+            if head.producers.len() > limits::PRODUCERS_PER_PARTITION_MAX {
+                let count = limits::PRODUCERS_PER_PARTITION_MAX / 8 * 7;
+                head.producers.shrink_to(count);
+            }
+            head.is_changed = true;
+        }
+        drop(head);
+        Ok(self.appending(base_offset, append_time, Some(durable)))
     }
 
-    /// As [`Partition::read`] where that needs no disk; `None` where it does.
-    #[must_use]
-    pub fn read_cached(&self, _request: ReadRequest) -> Option<Result<ReadOutcome, ReadError>> {
-        match self.0 {}
+    /// The answer to a repeated batch: that of the first one, and not before that is durable.
+    fn duplicate(&self, known: &KnownBatch, is_stamped: bool) -> Result<Appending, AppendError> {
+        let (_, durable_end) = self.log.bounds();
+        let durable = match known.last_offset < durable_end {
+            true => None,
+            false => Some(self.shared.queue.barrier(&self.log)?),
+        };
+        let append_time = is_stamped.then_some(TimestampMs(known.timestamp));
+        Ok(self.appending(known.base_offset(), append_time, durable))
+    }
+
+    fn appending(
+        &self,
+        base_offset: i64,
+        append_time: Option<TimestampMs>,
+        durable: Option<Durable>,
+    ) -> Appending {
+        Appending {
+            log: Arc::clone(&self.log),
+            base_offset,
+            append_time,
+            durable,
+        }
     }
 
     /// Where the partition stands.
     #[must_use]
-    pub const fn offsets(&self) -> PartitionOffsets {
-        match self.0 {}
+    pub fn offsets(&self) -> PartitionOffsets {
+        let log_end = self.head.lock().next_offset;
+        let (log_start, high_watermark) = self.log.bounds();
+        PartitionOffsets {
+            log_start: Offset(log_start),
+            last_stable: Offset(high_watermark),
+            high_watermark: Offset(high_watermark),
+            log_end: Offset(log_end.max(high_watermark)),
+        }
     }
 
     /// The epoch that this broker leads the partition with.
     #[must_use]
-    pub const fn leader_epoch(&self) -> LeaderEpoch {
-        match self.0 {}
-    }
-
-    /// Looks a position up, precise to the record; `None` where no record is late enough. May block
-    /// on the disk.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn offset_for(
-        &self,
-        _spec: OffsetSpec,
-        _isolation: Isolation,
-    ) -> Result<Option<FoundOffset>, ReadError> {
-        match self.0 {}
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.shared.epoch
     }
 
     /// Where the largest epoch up to `epoch` ends; `None` where there is none.
     #[must_use]
-    pub const fn epoch_end_offset(&self, _epoch: LeaderEpoch) -> Option<EpochEnd> {
-        match self.0 {}
+    pub fn epoch_end_offset(&self, epoch: LeaderEpoch) -> Option<EpochEnd> {
+        if epoch == self.shared.epoch {
+            let (_, durable_end) = self.log.bounds();
+            return Some(EpochEnd {
+                leader_epoch: epoch,
+                end_offset: Offset(durable_end),
+            });
+        }
+        let (epoch, end) = self.log.end_of_epoch(epoch.0)?;
+        Some(EpochEnd {
+            leader_epoch: LeaderEpoch(epoch),
+            end_offset: Offset(end),
+        })
     }
 
     /// Moves the log start to `to`, or to the high watermark with `None`, durably, and returns where
@@ -112,19 +251,83 @@ impl Partition {
     ///
     /// # Errors
     /// [`DeleteRecordsError`].
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
-    pub async fn delete_records(&self, _to: Option<Offset>) -> Result<Offset, DeleteRecordsError> {
-        match self.0 {}
+    pub async fn delete_records(&self, to: Option<Offset>) -> Result<Offset, DeleteRecordsError> {
+        if self.is_deleted() {
+            return Err(DeleteRecordsError::Deleted);
+        }
+        let (log_start, high_watermark) = self.log.bounds();
+        let asked = to.map_or(high_watermark, |to| to.0);
+        if asked < 0 || asked > high_watermark {
+            return Err(DeleteRecordsError::OffsetOutOfRange {
+                asked: Offset(asked),
+                high_watermark: Offset(high_watermark),
+            });
+        }
+        if asked <= log_start {
+            return Ok(Offset(log_start));
+        }
+        let event = MetadataEvent::LogStartMoved {
+            id: id_text(self.place.topic_id),
+            partition: self.place.id.0,
+            offset: asked,
+        };
+        self.shared.metadata.commit(&[event]).await?;
+        Ok(Offset(self.log.advance_log_start(asked)))
     }
 
     /// Wakes `waiter` whenever there may be something new to read here.
-    pub const fn watch(&self, _waiter: &mut FetchWaiter) {
-        match self.0 {}
+    pub fn watch(&self, waiter: &mut FetchWaiter) {
+        waiter.watch(&self.waiters);
     }
 
     /// Bytes on disk.
     #[must_use]
-    pub const fn size(&self) -> u64 {
-        match self.0 {}
+    pub fn size(&self) -> u64 {
+        self.log.size()
+    }
+
+    /// Refuses everything from here on.
+    pub(super) fn mark_deleted(&self) {
+        self.head.lock().is_deleted = true;
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.head.lock().is_deleted
+    }
+
+    /// Forgets producers that have been idle for long, and returns what to write to a snapshot, with
+    /// its offset, if they changed since the last call.
+    pub(super) fn producers_to_save(&self) -> Option<(ProducerStates, i64)> {
+        let expired = i64::try_from(limits::PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
+        let since = self.shared.clock.wall().0.saturating_sub(expired);
+        let mut head = self.head.lock();
+        head.producers.expire(since);
+        if !std::mem::take(&mut head.is_changed) {
+            return None;
+        }
+        let (_, durable_end) = self.log.bounds();
+        // What is not durable yet is not in the snapshot, so another one is due.
+        head.is_changed = head.next_offset > durable_end;
+        Some((head.producers.up_to(durable_end), durable_end))
+    }
+}
+
+impl Head {
+    /// What the batch is to its producer's sequence; without a producer it is always the next.
+    fn sequenced(&self, batch: &ValidatedBatch) -> Result<Sequenced, AppendError> {
+        let header = batch.header();
+        if header.producer_id < 0 {
+            return Ok(Sequenced::Next);
+        }
+        let producer = BatchProducer {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+        };
+        let is_virgin = self.next_offset == 0;
+        let checked = self
+            .producers
+            .check(producer, header.record_count, is_virgin);
+        checked.map_err(|error| AppendError::sequence(header.producer_id, error))
     }
 }

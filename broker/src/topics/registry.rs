@@ -1,13 +1,20 @@
 //! The topics of a data directory.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
-use super::topic_config::{Alteration, Settings, TopicConfig};
-use super::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};
-use super::{Partition, Topic};
+use parking_lot::{Mutex, RwLock};
+
+use super::metadata_log::MetadataLog;
+use super::partition::PartitionContext;
+use super::recovery_report::RecoveryReport;
+use super::topic_config::{Settings, TopicConfig};
+use super::upkeep::Graveyard;
+use super::{CreateTopicError, Partition, Topic};
 use crate::clock::Clock;
-use crate::log::StorageError;
+use crate::log::{DataDirectory, FlushQueue, LogContext, StorageError};
 use crate::model::{PartitionId, TopicName, Uuid};
 
 /// What the registry is told by the broker's configuration.
@@ -45,130 +52,127 @@ pub enum Commit {
     ValidateOnly,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Unbuilt {}
-
 /// The registry. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Topics(Unbuilt);
+pub struct Topics(pub(super) Arc<Registry>);
 
-impl Topics {
-    /// Opens the data directory, recovers what a crash left, and starts the thread that flushes.
-    /// Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`StorageError`]; the directory is in use, of another format or unreadable.
-    pub fn open(config: TopicsConfig, _clock: Clock) -> Result<Self, StorageError> {
-        let unbuilt = std::io::Error::other("the log is not built yet");
-        Err(StorageError::new("open", &config.directory, unbuilt))
+/// What the registry consists of.
+#[derive(Debug)]
+pub(super) struct Registry {
+    pub(super) config: TopicsConfig,
+    pub(super) defaults: Arc<Settings>,
+    pub(super) clock: Clock,
+    pub(super) directory: DataDirectory,
+    pub(super) report: RecoveryReport,
+    pub(super) log_context: Arc<LogContext>,
+    pub(super) queue: Arc<FlushQueue>,
+    pub(super) metadata: Arc<MetadataLog>,
+    pub(super) partition_context: Arc<PartitionContext>,
+    pub(super) catalog: RwLock<Catalog>,
+    /// Held while topics are created, deleted or altered: one change at a time.
+    pub(super) changes: tokio::sync::Mutex<()>,
+    pub(super) graveyard: Mutex<Graveyard>,
+    pub(super) flusher: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What exists.
+#[derive(Debug, Default)]
+pub(super) struct Catalog {
+    by_name: BTreeMap<TopicName, Arc<Topic>>,
+    by_id: HashMap<Uuid, Arc<Topic>>,
+    /// Names by what collides with them.
+    by_collision_key: HashMap<String, TopicName>,
+    pub(super) partition_count: usize,
+}
+
+impl Catalog {
+    pub(super) fn insert(&mut self, topic: Arc<Topic>) {
+        let name = topic.name().clone();
+        self.partition_count += topic.partitions().len();
+        self.by_collision_key
+            .insert(name.collision_key(), name.clone());
+        self.by_id.insert(topic.id(), Arc::clone(&topic));
+        self.by_name.insert(name, topic);
     }
 
+    pub(super) fn remove(&mut self, topic: &Topic) {
+        self.partition_count = self
+            .partition_count
+            .saturating_sub(topic.partitions().len());
+        self.by_collision_key.remove(&topic.name().collision_key());
+        self.by_id.remove(&topic.id());
+        self.by_name.remove(topic.name());
+    }
+
+    pub(super) fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.by_name.get(name)
+    }
+
+    /// The name there is that differs from `name` in `.` against `_` alone, or not at all.
+    pub(super) fn colliding(&self, name: &TopicName) -> Option<&TopicName> {
+        self.by_collision_key.get(&name.collision_key())
+    }
+
+    pub(super) fn topic_count(&self) -> usize {
+        self.by_name.len()
+    }
+}
+
+impl Topics {
     /// Id of the cluster, made once for the data directory: 22 characters.
     #[must_use]
     pub fn cluster_id(&self) -> &str {
-        match self.0 {}
+        self.0.directory.cluster_id()
+    }
+
+    /// What opening the directory found.
+    #[must_use]
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.0.report
     }
 
     /// The topic of this name.
     #[must_use]
-    pub fn topic(&self, _name: &str) -> Option<Arc<Topic>> {
-        match self.0 {}
+    pub fn topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.0.catalog.read().topic(name).cloned()
     }
 
     /// The topic of this id.
     #[must_use]
-    pub fn topic_by_id(&self, _id: Uuid) -> Option<Arc<Topic>> {
-        match self.0 {}
+    pub fn topic_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.0.catalog.read().by_id.get(&id).cloned()
     }
 
     /// The partition of this topic and number.
     #[must_use]
-    pub fn partition(&self, _topic: &str, _partition: PartitionId) -> Option<Arc<Partition>> {
-        match self.0 {}
+    pub fn partition(&self, topic: &str, partition: PartitionId) -> Option<Arc<Partition>> {
+        self.0.catalog.read().topic(topic)?.partition(partition)
     }
 
     /// All topics, sorted by name.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Topic>> {
-        match self.0 {}
+        self.0.catalog.read().by_name.values().cloned().collect()
     }
 
     /// The configuration a topic of these settings would have.
     ///
     /// # Errors
     /// [`CreateTopicError::InvalidConfig`].
-    pub fn resolve(&self, _configs: Settings) -> Result<TopicConfig, CreateTopicError> {
-        match self.0 {}
-    }
-
-    /// Creates a topic. It is durable before it is visible, and visible with all its partitions.
-    /// With [`Commit::ValidateOnly`] returns `None` where it would be created.
-    ///
-    /// # Errors
-    /// [`CreateTopicError`].
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
-    pub async fn create(
-        &self,
-        _topic: NewTopic,
-        _commit: Commit,
-    ) -> Result<Option<Arc<Topic>>, CreateTopicError> {
-        match self.0 {}
-    }
-
-    /// Deletes a topic, durably; what was being appended to it fails.
-    ///
-    /// # Errors
-    /// [`DeleteTopicError`].
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
-    pub async fn delete(&self, _name: &TopicName) -> Result<Arc<Topic>, DeleteTopicError> {
-        match self.0 {}
-    }
-
-    /// Raises the number of partitions to `count`, durably.
-    ///
-    /// # Errors
-    /// [`AddPartitionsError`].
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
-    pub async fn add_partitions(
-        &self,
-        _name: &TopicName,
-        _count: i32,
-        _commit: Commit,
-    ) -> Result<(), AddPartitionsError> {
-        match self.0 {}
-    }
-
-    /// Alters a topic's own settings, durably.
-    ///
-    /// # Errors
-    /// [`AlterConfigError`].
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
-    pub async fn alter_configs(
-        &self,
-        _name: &TopicName,
-        _alteration: Alteration,
-        _commit: Commit,
-    ) -> Result<(), AlterConfigError> {
-        match self.0 {}
-    }
-
-    /// Rolls, drops and deletes what is due; called every few seconds or minutes. Blocks on the disk.
-    pub fn retention_check(&self) {
-        match self.0 {}
+    pub fn resolve(&self, configs: Settings) -> Result<TopicConfig, CreateTopicError> {
+        Ok(TopicConfig::new(Arc::clone(&self.0.defaults), configs)?)
     }
 
     /// Resolves when the disk failed: nothing is acknowledged any more, and the process should end.
-    #[expect(clippy::unused_async, reason = "the signature comes before the body")]
     pub async fn failed(&self) -> StorageError {
-        match self.0 {}
-    }
-
-    /// Flushes what is queued, ends the flush thread and marks the directory as cleanly closed.
-    /// Blocks on the disk. Appends fail from here on.
-    ///
-    /// # Errors
-    /// [`StorageError`]; the next start then recovers as after a crash.
-    pub fn close(&self) -> Result<(), StorageError> {
-        match self.0 {}
+        let mut failure = self.0.queue.watch_failure();
+        loop {
+            if let Some(error) = failure.borrow_and_update().clone() {
+                return error;
+            }
+            if failure.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }

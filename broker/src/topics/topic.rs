@@ -18,6 +18,20 @@ pub struct Topic {
 }
 
 impl Topic {
+    pub(super) fn new(
+        name: TopicName,
+        id: Uuid,
+        config: Arc<ArcSwap<TopicConfig>>,
+        partitions: Vec<Arc<Partition>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            id,
+            config,
+            partitions: ArcSwap::from_pointee(partitions),
+        })
+    }
+
     /// The name.
     #[must_use]
     pub const fn name(&self) -> &TopicName {
@@ -53,5 +67,21 @@ impl Topic {
     pub fn partition(&self, id: PartitionId) -> Option<Arc<Partition>> {
         let index = usize::try_from(id.0).ok()?;
         self.partitions.load().get(index).cloned()
+    }
+
+    /// The place of the configuration, which partitions share.
+    pub(super) const fn config_cell(&self) -> &Arc<ArcSwap<TopicConfig>> {
+        &self.config
+    }
+
+    pub(super) fn set_config(&self, config: TopicConfig) {
+        for partition in self.partitions.load().iter() {
+            partition.log.set_config(config.log.clone());
+        }
+        self.config.store(Arc::new(config));
+    }
+
+    pub(super) fn set_partitions(&self, partitions: Vec<Arc<Partition>>) {
+        self.partitions.store(Arc::new(partitions));
     }
 }

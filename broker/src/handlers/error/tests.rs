@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sluice_protocol::record::RecordError;
+use sluice_protocol::record_batch::Compression;
 use sluice_protocol::record_batch::InvalidBatch;
 
 use super::*;
@@ -129,6 +130,7 @@ fn every_refused_append_has_its_code() {
         (&E::InvalidTimestamp { record_index: 0, timestamp: time, earliest: time, latest: time }, ErrorCode::InvalidTimestamp),
         (&E::MissingKey { record_index: 0 }, ErrorCode::InvalidRecord),
         (&E::UnreadableRecords(unreadable), ErrorCode::InvalidRecord),
+        (&E::Recompression { codec: Compression::Zstd, reason: String::new() }, ErrorCode::InvalidRecord),
         (&E::Transactional, ErrorCode::InvalidTxnState),
         (&E::NotEnoughReplicas { required: 2 }, ErrorCode::NotEnoughReplicas),
         (&E::OutOfOrderSequence { producer_id, expected: Sequence(1), found }, ErrorCode::OutOfOrderSequenceNumber),

@@ -48,7 +48,9 @@ impl Refused for AppendError {
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
-            Self::MissingKey { .. } | Self::UnreadableRecords(_) => ErrorCode::InvalidRecord,
+            Self::MissingKey { .. } | Self::UnreadableRecords(_) | Self::Recompression { .. } => {
+                ErrorCode::InvalidRecord
+            }
             Self::Transactional => ErrorCode::InvalidTxnState,
             Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
             Self::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,

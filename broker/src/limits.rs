@@ -1,0 +1,21 @@
+//! Hard bounds: what grows stops here, whatever the configuration says.
+
+use std::time::Duration;
+
+/// Bytes into which one batch is decompressed where its records must be looked at.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of batches that wait for the disk; beyond, appends are refused.
+pub const FLUSH_QUEUE_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// Idempotent producers that one partition remembers; beyond, the ones idle for longest go.
+pub const PRODUCERS_PER_PARTITION_MAX: usize = 16 * 1024;
+
+/// How long an idempotent producer is remembered after its last batch (Kafka's
+/// `producer.id.expiration.ms`).
+pub const PRODUCER_EXPIRATION: Duration = Duration::from_hours(24);
+
+/// Bytes of the metadata log from which on it is replaced by a snapshot, if that is much smaller.
+pub const METADATA_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+const _: () = assert!(DECOMPRESSED_BATCH_BYTES_MAX <= FLUSH_QUEUE_BYTES_MAX);

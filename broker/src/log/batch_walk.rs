@@ -1,0 +1,122 @@
+//! A walk over the batches of a segment file, by their headers.
+//!
+//! Reads the file in pieces; records are looked at only where the caller asks for whole batches.
+
+use bytes::Bytes;
+use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC, RawBatch};
+
+use super::StorageError;
+use super::storage::DiskFile;
+
+/// Bytes read at once: few reads where batches are small, little waste where they are large.
+const PIECE_BYTES: usize = 64 * 1024;
+/// The same where records are read too.
+const WHOLE_PIECE_BYTES: usize = 1024 * 1024;
+
+/// Stands before a batch of a file.
+#[derive(Debug)]
+pub(crate) struct BatchWalk<'a> {
+    file: &'a DiskFile,
+    position: u64,
+    end: u64,
+    piece: Bytes,
+    /// Position of the piece's first byte.
+    piece_at: u64,
+}
+
+/// What stands at the position of a walk.
+#[derive(Debug)]
+pub(crate) enum Step<T> {
+    /// A batch.
+    Batch(T),
+    /// The end.
+    End,
+    /// Bytes that are not a batch, or not all of one.
+    Torn,
+}
+
+impl<'a> BatchWalk<'a> {
+    /// A walk from `position`, where a batch begins, to `end`.
+    pub(crate) const fn new(file: &'a DiskFile, position: u64, end: u64) -> Self {
+        Self {
+            file,
+            position,
+            end,
+            piece: Bytes::new(),
+            piece_at: 0,
+        }
+    }
+
+    /// Where the next batch begins.
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next batch's header, and the position it begins at.
+    pub(crate) fn next_header(&mut self) -> Result<Step<(u64, BatchHeader)>, StorageError> {
+        let Some((header, size)) = self.header()? else {
+            return Ok(self.end_or_torn());
+        };
+        let position = self.position;
+        self.position = position.saturating_add(size);
+        Ok(Step::Batch((position, header)))
+    }
+
+    /// The next batch whole, and the position it begins at.
+    pub(crate) fn next_batch(&mut self) -> Result<Step<(u64, RawBatch)>, StorageError> {
+        let Some((_, size)) = self.header()? else {
+            return Ok(self.end_or_torn());
+        };
+        let Ok(length) = usize::try_from(size) else {
+            return Ok(Step::Torn);
+        };
+        let mut bytes = self.piece_of(length, WHOLE_PIECE_BYTES)?;
+        let Ok(Some(batch)) = RawBatch::take(&mut bytes) else {
+            return Ok(Step::Torn);
+        };
+        let position = self.position;
+        self.position = position.saturating_add(size);
+        Ok(Step::Batch((position, batch)))
+    }
+
+    fn end_or_torn<T>(&self) -> Step<T> {
+        match self.position >= self.end {
+            true => Step::End,
+            false => Step::Torn,
+        }
+    }
+
+    /// The header at the position and the size of its batch, where the batch fits before the end.
+    fn header(&mut self) -> Result<Option<(BatchHeader, u64)>, StorageError> {
+        let bytes = self.piece_of(HEADER_BYTES, PIECE_BYTES)?;
+        let Ok(header) = BatchHeader::decode(&bytes) else {
+            return Ok(None);
+        };
+        let size = header.size().and_then(|size| u64::try_from(size).ok());
+        let Some(size) = size.filter(|_| header.magic == MAGIC) else {
+            return Ok(None);
+        };
+        let fits = self.position.saturating_add(size) <= self.end;
+        Ok(fits.then_some((header, size)))
+    }
+
+    /// The bytes from the position on: at least `needed`, fewer only at the end.
+    fn piece_of(&mut self, needed: usize, piece_bytes: usize) -> Result<Bytes, StorageError> {
+        let left = usize::try_from(self.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let needed = needed.min(left);
+        let skipped = self
+            .position
+            .checked_sub(self.piece_at)
+            .and_then(|skipped| usize::try_from(skipped).ok());
+        if let Some(skipped) = skipped.filter(|skipped| *skipped <= self.piece.len()) {
+            let rest = self.piece.slice(skipped..);
+            if rest.len() >= needed {
+                return Ok(rest);
+            }
+        }
+        let length = needed.max(piece_bytes).min(left);
+        self.piece = self.file.read_at(self.position, length)?;
+        self.piece_at = self.position;
+        Ok(self.piece.clone())
+    }
+}

@@ -1,0 +1,327 @@
+//! The data directory: whose it is, which format it has, how it was left.
+//!
+//! ```text
+//! meta.properties   cluster id, node id, format version
+//! lock              locked by the process that has the directory
+//! clean-shutdown    there only while the directory is closed and whole
+//! metadata/         the log of topics, ids and settings
+//! topics/           a directory <topic>-<partition> for each partition that ever held a record
+//! deleted/          partitions of deleted topics, on their way out
+//! quarantine/       partition directories that belong to no topic; nothing reads or removes them
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sluice_protocol::Uuid;
+
+use super::recovery::LastStop;
+use super::{Disk, StorageError};
+
+const META_FILE: &str = "meta.properties";
+const LOCK_FILE: &str = "lock";
+const CLEAN_FILE: &str = "clean-shutdown";
+/// The format that this module reads and writes. It grows with every change that an older version
+/// could not read.
+const FORMAT_VERSION: u32 = 1;
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "the data directory {} is in use by another process; stop that one or name another directory",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A later version of Sluice wrote it.
+    #[error(
+        "the data directory {} has the format {found}, this version of Sluice reads up to {FORMAT_VERSION}; use the version that wrote it",
+        path.display()
+    )]
+    LaterFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Its format version.
+        found: u32,
+    },
+    /// It belongs to a broker of another id.
+    #[error(
+        "the data directory {} belongs to node {found}, this is node {node_id}; name another directory or that id",
+        path.display()
+    )]
+    OtherNode {
+        /// The directory.
+        path: PathBuf,
+        /// The id in it.
+        found: i32,
+        /// The id configured.
+        node_id: i32,
+    },
+    /// Something in it is not what Sluice wrote.
+    #[error("{} is not what Sluice wrote: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A topic setting of the broker's configuration is invalid.
+    #[error("the configuration of topic defaults is invalid: {reason}")]
+    InvalidDefaults {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The system grants no threads.
+    #[error("cannot start the threads that write to the disk: {0}")]
+    Threads(std::io::Error),
+    /// The disk failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A data directory that this process has.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    disk: Disk,
+    cluster_id: String,
+    last_stop: LastStop,
+    is_new: bool,
+    _lock: Box<dyn Debug + Send + Sync>,
+}
+
+impl DataDirectory {
+    /// Takes a directory, making it if need be.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(disk: &Disk, path: &Path, node_id: i32) -> Result<Self, OpenError> {
+        disk.create_dir(path)?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = disk.lock(&lock_path).map_err(|error| {
+            if error.kind() == ErrorKind::WouldBlock {
+                let path = path.to_owned();
+                return OpenError::InUse { path };
+            }
+            StorageError::new("lock", &lock_path, error).into()
+        })?;
+        let found = disk.read_file(&path.join(META_FILE))?;
+        let is_new = found.is_none();
+        let cluster_id = match found {
+            Some(bytes) => read_meta(path, node_id, &String::from_utf8_lossy(&bytes))?,
+            None => create(disk, path, node_id)?,
+        };
+        let clean = path.join(CLEAN_FILE);
+        let last_stop = match is_new || disk.read_file(&clean)?.is_some() {
+            true => LastStop::Clean,
+            false => LastStop::Unclean,
+        };
+        disk.remove_file(&clean)?;
+        disk.sync_dir(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            disk: disk.clone(),
+            cluster_id,
+            last_stop,
+            is_new,
+            _lock: lock,
+        })
+    }
+
+    /// Id of the cluster: 22 characters.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// How it was left.
+    #[must_use]
+    pub const fn last_stop(&self) -> LastStop {
+        self.last_stop
+    }
+
+    /// Whether it was made just now.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Where the metadata log is.
+    #[must_use]
+    pub fn metadata(&self) -> PathBuf {
+        self.path.join("metadata")
+    }
+
+    /// Where the partitions are.
+    #[must_use]
+    pub fn topics(&self) -> PathBuf {
+        self.path.join("topics")
+    }
+
+    /// Where deleted partitions go.
+    #[must_use]
+    pub fn deleted(&self) -> PathBuf {
+        self.path.join("deleted")
+    }
+
+    /// Where directories go that belong to no topic.
+    #[must_use]
+    pub fn quarantine(&self) -> PathBuf {
+        self.path.join("quarantine")
+    }
+
+    /// Makes everything durable and says so, as the last thing before the process ends.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn mark_clean(&self) -> Result<(), StorageError> {
+        self.disk.sync_all(&self.path)?;
+        self.disk.replace_file(&self.path.join(CLEAN_FILE), b"")
+    }
+}
+
+/// An id as Kafka writes it: 22 characters of base64, URL-safe.
+#[must_use]
+pub fn id_text(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id.0)
+}
+
+/// The id in such a text.
+#[must_use]
+pub fn parse_id(text: &str) -> Option<Uuid> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    bytes.try_into().ok().map(Uuid)
+}
+
+/// A random id. Like Kafka's, it does not begin with a dash, which tools would take for an option.
+#[must_use]
+pub fn random_id() -> Uuid {
+    loop {
+        let id = Uuid(uuid::Uuid::new_v4().into_bytes());
+        if !id_text(id).starts_with('-') {
+            return id;
+        }
+    }
+}
+
+fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
+    let names = disk.list(path)?;
+    if let Some(name) = names.iter().find(|name| *name != LOCK_FILE) {
+        return Err(OpenError::Unreadable {
+            path: path.to_owned(),
+            reason: format!("it has no {META_FILE} but holds {name}; name an empty directory"),
+        });
+    }
+    let cluster_id = id_text(random_id());
+    let text = format!(
+        "version=1\ncluster.id={cluster_id}\nnode.id={node_id}\nsluice.format={FORMAT_VERSION}\n"
+    );
+    disk.replace_file(&path.join(META_FILE), text.as_bytes())?;
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        disk.sync_dir(parent)?;
+    }
+    Ok(cluster_id)
+}
+
+fn read_meta(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError> {
+    let properties: BTreeMap<&str, &str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .collect();
+    let unreadable = |reason: &str| OpenError::Unreadable {
+        path: path.join(META_FILE),
+        reason: reason.to_owned(),
+    };
+    let property = |key: &str| {
+        let missing = || unreadable(&format!("{key} is missing"));
+        properties.get(key).copied().ok_or_else(missing)
+    };
+    let found: u32 = property("sluice.format")?
+        .parse()
+        .map_err(|_invalid| unreadable("sluice.format is not a number"))?;
+    if found > FORMAT_VERSION {
+        let path = path.to_owned();
+        return Err(OpenError::LaterFormat { path, found });
+    }
+    let found: i32 = property("node.id")?
+        .parse()
+        .map_err(|_invalid| unreadable("node.id is not a number"))?;
+    if found != node_id {
+        return Err(OpenError::OtherNode {
+            path: path.to_owned(),
+            found,
+            node_id,
+        });
+    }
+    let cluster_id = property("cluster.id")?;
+    match parse_id(cluster_id) {
+        Some(_) => Ok(cluster_id.to_owned()),
+        None => Err(unreadable("cluster.id is not 22 characters of base64")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FileSystem;
+    use super::*;
+
+    fn open(path: &Path) -> Result<DataDirectory, OpenError> {
+        DataDirectory::open(&Disk::new(FileSystem), path, 1)
+    }
+
+    #[test]
+    fn the_cluster_id_stays_and_an_unclean_stop_is_noticed() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let directory = open(&path).unwrap();
+        assert!(directory.is_new());
+        let cluster_id = directory.cluster_id().to_owned();
+        assert_eq!(cluster_id.len(), 22);
+        drop(directory);
+        let directory = open(&path).unwrap();
+        assert_eq!(directory.cluster_id(), cluster_id);
+        assert_eq!(directory.last_stop(), LastStop::Unclean);
+        directory.mark_clean().unwrap();
+        drop(directory);
+        assert_eq!(open(&path).unwrap().last_stop(), LastStop::Clean);
+        assert_eq!(open(&path).unwrap().last_stop(), LastStop::Unclean);
+    }
+
+    #[test]
+    fn a_directory_in_use_or_not_ours_is_refused_by_name() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let directory = open(&path).unwrap();
+        let in_use = open(&path).unwrap_err();
+        assert!(matches!(in_use, OpenError::InUse { .. }));
+        assert!(in_use.to_string().contains("is in use by another process"));
+        drop(directory);
+        let other = DataDirectory::open(&Disk::new(FileSystem), &path, 2).unwrap_err();
+        assert!(matches!(other, OpenError::OtherNode { found: 1, .. }));
+
+        let meta = path.join(META_FILE);
+        let text = std::fs::read_to_string(&meta).unwrap();
+        std::fs::write(&meta, text.replace("format=1", "format=2")).unwrap();
+        let later = open(&path).unwrap_err();
+        assert!(matches!(later, OpenError::LaterFormat { found: 2, .. }));
+        std::fs::write(&meta, "version=1\ncluster.id=x\nnode.id=1\n").unwrap();
+        assert!(matches!(open(&path), Err(OpenError::Unreadable { .. })));
+        std::fs::remove_file(&meta).unwrap();
+        std::fs::write(path.join("precious"), "").unwrap();
+        let foreign = open(&path).unwrap_err();
+        assert!(foreign.to_string().contains("holds precious"), "{foreign}");
+    }
+}

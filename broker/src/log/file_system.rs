@@ -1,0 +1,165 @@
+//! The machine's file system.
+//!
+//! Reads go into memory that is not cleared first, writes are vectored and repeated until whole.
+//! Files are synced by `fdatasync`, which covers a grown length.
+
+use std::fmt::Debug;
+use std::fs::{self, File};
+use std::io::{self, IoSlice};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::io::{Errno, pread, pwritev};
+
+use super::storage::{OpenMode, Storage, StorageFile, io_slices};
+
+/// Slices that one system call takes (`IOV_MAX`).
+const SLICES_MAX: usize = 1024;
+
+/// The machine's file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileSystem;
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl Storage for FileSystem {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
+        let mut options = File::options();
+        options.read(true).write(mode != OpenMode::Read);
+        options.create(mode == OpenMode::Create);
+        Ok(Arc::new(RealFile(options.open(path)?)))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let name = entry?.file_name();
+            names.push(String::from_utf8_lossy(name.as_bytes()).into_owned());
+        }
+        Ok(names)
+    }
+
+    fn create_dir(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_dir(&self, directory: &Path) -> io::Result<()> {
+        fs::remove_dir_all(directory)
+    }
+
+    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    fn sync_all(&self, directory: &Path) -> io::Result<()> {
+        Ok(syncfs(File::open(directory)?)?)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(path)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Box::new(file))
+    }
+}
+
+impl StorageFile for RealFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        let mut buffer = Vec::with_capacity(length);
+        let mut position = position;
+        while buffer.len() < length {
+            match pread(&self.0, spare_capacity(&mut buffer), position) {
+                Ok(0) => break,
+                Ok(count) => position = position.saturating_add(bytes_of(count)),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        buffer.truncate(length);
+        Ok(buffer.into())
+    }
+
+    fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
+        let mut slices = io_slices(chunks);
+        let mut rest = slices.as_mut_slice();
+        let mut position = position;
+        // Leading empty slices would look like a write of nothing.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            let next = rest.get(..SLICES_MAX).unwrap_or(rest);
+            match pwritev(&self.0, next, position) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    IoSlice::advance_slices(&mut rest, count);
+                    position = position.saturating_add(bytes_of(count));
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.0.set_len(size)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+fn bytes_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_chunks_are_written_one_behind_the_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let file = FileSystem.open(&path, OpenMode::Create).unwrap();
+        let texts: Vec<String> = (0..3000).map(|number| format!("{number} ")).collect();
+        let mut chunks: Vec<&[u8]> = vec![b""];
+        chunks.extend(texts.iter().map(String::as_bytes));
+        file.write_at(3, &chunks).unwrap();
+        file.sync().unwrap();
+        let expected = texts.concat();
+        let size = usize::try_from(file.size().unwrap()).unwrap();
+        assert_eq!(size, 3 + expected.len());
+        assert_eq!(file.read_at(3, expected.len()).unwrap(), expected);
+        assert_eq!(file.read_at(3, 1 << 20).unwrap().len(), expected.len());
+    }
+
+    #[test]
+    fn a_lock_is_refused_while_another_holds_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = FileSystem.lock(&path).unwrap();
+        let refusal = FileSystem.lock(&path).unwrap_err();
+        assert_eq!(refusal.kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        FileSystem.lock(&path).unwrap();
+    }
+}

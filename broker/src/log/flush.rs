@@ -1,0 +1,325 @@
+//! The flush: everything that arrived while the last one ran becomes durable at once.
+//!
+//! Appends are queued in the order of their offsets, under the lock that gave them out. One thread
+//! drains the queue again and again; there is no timer, and nothing bypasses it. [`flush_once`] is a
+//! plain function, so that a test can drive it step by step; it alone knows how a round becomes
+//! durable, and so is the seam at which one shared commit log can replace the sync of each segment.
+//!
+//! After a failure nothing is acknowledged again: what waits and what comes gets the failure.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use sluice_protocol::record_batch::StampedBatch;
+use tokio::sync::{oneshot, watch};
+
+use super::StorageError;
+use super::partition_log::{LogContext, PartitionLog};
+use super::sync_pool::SyncPool;
+use super::write::{Dirty, WriteError};
+
+/// Why something queued did not become durable.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FlushError {
+    /// The log was closed before its turn came.
+    #[error("the log is closed")]
+    Closed,
+    /// Too much is queued already.
+    #[error("{queued_bytes} bytes already wait for the disk")]
+    QueueFull {
+        /// Bytes that wait.
+        queued_bytes: usize,
+    },
+    /// The disk failed, now or earlier.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Resolves when what was queued is durable.
+pub type Durable = oneshot::Receiver<Result<(), FlushError>>;
+
+/// What is to be done with a log.
+#[derive(Debug)]
+enum Work {
+    /// Write a batch.
+    Append(StampedBatch),
+    /// Nothing: resolves when all that was queued before it is durable.
+    Barrier,
+    /// Close the log and move its directory there.
+    Bury(PathBuf),
+}
+
+#[derive(Debug)]
+struct Entry {
+    log: Arc<PartitionLog>,
+    work: Work,
+    done: oneshot::Sender<Result<(), FlushError>>,
+}
+
+/// What waits for the flush.
+#[derive(Debug)]
+pub struct FlushQueue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    bytes_max: usize,
+    failure: watch::Sender<Option<StorageError>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    entries: Vec<Entry>,
+    bytes: usize,
+    is_closed: bool,
+}
+
+impl FlushQueue {
+    /// A queue of at most `bytes_max` bytes of batches.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            bytes_max,
+            failure: watch::Sender::new(None),
+        })
+    }
+
+    /// Queues a batch. Batches of a log must come in the order of their offsets.
+    ///
+    /// # Errors
+    /// [`FlushError`]; nothing was queued then.
+    pub fn append(
+        &self,
+        log: &Arc<PartitionLog>,
+        batch: StampedBatch,
+    ) -> Result<Durable, FlushError> {
+        self.push(log, Work::Append(batch), self.bytes_max)
+    }
+
+    /// As [`FlushQueue::append`], however much is queued: for the broker's own few bytes.
+    ///
+    /// # Errors
+    /// As there, but for [`FlushError::QueueFull`].
+    pub fn append_unbounded(
+        &self,
+        log: &Arc<PartitionLog>,
+        batch: StampedBatch,
+    ) -> Result<Durable, FlushError> {
+        self.push(log, Work::Append(batch), usize::MAX)
+    }
+
+    /// Resolves when everything queued before is durable.
+    ///
+    /// # Errors
+    /// As [`FlushQueue::append`].
+    pub fn barrier(&self, log: &Arc<PartitionLog>) -> Result<Durable, FlushError> {
+        self.push(log, Work::Barrier, usize::MAX)
+    }
+
+    /// Closes a log for good and moves its directory to `grave`.
+    ///
+    /// # Errors
+    /// As [`FlushQueue::append`].
+    pub fn bury(&self, log: &Arc<PartitionLog>, grave: PathBuf) -> Result<Durable, FlushError> {
+        self.push(log, Work::Bury(grave), usize::MAX)
+    }
+
+    /// The failure after which nothing becomes durable any more.
+    #[must_use]
+    pub fn failure(&self) -> Option<StorageError> {
+        self.failure.borrow().clone()
+    }
+
+    /// Tells when there is a failure.
+    #[must_use]
+    pub fn watch_failure(&self) -> watch::Receiver<Option<StorageError>> {
+        self.failure.subscribe()
+    }
+
+    /// Takes nothing more. The thread ends when it has flushed what is queued.
+    pub fn close(&self) {
+        self.waiting.lock().is_closed = true;
+        self.arrived.notify_all();
+    }
+
+    fn push(
+        &self,
+        log: &Arc<PartitionLog>,
+        work: Work,
+        bytes_max: usize,
+    ) -> Result<Durable, FlushError> {
+        let size = work.size();
+        let (done, durable) = oneshot::channel();
+        let mut waiting = self.waiting.lock();
+        if waiting.is_closed {
+            return Err(self.failure().map_or(FlushError::Closed, Into::into));
+        }
+        let queued_bytes = waiting.bytes;
+        if queued_bytes.saturating_add(size) > bytes_max {
+            return Err(FlushError::QueueFull { queued_bytes });
+        }
+        let was_empty = waiting.entries.is_empty();
+        waiting.bytes = queued_bytes.saturating_add(size);
+        waiting.entries.push(Entry {
+            log: Arc::clone(log),
+            work,
+            done,
+        });
+        drop(waiting);
+        if was_empty {
+            self.arrived.notify_one();
+        }
+        Ok(durable)
+    }
+
+    fn drain(&self) -> Vec<Entry> {
+        let mut waiting = self.waiting.lock();
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.entries)
+    }
+
+    /// Waits until there is something to flush; `false` when there will be nothing any more.
+    fn wait(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        while waiting.entries.is_empty() && !waiting.is_closed {
+            self.arrived.wait(&mut waiting);
+        }
+        !waiting.entries.is_empty()
+    }
+
+    /// Fails for good, with everything that waits.
+    fn fail(&self, error: &StorageError) {
+        self.failure.send_replace(Some(error.clone()));
+        self.close();
+        complete(self.drain(), &Err(error.clone().into()));
+    }
+}
+
+impl Work {
+    const fn size(&self) -> usize {
+        match self {
+            Self::Append(batch) => batch.size(),
+            Self::Barrier | Self::Bury(_) => 0,
+        }
+    }
+}
+
+/// Flushes until the queue is closed and empty.
+pub fn flush_until_closed(queue: &FlushQueue, context: &LogContext, pool: &SyncPool) {
+    while queue.wait() {
+        if flush_once(queue, context, pool).is_err() {
+            break;
+        }
+    }
+}
+
+/// Makes durable what is queued now: writes it, syncs what was written, publishes it, and tells
+/// those who wait. Returns the number of entries.
+///
+/// # Errors
+/// [`StorageError`]; the queue has failed for good then.
+pub fn flush_once(
+    queue: &FlushQueue,
+    context: &LogContext,
+    pool: &SyncPool,
+) -> Result<usize, StorageError> {
+    let entries = queue.drain();
+    let count = entries.len();
+    let mut rounds = by_log(entries);
+    let mut dirty = Dirty::default();
+    let written = rounds
+        .iter_mut()
+        .try_for_each(|round| round.write(&mut dirty));
+    let synced = written.and_then(|()| pool.sync(dirty, &context.disk));
+    if let Err(error) = &synced {
+        for round in rounds {
+            complete(round.entries, &Err(error.clone().into()));
+        }
+        queue.fail(error);
+        return synced.map(|()| count);
+    }
+    for round in rounds {
+        round.finish(queue)?;
+    }
+    Ok(count)
+}
+
+/// What one log has in a flush.
+#[derive(Debug)]
+struct Round {
+    log: Arc<PartitionLog>,
+    entries: Vec<Entry>,
+    is_closed: bool,
+}
+
+impl Round {
+    fn write(&mut self, dirty: &mut Dirty) -> Result<(), StorageError> {
+        let batches: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.work {
+                Work::Append(batch) => Some(batch),
+                Work::Barrier | Work::Bury(_) => None,
+            })
+            .collect();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        match self.log.write(&batches, dirty) {
+            Ok(()) => Ok(()),
+            Err(WriteError::Closed) => {
+                self.is_closed = true;
+                Ok(())
+            }
+            Err(WriteError::Storage(error)) => Err(error),
+        }
+    }
+
+    fn finish(self, queue: &FlushQueue) -> Result<(), StorageError> {
+        if self.is_closed {
+            complete(self.entries, &Err(FlushError::Closed));
+            return Ok(());
+        }
+        self.log.publish();
+        let graves = self.entries.iter().filter_map(|entry| match &entry.work {
+            Work::Bury(grave) => Some(grave),
+            Work::Append(_) | Work::Barrier => None,
+        });
+        for grave in graves {
+            if let Err(error) = self.log.bury(grave) {
+                queue.fail(&error);
+                complete(self.entries, &Err(error.clone().into()));
+                return Err(error);
+            }
+        }
+        complete(self.entries, &Ok(()));
+        Ok(())
+    }
+}
+
+/// The entries by log, in the order they came in.
+fn by_log(entries: Vec<Entry>) -> Vec<Round> {
+    let mut rounds: Vec<Round> = Vec::new();
+    let mut places = HashMap::new();
+    for entry in entries {
+        let place = *places.entry(entry.log.id).or_insert(rounds.len());
+        match rounds.get_mut(place) {
+            Some(round) => round.entries.push(entry),
+            None => rounds.push(Round {
+                log: Arc::clone(&entry.log),
+                entries: vec![entry],
+                is_closed: false,
+            }),
+        }
+    }
+    rounds
+}
+
+fn complete(entries: Vec<Entry>, outcome: &Result<(), FlushError>) {
+    for entry in entries {
+        // Nobody waits for an append with acks=0.
+        drop(entry.done.send(outcome.clone()));
+    }
+}

@@ -1,0 +1,223 @@
+//! Finding a record by its timestamp, precise to the record.
+//!
+//! The time index of a segment tells from which batch on to look; the headers tell which batch; the
+//! records of that one batch are read, decompressed within a bound.
+
+use sluice_protocol::record::Record;
+use sluice_protocol::record_batch::RawBatch;
+
+use super::batch_walk::{BatchWalk, Step};
+use super::index::floor;
+use super::partition_log::PartitionLog;
+use super::read::{LogReadError, Place, Start, corrupt};
+
+/// Bytes into which a batch is decompressed for a look-up, at most. A larger one is answered by its
+/// first offset, which is early and never late.
+const DECOMPRESSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A record's place in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOffset {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp.
+    pub timestamp: i64,
+}
+
+impl PartitionLog {
+    /// The first record in `from..end` whose timestamp is at least `timestamp`.
+    ///
+    /// # Errors
+    /// [`LogReadError`].
+    pub fn first_at_or_after(
+        &self,
+        timestamp: i64,
+        from: i64,
+        end: i64,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        let mut offset = from;
+        while let Some(place) = self.place_of(offset).filter(|_| offset < end) {
+            let largest = self.largest_timestamp_in(&place)?;
+            if largest.is_some_and(|largest| largest >= timestamp)
+                && let Some(found) = self.first_in(&place, timestamp, from, end)?
+            {
+                return Ok(Some(found));
+            }
+            offset = place.end_offset;
+        }
+        Ok(None)
+    }
+
+    /// The first record in `from..end` that has the largest timestamp of all.
+    ///
+    /// # Errors
+    /// [`LogReadError`].
+    pub fn first_with_largest_timestamp(
+        &self,
+        from: i64,
+        end: i64,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        let mut candidates: Vec<(i64, Place)> = Vec::new();
+        let mut offset = from;
+        while let Some(place) = self.place_of(offset).filter(|_| offset < end) {
+            offset = place.end_offset;
+            if let Some(largest) = self.largest_timestamp_in(&place)? {
+                candidates.push((largest, place));
+            }
+        }
+        // The record may lie outside of the range, as the index knows whole segments only; then
+        // look at what is in the range.
+        candidates.sort_by_key(|(largest, place)| (-largest, place.base_offset));
+        let mut best: Option<TimedOffset> = None;
+        for (largest, place) in candidates {
+            if best.is_some_and(|best| best.timestamp >= largest) {
+                break;
+            }
+            let found = match self.first_in(&place, largest, from, end)? {
+                Some(found) => Some(found),
+                None => largest_in_range(self, &place, from, end)?,
+            };
+            let is_better = |found: &TimedOffset| {
+                best.is_none_or(|best| {
+                    (found.timestamp, -found.offset) > (best.timestamp, -best.offset)
+                })
+            };
+            best = found.filter(is_better).or(best);
+        }
+        Ok(best)
+    }
+
+    fn largest_timestamp_in(&self, place: &Place) -> Result<Option<i64>, LogReadError> {
+        let context = &self.context;
+        Ok(match &place.start {
+            Start::ByIndex(segment) => segment.largest_timestamp(&context.disk, &context.files)?,
+            Start::At(_) => {
+                let view = self.view.lock();
+                let active = view.active.as_ref();
+                active.and_then(|active| active.index.largest_timestamp())
+            }
+        })
+    }
+
+    /// The first record of a segment in `from..end` whose timestamp is at least `timestamp`.
+    fn first_in(
+        &self,
+        place: &Place,
+        timestamp: i64,
+        from: i64,
+        end: i64,
+    ) -> Result<Option<TimedOffset>, LogReadError> {
+        let start = self.position_by_time(place, timestamp, from)?;
+        let file = self.context.files.get(&place.file)?;
+        let mut walk = BatchWalk::new(&file, start, place.size);
+        loop {
+            let position = walk.position();
+            match walk.next_header()? {
+                Step::Batch((_, header)) if header.base_offset >= end => return Ok(None),
+                Step::Batch((_, header))
+                    if header.max_timestamp >= timestamp && header.last_offset() >= from =>
+                {
+                    let mut whole = BatchWalk::new(&file, position, place.size);
+                    let Step::Batch((_, batch)) = whole.next_batch()? else {
+                        return Err(corrupt(place, position, header.base_offset));
+                    };
+                    let found = first_in_batch(&batch, timestamp, from..end);
+                    if found.is_some() {
+                        return Ok(found);
+                    }
+                }
+                Step::Batch(_) => {}
+                Step::End => return Ok(None),
+                Step::Torn => return Err(corrupt(place, position, from)),
+            }
+        }
+    }
+
+    /// Where to begin to look for `timestamp`, not before `from`.
+    fn position_by_time(
+        &self,
+        place: &Place,
+        timestamp: i64,
+        from: i64,
+    ) -> Result<u64, LogReadError> {
+        let context = &self.context;
+        let offset_of = |relative: u32| place.base_offset.saturating_add(i64::from(relative));
+        match &place.start {
+            Start::ByIndex(segment) => {
+                let entry = segment.time_floor(timestamp, &context.disk, &context.files)?;
+                let offset = entry.map_or(from, |entry| offset_of(entry.relative_offset).max(from));
+                Ok(segment.position_of(offset, &context.disk, &context.files)?)
+            }
+            Start::At(_) => {
+                let view = self.view.lock();
+                let active = view.active.as_ref();
+                Ok(active
+                    .filter(|active| active.base_offset == place.base_offset)
+                    .map_or(0, |active| {
+                        let entry =
+                            floor(&active.index.times, |entry| entry.timestamp <= timestamp);
+                        let offset =
+                            entry.map_or(from, |entry| offset_of(entry.relative_offset).max(from));
+                        active.position_of(offset)
+                    }))
+            }
+        }
+    }
+}
+
+/// The first record with the largest timestamp of a segment, of those in `from..end`.
+fn largest_in_range(
+    log: &PartitionLog,
+    place: &Place,
+    from: i64,
+    end: i64,
+) -> Result<Option<TimedOffset>, LogReadError> {
+    let start = log.position_in(place, from)?;
+    let file = log.context.files.get(&place.file)?;
+    let mut walk = BatchWalk::new(&file, start, place.size);
+    let mut best: Option<TimedOffset> = None;
+    while let Step::Batch((_, batch)) = walk.next_batch()? {
+        let header = batch.header();
+        if header.base_offset >= end {
+            break;
+        }
+        if best.is_some_and(|best| best.timestamp >= header.max_timestamp) {
+            continue;
+        }
+        let records = batch.records(DECOMPRESSED_BYTES_MAX).into_iter().flatten();
+        for record in records.map_while(Result::ok) {
+            let is_seen = (from..end).contains(&record.offset);
+            if is_seen && best.is_none_or(|best| record.timestamp > best.timestamp) {
+                best = Some(timed(&record));
+            }
+        }
+    }
+    Ok(best.filter(|best| best.timestamp >= 0))
+}
+
+/// The first record of a batch in the range with at least this timestamp. Where the records cannot be
+/// read, or would take too much memory, the batch stands for its first record.
+fn first_in_batch(
+    batch: &RawBatch,
+    timestamp: i64,
+    range: std::ops::Range<i64>,
+) -> Option<TimedOffset> {
+    let header = batch.header();
+    let Ok(records) = batch.records(DECOMPRESSED_BYTES_MAX) else {
+        return Some(TimedOffset {
+            offset: header.base_offset.max(range.start),
+            timestamp: header.max_timestamp,
+        });
+    };
+    records
+        .map_while(Result::ok)
+        .find(|record| record.timestamp >= timestamp && range.contains(&record.offset))
+        .map(|record| timed(&record))
+}
+
+const fn timed(record: &Record) -> TimedOffset {
+    TimedOffset {
+        offset: record.offset,
+        timestamp: record.timestamp,
+    }
+}

@@ -1,0 +1,207 @@
+//! What is done to a log beside writing it: dropping old segments, and leaving it at a stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::StorageError;
+use parking_lot::MutexGuard;
+
+use super::index::encode_entries;
+use super::partition_log::{PartitionLog, Writer};
+use super::retention::{self, PartitionFacts, SegmentFacts};
+use super::segment::{OFFSET_INDEX, SealedSegment, TIME_INDEX};
+use super::write::Dirty;
+
+/// What the name of a dropped segment's file ends in.
+const DELETED: &str = "deleted";
+/// How long to wait for a flush; a disk that takes longer has other worries.
+const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Files that are no longer part of a log, to be removed when reads that have begun are over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// The files.
+    pub files: Vec<PathBuf>,
+    /// How long to wait.
+    pub delay: Duration,
+}
+
+impl PartitionLog {
+    /// Drops the segments that are due at the wall clock's `now`, in milliseconds, and returns their
+    /// files. Waits for a flush of this log that is under way.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn retain(&self, now: i64) -> Result<Option<Dropped>, StorageError> {
+        let mut writer = self.writer.lock();
+        if !self.is_settled(&mut writer) {
+            return Ok(None);
+        }
+        let segments = self.segment_facts(now)?;
+        let config = self.config.load();
+        let (log_start, high_watermark) = self.bounds();
+        let facts = PartitionFacts {
+            log_start,
+            high_watermark,
+            now,
+        };
+        let due = retention::due(&segments, config.retention, facts);
+        if due == 0 {
+            return Ok(None);
+        }
+        let sealed_count = self.view.lock().sealed.len();
+        if due > sealed_count {
+            self.seal_active(&mut writer)?;
+        }
+        let dropped = self.drop_oldest(due);
+        drop(writer);
+        (self.on_change)();
+        let files = self.rename_dropped(&dropped)?;
+        Ok(Some(Dropped {
+            files,
+            delay: config.file_delete_delay,
+        }))
+    }
+
+    /// Begins a new segment, unless the active one is empty or there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn roll(&self) -> Result<(), StorageError> {
+        let mut writer = self.writer.lock();
+        let has_records = writer.active.as_ref().is_some_and(|active| active.size > 0);
+        match has_records && self.is_settled(&mut writer) {
+            true => self.seal_active(&mut writer),
+            false => Ok(()),
+        }
+    }
+
+    /// Removes dropped files for good.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remove(&self, files: &[PathBuf]) -> Result<(), StorageError> {
+        let disk = &self.context.disk;
+        files.iter().try_for_each(|file| disk.remove_file(file))
+    }
+
+    /// Waits until everything written is published; `false` where the log is closed or the disk
+    /// failed.
+    fn is_settled(&self, writer: &mut MutexGuard<'_, Writer>) -> bool {
+        while !writer.steps.is_empty() && !writer.is_closed {
+            // After a failure of the disk nothing is ever published.
+            let waited = self.published.wait_for(writer, PUBLISH_WAIT_MAX);
+            if waited.timed_out() {
+                return false;
+            }
+        }
+        !writer.is_closed
+    }
+
+    /// Writes the indexes of segments sealed since the last call.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn write_indexes(&self) -> Result<(), StorageError> {
+        let sealed = self.view.lock().sealed.clone();
+        for segment in sealed {
+            segment.write_index(&self.context.disk)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the log so that the next start need not read the last segment: writes its indexes. The
+    /// caller makes everything durable before it says that the stop was clean.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn leave(&self) -> Result<(), StorageError> {
+        self.write_indexes()?;
+        let view = self.view.lock();
+        let Some(active) = &view.active else {
+            return Ok(());
+        };
+        let mut index = active.index.clone();
+        let path = active.file.path().to_owned();
+        drop(view);
+        index.seal();
+        let disk = &self.context.disk;
+        let offsets = encode_entries(&index.offsets);
+        disk.write_file(&path.with_extension(OFFSET_INDEX), &offsets)?;
+        let times = encode_entries(&index.times);
+        disk.write_file(&path.with_extension(TIME_INDEX), &times)?;
+        Ok(())
+    }
+
+    /// The facts of all segments, the active one last.
+    fn segment_facts(&self, now: i64) -> Result<Vec<SegmentFacts>, StorageError> {
+        let view = self.view.lock();
+        let sealed = view.sealed.clone();
+        let active = view.active.as_ref().map(|active| SegmentFacts {
+            next_offset: view.durable_end,
+            size: active.size,
+            largest_timestamp: active.index.largest_timestamp().unwrap_or(now),
+        });
+        drop(view);
+        let context = &self.context;
+        let mut facts = Vec::with_capacity(sealed.len().saturating_add(1));
+        for segment in sealed {
+            let largest = segment.largest_timestamp(&context.disk, &context.files)?;
+            facts.push(SegmentFacts {
+                next_offset: segment.next_offset,
+                size: segment.size,
+                largest_timestamp: largest.unwrap_or(now),
+            });
+        }
+        facts.extend(active);
+        Ok(facts)
+    }
+
+    /// Puts an empty segment behind the active one, durably, so that the log keeps its end when all
+    /// its records go.
+    fn seal_active(&self, writer: &mut Writer) -> Result<(), StorageError> {
+        if let Some(active) = &writer.active {
+            self.context.files.get(&active.file)?.sync()?;
+        }
+        let mut dirty = Dirty::default();
+        self.make_directory(writer, &mut dirty)?;
+        let next_offset = writer.next_offset;
+        self.create_segment(writer, next_offset)?.sync()?;
+        self.context.disk.sync_dir(&self.directory)?;
+        let steps = std::mem::take(&mut writer.steps);
+        let mut view = self.view.lock();
+        for step in &steps {
+            view.apply(step, 0);
+        }
+        drop(view);
+        Ok(())
+    }
+
+    fn drop_oldest(&self, count: usize) -> Vec<Arc<SealedSegment>> {
+        let mut view = self.view.lock();
+        let count = count.min(view.sealed.len());
+        let dropped: Vec<_> = view.sealed.drain(..count).collect();
+        if let Some(last) = dropped.last() {
+            view.log_start = view.log_start.max(last.next_offset);
+        }
+        dropped
+    }
+
+    /// Takes the files out of the log, oldest first, so that a crash leaves no hole.
+    fn rename_dropped(&self, dropped: &[Arc<SealedSegment>]) -> Result<Vec<PathBuf>, StorageError> {
+        let disk = &self.context.disk;
+        let mut renamed = Vec::new();
+        for segment in dropped {
+            let log = segment.file.path();
+            let deleted = log.with_extension(format!("log.{DELETED}"));
+            disk.rename(log, &deleted)?;
+            renamed.push(deleted);
+            for suffix in [OFFSET_INDEX, TIME_INDEX] {
+                disk.remove_file(&log.with_extension(suffix))?;
+            }
+        }
+        disk.sync_dir(&self.directory)?;
+        Ok(renamed)
+    }
+}

@@ -1,0 +1,306 @@
+//! The log of one partition: its segments, what of them is durable, and who writes them.
+//!
+//! Two locks, in this order. `writer` belongs to the flush (and to the maintenance that rolls and
+//! drops segments): it is ahead of what is durable by the round that is being flushed. `view` is
+//! what readers see: durable batches and nothing else, held for microseconds and never across I/O.
+//! [`PartitionLog::publish`] carries what the writer did over to the view, once it is synced.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+use sluice_protocol::record_batch::BatchHeader;
+
+use super::leader_epochs::LeaderEpochs;
+use super::open_files::{OpenFiles, SegmentFile};
+use super::segment::{ActiveSegment, SealedSegment};
+use super::storage::Disk;
+use super::{LogConfig, StorageError};
+
+/// What all logs of a data directory share.
+#[derive(Debug)]
+pub struct LogContext {
+    pub(crate) disk: Disk,
+    pub(crate) files: OpenFiles,
+}
+
+impl LogContext {
+    /// A context over `disk` with at most `open_files_max` segments open.
+    #[must_use]
+    pub fn new(disk: Disk, open_files_max: usize) -> Arc<Self> {
+        let files = OpenFiles::new(disk.clone(), open_files_max);
+        Arc::new(Self { disk, files })
+    }
+
+    /// Removes a file; not an error where there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remove_file(&self, path: &Path) -> Result<(), StorageError> {
+        self.disk.remove_file(path)
+    }
+
+    /// Removes every directory in `directory`, which need not exist.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remove_all_in(&self, directory: &Path) -> Result<(), StorageError> {
+        for name in self.disk.list(directory)? {
+            self.disk.remove_dir(&directory.join(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// The log of one partition.
+pub struct PartitionLog {
+    pub(super) id: u64,
+    pub(super) context: Arc<LogContext>,
+    pub(super) directory: PathBuf,
+    /// Text of the file that says whose directory it is.
+    pub(super) label: String,
+    pub(super) config: ArcSwap<LogConfig>,
+    pub(super) writer: Mutex<Writer>,
+    /// Notified when what was written is published.
+    pub(super) published: Condvar,
+    pub(super) view: Mutex<View>,
+    pub(super) on_change: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What a log is opened with.
+pub struct LogOptions {
+    /// Where its segments are.
+    pub directory: PathBuf,
+    /// Text of its `partition.metadata`: a directory with another one is not this log's.
+    pub label: String,
+    /// The settings.
+    pub config: LogConfig,
+    /// The first offset that may be read, by what is known elsewhere.
+    pub log_start: i64,
+    /// Called when there may be something new to see: data, another start, an end.
+    pub on_change: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What the next flush continues from.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) active: Option<ActiveWriter>,
+    /// One past the last offset written.
+    pub(super) next_offset: i64,
+    /// What is written and not yet published.
+    pub(super) steps: Vec<WriteStep>,
+    pub(super) epochs: LeaderEpochs,
+    pub(super) has_directory: bool,
+    pub(super) is_closed: bool,
+}
+
+/// The end of the file that is written.
+#[derive(Debug)]
+pub(super) struct ActiveWriter {
+    pub(super) base_offset: i64,
+    pub(super) file: Arc<SegmentFile>,
+    pub(super) size: u64,
+    pub(super) first_timestamp: Option<i64>,
+}
+
+/// Something written, to be published when it is durable.
+#[derive(Debug)]
+pub(super) enum WriteStep {
+    /// A new segment became the active one.
+    Began {
+        base_offset: i64,
+        file: Arc<SegmentFile>,
+    },
+    /// A batch was added to the active segment.
+    Added(BatchHeader),
+}
+
+/// What readers see.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) log_start: i64,
+    /// One past the last durable offset.
+    pub(super) durable_end: i64,
+    pub(super) sealed: Vec<Arc<SealedSegment>>,
+    pub(super) active: Option<ActiveSegment>,
+    pub(super) epochs: LeaderEpochs,
+    pub(super) is_closed: bool,
+}
+
+/// The state a log is opened in.
+pub(super) struct Opened {
+    pub(super) sealed: Vec<Arc<SealedSegment>>,
+    pub(super) active: Option<ActiveSegment>,
+    pub(super) next_offset: i64,
+    pub(super) log_start: i64,
+    pub(super) epochs: LeaderEpochs,
+    pub(super) has_directory: bool,
+}
+
+impl std::fmt::Debug for LogOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogOptions")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for PartitionLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartitionLog")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartitionLog {
+    pub(super) fn assemble(
+        context: Arc<LogContext>,
+        options: LogOptions,
+        opened: Opened,
+    ) -> Arc<Self> {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let active = opened.active.as_ref().map(|active| ActiveWriter {
+            base_offset: active.base_offset,
+            file: Arc::clone(&active.file),
+            size: active.size,
+            first_timestamp: active.first_timestamp,
+        });
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            context,
+            directory: options.directory,
+            label: options.label,
+            config: ArcSwap::from_pointee(options.config),
+            writer: Mutex::new(Writer {
+                active,
+                next_offset: opened.next_offset,
+                steps: Vec::new(),
+                epochs: opened.epochs.clone(),
+                has_directory: opened.has_directory,
+                is_closed: false,
+            }),
+            published: Condvar::new(),
+            view: Mutex::new(View {
+                log_start: opened.log_start,
+                durable_end: opened.next_offset,
+                sealed: opened.sealed,
+                active: opened.active,
+                epochs: opened.epochs,
+                is_closed: false,
+            }),
+            on_change: options.on_change,
+        })
+    }
+
+    /// Where its segments are.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Obeys other settings from now on.
+    pub fn set_config(&self, config: LogConfig) {
+        self.config.store(Arc::new(config));
+    }
+
+    /// The first offset that can be read, and one past the last.
+    #[must_use]
+    pub fn bounds(&self) -> (i64, i64) {
+        let view = self.view.lock();
+        (view.log_start, view.durable_end)
+    }
+
+    /// Bytes of all segments.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let view = self.view.lock();
+        let sealed = view.sealed.iter().map(|segment| segment.size);
+        sealed
+            .chain(view.active.iter().map(|active| active.size))
+            .sum()
+    }
+
+    /// The largest leader epoch up to `asked` that has records, and where it ends.
+    #[must_use]
+    pub fn end_of_epoch(&self, asked: i32) -> Option<(i32, i64)> {
+        let view = self.view.lock();
+        view.epochs.end_of(asked, view.durable_end)
+    }
+
+    /// Leader epoch of the record at `offset`.
+    #[must_use]
+    pub fn epoch_of(&self, offset: i64) -> Option<i32> {
+        self.view.lock().epochs.epoch_of(offset)
+    }
+
+    /// Makes what was written visible. The caller has synced it.
+    pub(super) fn publish(&self) {
+        let mut writer = self.writer.lock();
+        let steps = std::mem::take(&mut writer.steps);
+        let interval = self.config.load().index_interval_bytes;
+        let mut view = self.view.lock();
+        for step in &steps {
+            view.apply(step, interval);
+        }
+        view.durable_end = writer.next_offset;
+        if view.epochs.last() != writer.epochs.last() {
+            view.epochs = writer.epochs.clone();
+        }
+        drop(view);
+        self.published.notify_all();
+        drop(writer);
+        (self.on_change)();
+    }
+
+    /// Moves the first readable offset up to `to`; it never moves back, nor beyond what is durable.
+    /// Whole segments below it go with the next [`PartitionLog::retain`].
+    pub fn advance_log_start(&self, to: i64) -> i64 {
+        let mut view = self.view.lock();
+        view.log_start = to.min(view.durable_end).max(view.log_start);
+        let log_start = view.log_start;
+        drop(view);
+        (self.on_change)();
+        log_start
+    }
+
+    /// Closes the log for good and moves its directory to `grave`, from where it can be removed.
+    pub(super) fn bury(&self, grave: &Path) -> Result<(), StorageError> {
+        let mut writer = self.writer.lock();
+        writer.is_closed = true;
+        self.view.lock().is_closed = true;
+        (self.on_change)();
+        if !writer.has_directory {
+            return Ok(());
+        }
+        let disk = &self.context.disk;
+        let graveyard = grave.parent().unwrap_or(grave);
+        disk.create_dir(graveyard)?;
+        disk.rename(&self.directory, grave)?;
+        disk.sync_dir(graveyard)?;
+        disk.sync_dir(self.directory.parent().unwrap_or(&self.directory))
+    }
+}
+
+impl View {
+    /// Takes note of something written.
+    pub(super) fn apply(&mut self, step: &WriteStep, interval: u32) {
+        match step {
+            WriteStep::Began { base_offset, file } => {
+                let file = Arc::clone(file);
+                let index = super::index::SegmentIndex::default();
+                let begun = ActiveSegment::new(*base_offset, file, index);
+                if let Some(full) = self.active.replace(begun) {
+                    self.sealed.push(Arc::new(full.seal(*base_offset)));
+                }
+            }
+            WriteStep::Added(header) => {
+                if let Some(active) = &mut self.active {
+                    active.push(header, interval);
+                }
+            }
+        }
+    }
+}

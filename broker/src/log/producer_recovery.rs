@@ -1,0 +1,85 @@
+//! Keeping the state of idempotent producers across restarts.
+//!
+//! The newest snapshot that can be read, then the headers of the batches behind it. Two snapshots
+//! are kept, so that a harmed one costs a longer walk and nothing else.
+
+use super::StorageError;
+use super::batch_walk::{BatchWalk, Step};
+use super::partition_log::PartitionLog;
+use super::producer_snapshot::{self, SNAPSHOT};
+use super::producer_state::ProducerStates;
+use super::segment::{file_name, parse_file_name};
+
+/// Snapshots that are kept.
+const SNAPSHOTS_KEPT: usize = 2;
+
+impl PartitionLog {
+    /// The producers of everything durable, as last used at the wall clock's `now`.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn recover_producers(&self, now: i64) -> Result<ProducerStates, StorageError> {
+        let (log_start, end) = self.bounds();
+        let mut states = ProducerStates::default();
+        let mut from = log_start;
+        for offset in self.snapshots()?.into_iter().rev() {
+            let path = self.directory.join(file_name(offset, SNAPSHOT));
+            let bytes = self.context.disk.read_file(&path)?;
+            let read = bytes.and_then(|bytes| producer_snapshot::decode(bytes, now));
+            if let Some(read) = read.filter(|_| offset <= end) {
+                states = read;
+                from = offset;
+                break;
+            }
+        }
+        while let Some(place) = self.place_of(from) {
+            let position = self.position_in(&place, from)?;
+            let file = self.context.files.get(&place.file)?;
+            let mut walk = BatchWalk::new(&file, position, place.size);
+            while let Step::Batch((_, header)) = walk.next_header()? {
+                if header.base_offset >= from && header.producer_id >= 0 {
+                    states.record(&header, now);
+                }
+            }
+            from = place.end_offset;
+        }
+        Ok(states)
+    }
+
+    /// Writes a snapshot of the producers up to `offset`, and removes what it makes superfluous.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn write_snapshot(&self, states: &ProducerStates, offset: i64) -> Result<(), StorageError> {
+        let writer = self.writer.lock();
+        if writer.is_closed || !writer.has_directory {
+            return Ok(());
+        }
+        let disk = &self.context.disk;
+        let path = self.directory.join(file_name(offset, SNAPSHOT));
+        let draft = path.with_extension("tmp");
+        disk.write_file(&draft, &producer_snapshot::encode(states))?;
+        disk.rename(&draft, &path)?;
+        let snapshots = self.snapshots()?;
+        let old = snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
+        for offset in snapshots.into_iter().take(old) {
+            let path = self.directory.join(file_name(offset, SNAPSHOT));
+            disk.remove_file(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Offsets of the snapshots there are, in order.
+    fn snapshots(&self) -> Result<Vec<i64>, StorageError> {
+        let names = self.context.disk.list(&self.directory)?;
+        let mut offsets: Vec<i64> = names
+            .iter()
+            .filter_map(|name| match parse_file_name(name) {
+                Some((offset, SNAPSHOT)) => Some(offset),
+                Some(_) | None => None,
+            })
+            .collect();
+        offsets.sort_unstable();
+        Ok(offsets)
+    }
+}

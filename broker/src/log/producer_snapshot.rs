@@ -1,0 +1,86 @@
+//! The file `<20 digits>.snapshot`: the producers of a partition up to that offset, in Kafka's format.
+//!
+//! ```text
+//! version i16 = 1 | crc32c u32 of all behind it | count i32 | entries, big-endian:
+//!   producer id i64 | epoch i16 | last sequence i32 | last offset i64 | offset delta i32 |
+//!   timestamp i64 | coordinator epoch i32 = -1 | first offset of the open transaction i64 = -1
+//! ```
+//! A producer has one entry for each of its last batches, the oldest first. Kafka writes only the
+//! last one, and of several with the same id takes the last, so both read each other's files. A
+//! snapshot is derived: where none can be read, the headers of the log tell the same.
+
+use bytes::{Buf, Bytes};
+
+use super::producer_state::{KnownBatch, ProducerStates};
+
+/// What the name of a snapshot ends in.
+pub(crate) const SNAPSHOT: &str = "snapshot";
+
+const VERSION: i16 = 1;
+/// Version and checksum.
+const UNCHECKED_BYTES: usize = 6;
+const ENTRY_BYTES: usize = 46;
+
+/// The bytes of a snapshot.
+#[must_use]
+pub(super) fn encode(states: &ProducerStates) -> Vec<u8> {
+    let mut producers: Vec<_> = states.iter().collect();
+    producers.sort_unstable_by_key(|(id, _)| *id);
+    let count: usize = producers.iter().map(|(_, state)| state.batches.len()).sum();
+    let mut body = Vec::with_capacity(count.saturating_mul(ENTRY_BYTES).saturating_add(4));
+    body.extend_from_slice(&i32::try_from(count).unwrap_or(i32::MAX).to_be_bytes());
+    for (id, state) in producers {
+        for batch in &state.batches {
+            body.extend_from_slice(&id.to_be_bytes());
+            body.extend_from_slice(&state.epoch.to_be_bytes());
+            body.extend_from_slice(&batch.last_sequence.to_be_bytes());
+            body.extend_from_slice(&batch.last_offset.to_be_bytes());
+            body.extend_from_slice(&batch.offset_delta.to_be_bytes());
+            body.extend_from_slice(&batch.timestamp.to_be_bytes());
+            body.extend_from_slice(&(-1_i32).to_be_bytes());
+            body.extend_from_slice(&(-1_i64).to_be_bytes());
+        }
+    }
+    let mut bytes = Vec::with_capacity(body.len().saturating_add(UNCHECKED_BYTES));
+    bytes.extend_from_slice(&VERSION.to_be_bytes());
+    bytes.extend_from_slice(&crc32c::crc32c(&body).to_be_bytes());
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// The producers in a snapshot, as last used at `now`; `None` where it is not whole.
+#[must_use]
+pub(super) fn decode(mut bytes: Bytes, now: i64) -> Option<ProducerStates> {
+    if bytes.len() < UNCHECKED_BYTES + 4 || bytes.get_i16() != VERSION {
+        return None;
+    }
+    if bytes.get_u32() != crc32c::crc32c(&bytes) {
+        return None;
+    }
+    let count = usize::try_from(bytes.get_i32()).ok()?;
+    if bytes.len() != count.checked_mul(ENTRY_BYTES)? {
+        return None;
+    }
+    let mut states = ProducerStates::default();
+    for _ in 0..count {
+        let id = bytes.get_i64();
+        let epoch = bytes.get_i16();
+        let last_sequence = bytes.get_i32();
+        let last_offset = bytes.get_i64();
+        let offset_delta = bytes.get_i32();
+        let timestamp = bytes.get_i64();
+        bytes.advance(12);
+        let batch = KnownBatch {
+            first_sequence: super::producer_state::advanced(
+                last_sequence,
+                offset_delta.saturating_neg(),
+            ),
+            last_sequence,
+            last_offset,
+            offset_delta,
+            timestamp,
+        };
+        states.insert(id, epoch, batch, now);
+    }
+    Some(states)
+}

@@ -1,0 +1,320 @@
+//! Opening the log of a partition as it was left.
+//!
+//! What is relied on: a segment exists only once all before it are durable and whole, and an index
+//! appears under its name only once it is whole. So after an unclean stop the last segment alone is
+//! in doubt: it is read to the end, every batch is checked, what is behind the last whole one is cut
+//! off, and the rest is synced before anybody sees it, since after the death of the process what was
+//! never synced may still be read, and then be lost to a power cut.
+//!
+//! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
+//! as after an unclean one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sluice_protocol::record_batch::{BatchHeader, RawBatch};
+
+use super::batch_walk::{BatchWalk, Step};
+use super::index::{SegmentIndex, decode_entries};
+use super::leader_epochs::{self, LeaderEpochs};
+use super::open_files::SegmentFile;
+use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
+use super::segment::{
+    ActiveSegment, LOG, OFFSET_INDEX, SealedSegment, TIME_INDEX, parse_file_name,
+};
+use super::storage::{DiskFile, OpenMode};
+use super::write::LABEL_FILE;
+use super::{Disk, StorageError};
+
+/// How the last process that had the directory ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastStop {
+    /// Everything was synced and nothing was under way.
+    Clean,
+    /// By a crash, a kill or a power cut.
+    Unclean,
+}
+
+/// What opening a log found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogRecovery {
+    /// Bytes behind the last whole batch, which are gone now.
+    pub cut_bytes: u64,
+}
+
+/// The text that says whose the directory is, if there is any.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn directory_label(disk: &Disk, directory: &Path) -> Result<Option<String>, StorageError> {
+    let bytes = disk.read_file(&directory.join(LABEL_FILE))?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+impl PartitionLog {
+    /// Opens the log in a directory, which need not exist yet.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn open(
+        context: &Arc<LogContext>,
+        options: LogOptions,
+        last_stop: LastStop,
+    ) -> Result<(Arc<Self>, LogRecovery), StorageError> {
+        let opening = Opening {
+            context,
+            options: &options,
+            last_stop,
+        };
+        let (opened, recovery) = opening.run()?;
+        let log = Self::assemble(Arc::clone(context), options, opened);
+        Ok((log, recovery))
+    }
+}
+
+/// The last segment, read.
+struct Tail {
+    active: ActiveSegment,
+    next_offset: i64,
+    epochs: Vec<(i32, i64)>,
+    cut_bytes: u64,
+}
+
+struct Opening<'a> {
+    context: &'a LogContext,
+    options: &'a LogOptions,
+    last_stop: LastStop,
+}
+
+impl Opening<'_> {
+    fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
+        let names = self.context.disk.list(&self.options.directory)?;
+        let bases = self.sort_out(&names)?;
+        let mut opened = Opened {
+            sealed: Vec::new(),
+            active: None,
+            next_offset: self.options.log_start,
+            log_start: self.options.log_start,
+            epochs: LeaderEpochs::default(),
+            has_directory: !names.is_empty(),
+        };
+        let Some((last, sealed)) = bases.split_last() else {
+            return Ok((opened, LogRecovery::default()));
+        };
+        let ends = bases.iter().skip(1);
+        for (base, end) in sealed.iter().zip(ends) {
+            opened.sealed.push(self.sealed(*base, *end)?);
+        }
+        let tail = self.tail(*last)?;
+        let first = bases.first().copied().unwrap_or_default();
+        opened.next_offset = tail.next_offset;
+        opened.log_start = self.options.log_start.max(first);
+        opened.epochs = self.epochs(&opened.sealed, &tail)?;
+        let cut_bytes = tail.cut_bytes;
+        opened.active = Some(tail.active);
+        if opened.log_start > opened.next_offset {
+            self.begin_again(&mut opened)?;
+        }
+        Ok((opened, LogRecovery { cut_bytes }))
+    }
+
+    /// The base offsets of the segments, in order. Leftovers are removed: drafts, and files whose
+    /// deletion had begun.
+    fn sort_out(&self, names: &[String]) -> Result<Vec<i64>, StorageError> {
+        let mut bases = Vec::new();
+        for name in names {
+            match parse_file_name(name) {
+                Some((base, LOG)) => bases.push(base),
+                _ if name.ends_with(".deleted") || name.ends_with(".tmp") => {
+                    let path = self.options.directory.join(name);
+                    self.context.disk.remove_file(&path)?;
+                }
+                _ => {}
+            }
+        }
+        bases.sort_unstable();
+        Ok(bases)
+    }
+
+    fn file(&self, base: i64) -> Arc<SegmentFile> {
+        let name = super::segment::file_name(base, LOG);
+        SegmentFile::new(self.options.directory.join(name), OpenMode::Write)
+    }
+
+    fn sealed(&self, base: i64, end: i64) -> Result<Arc<SealedSegment>, StorageError> {
+        let file = self.file(base);
+        let disk = &self.context.disk;
+        let size = disk.open(file.path(), OpenMode::Read)?.size()?;
+        Ok(Arc::new(SealedSegment::found(base, end, size, file)))
+    }
+
+    fn tail(&self, base: i64) -> Result<Tail, StorageError> {
+        let segment = self.file(base);
+        let file = self.context.files.get(&segment)?;
+        let size = file.size()?;
+        if self.last_stop == LastStop::Clean
+            && let Some(index) = self.loaded_index(&segment)?
+            && let Some(tail) = self.indexed_tail(base, &segment, index, size)?
+        {
+            return Ok(tail);
+        }
+        let mut tail = self.scanned_tail(base, &segment, &file, size)?;
+        let end = tail.active.size;
+        tail.cut_bytes = size.saturating_sub(end);
+        if tail.cut_bytes > 0 {
+            file.truncate(end)?;
+        }
+        file.sync()?;
+        self.context.disk.sync_dir(&self.options.directory)?;
+        Ok(tail)
+    }
+
+    fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {
+        let read = |suffix| {
+            let path = log.path().with_extension(suffix);
+            self.context.disk.read_file(&path)
+        };
+        let (Some(offsets), Some(times)) = (read(OFFSET_INDEX)?, read(TIME_INDEX)?) else {
+            return Ok(None);
+        };
+        let (Some(offsets), Some(times)) = (decode_entries(offsets), decode_entries(times)) else {
+            return Ok(None);
+        };
+        Ok(Some(SegmentIndex::loaded(offsets, times)))
+    }
+
+    /// The last segment by its indexes; `None` where they do not lead to its end.
+    fn indexed_tail(
+        &self,
+        base: i64,
+        segment: &Arc<SegmentFile>,
+        index: SegmentIndex,
+        size: u64,
+    ) -> Result<Option<Tail>, StorageError> {
+        let file = self.context.files.get(segment)?;
+        let from = index.offsets.last().map_or(0, |entry| entry.position);
+        let mut active = ActiveSegment::new(base, Arc::clone(segment), index);
+        active.first_timestamp = first_timestamp(&file, size)?;
+        active.size = u64::from(from);
+        let interval = self.options.config.index_interval_bytes;
+        let mut next_offset = base;
+        let mut walk = BatchWalk::new(&file, active.size, size);
+        loop {
+            match walk.next_header()? {
+                Step::Batch((_, header)) if header.base_offset >= next_offset => {
+                    active.push(&header, interval);
+                    next_offset = header.last_offset().saturating_add(1);
+                }
+                Step::End => break,
+                Step::Batch(_) | Step::Torn => return Ok(None),
+            }
+        }
+        Ok(Some(Tail {
+            active,
+            next_offset,
+            epochs: Vec::new(),
+            cut_bytes: 0,
+        }))
+    }
+
+    /// The last segment, every batch of it checked, up to the first that is not whole.
+    fn scanned_tail(
+        &self,
+        base: i64,
+        segment: &Arc<SegmentFile>,
+        file: &DiskFile,
+        size: u64,
+    ) -> Result<Tail, StorageError> {
+        let interval = self.options.config.index_interval_bytes;
+        let index = SegmentIndex::default();
+        let mut tail = Tail {
+            active: ActiveSegment::new(base, Arc::clone(segment), index),
+            next_offset: base,
+            epochs: Vec::new(),
+            cut_bytes: 0,
+        };
+        let mut walk = BatchWalk::new(file, 0, size);
+        while let Step::Batch((_, batch)) = walk.next_batch()? {
+            let header = batch.header();
+            if !is_sound(&batch, tail.next_offset) {
+                break;
+            }
+            tail.active.push(header, interval);
+            tail.next_offset = header.last_offset().saturating_add(1);
+            if tail.epochs.last().map(|(epoch, _)| *epoch) != Some(header.leader_epoch) {
+                tail.epochs.push((header.leader_epoch, header.base_offset));
+            }
+        }
+        Ok(tail)
+    }
+
+    /// The epochs by their file, or where there is none to rely on, by the batches.
+    fn epochs(
+        &self,
+        sealed: &[Arc<SealedSegment>],
+        tail: &Tail,
+    ) -> Result<LeaderEpochs, StorageError> {
+        let path = self.options.directory.join(leader_epochs::FILE_NAME);
+        let bytes = self.context.disk.read_file(&path)?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let mut epochs = match text.as_deref().and_then(LeaderEpochs::parse) {
+            Some(epochs) => epochs,
+            None => self.scanned_epochs(sealed, tail)?,
+        };
+        epochs.cut(tail.next_offset);
+        for (epoch, start) in &tail.epochs {
+            epochs.push(*epoch, *start);
+        }
+        Ok(epochs)
+    }
+
+    fn scanned_epochs(
+        &self,
+        sealed: &[Arc<SealedSegment>],
+        tail: &Tail,
+    ) -> Result<LeaderEpochs, StorageError> {
+        let mut epochs = LeaderEpochs::default();
+        let sealed = sealed.iter().map(|segment| (&segment.file, segment.size));
+        for (segment, size) in sealed.chain([(&tail.active.file, tail.active.size)]) {
+            let file = self.context.files.get(segment)?;
+            let mut walk = BatchWalk::new(&file, 0, size);
+            while let Step::Batch((_, header)) = walk.next_header()? {
+                epochs.push(header.leader_epoch, header.base_offset);
+            }
+        }
+        Ok(epochs)
+    }
+
+    /// Where all that is on disk lies below the log start, it goes, and the log begins there.
+    fn begin_again(&self, opened: &mut Opened) -> Result<(), StorageError> {
+        let files = opened
+            .sealed
+            .drain(..)
+            .map(|segment| Arc::clone(&segment.file));
+        let active = opened.active.take().map(|active| active.file);
+        for file in files.chain(active) {
+            self.context.disk.remove_file(file.path())?;
+        }
+        self.context.disk.sync_dir(&self.options.directory)?;
+        opened.epochs = LeaderEpochs::default();
+        opened.next_offset = opened.log_start;
+        Ok(())
+    }
+}
+
+/// Whether a batch is what was written, and may stand at `next_offset`.
+fn is_sound(batch: &RawBatch, next_offset: i64) -> bool {
+    let header: &BatchHeader = batch.header();
+    header.base_offset >= next_offset
+        && header.last_offset_delta >= 0
+        && header.last_offset() < i64::MAX
+        && batch.has_valid_crc()
+}
+
+fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {
+    let mut walk = BatchWalk::new(file, 0, size);
+    Ok(match walk.next_header()? {
+        Step::Batch((_, header)) => Some(header.max_timestamp),
+        Step::End | Step::Torn => None,
+    })
+}

@@ -1,0 +1,347 @@
+//! The segments of a partition: the one that is written, and those that never change again.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use sluice_protocol::record_batch::BatchHeader;
+
+use super::StorageError;
+use super::batch_walk::{BatchWalk, Step};
+use super::index::{
+    IndexEntry, OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, relative,
+};
+use super::open_files::{OpenFiles, SegmentFile};
+use super::storage::{Disk, DiskFile, OpenMode};
+
+/// What the name of a segment's file ends in.
+pub(crate) const LOG: &str = "log";
+/// What the name of an offset index ends in.
+pub(crate) const OFFSET_INDEX: &str = "index";
+/// What the name of a time index ends in.
+pub(crate) const TIME_INDEX: &str = "timeindex";
+
+/// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.
+pub(crate) fn file_name(base_offset: i64, suffix: &str) -> String {
+    format!("{base_offset:020}.{suffix}")
+}
+
+/// The offset in such a name, and the suffix.
+pub(crate) fn parse_file_name(name: &str) -> Option<(i64, &str)> {
+    let (digits, suffix) = name.split_once('.')?;
+    let is_offset = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_offset
+        .then(|| digits.parse().ok())
+        .flatten()
+        .map(|offset| (offset, suffix))
+}
+
+/// The segment that is written, as far as it is durable.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    pub(crate) base_offset: i64,
+    pub(crate) file: Arc<SegmentFile>,
+    /// Bytes that are durable.
+    pub(crate) size: u64,
+    pub(crate) index: SegmentIndex,
+    /// Largest timestamp of the first batch.
+    pub(crate) first_timestamp: Option<i64>,
+}
+
+impl ActiveSegment {
+    pub(crate) const fn new(base_offset: i64, file: Arc<SegmentFile>, index: SegmentIndex) -> Self {
+        Self {
+            base_offset,
+            file,
+            size: 0,
+            index,
+            first_timestamp: None,
+        }
+    }
+
+    /// Takes note of a batch at the end.
+    pub(crate) fn push(&mut self, header: &BatchHeader, interval: u32) {
+        let position = u32::try_from(self.size).unwrap_or(u32::MAX);
+        self.index
+            .push(header, position, self.base_offset, interval);
+        self.first_timestamp = self.first_timestamp.or(Some(header.max_timestamp));
+        let size = header.size().and_then(|size| u64::try_from(size).ok());
+        self.size = self.size.saturating_add(size.unwrap_or_default());
+    }
+
+    /// Where to begin to look for `offset`.
+    pub(crate) fn position_of(&self, offset: i64) -> u64 {
+        let target = relative(offset, self.base_offset);
+        let entry = floor(&self.index.offsets, |entry| entry.relative_offset <= target);
+        entry.map_or(0, |entry| u64::from(entry.position))
+    }
+
+    /// The segment, closed for good.
+    pub(crate) fn seal(mut self, next_offset: i64) -> SealedSegment {
+        self.index.seal();
+        SealedSegment {
+            base_offset: self.base_offset,
+            next_offset,
+            size: self.size,
+            file: self.file,
+            index: Mutex::new(SealedIndex::Memory(Arc::new(self.index))),
+        }
+    }
+}
+
+/// A segment that never changes again.
+#[derive(Debug)]
+pub(crate) struct SealedSegment {
+    pub(crate) base_offset: i64,
+    /// One past its last offset: the base offset of the segment behind it.
+    pub(crate) next_offset: i64,
+    pub(crate) size: u64,
+    pub(crate) file: Arc<SegmentFile>,
+    index: Mutex<SealedIndex>,
+}
+
+/// Where a sealed segment's indexes are.
+#[derive(Clone, Debug)]
+enum SealedIndex {
+    /// On disk as far as is known; nobody has looked yet.
+    Unseen,
+    /// In memory, not written yet.
+    Memory(Arc<SegmentIndex>),
+    /// On disk.
+    Written(Arc<WrittenIndex>),
+}
+
+/// Indexes that are searched in their files, so that old segments cost no memory.
+#[derive(Debug)]
+struct WrittenIndex {
+    offsets: Arc<SegmentFile>,
+    offset_count: usize,
+    times: Arc<SegmentFile>,
+    time_count: usize,
+    largest: Option<TimeEntry>,
+}
+
+impl SealedSegment {
+    /// A segment found on disk.
+    pub(crate) const fn found(
+        base_offset: i64,
+        next_offset: i64,
+        size: u64,
+        file: Arc<SegmentFile>,
+    ) -> Self {
+        Self {
+            base_offset,
+            next_offset,
+            size,
+            file,
+            index: Mutex::new(SealedIndex::Unseen),
+        }
+    }
+
+    /// Where to begin to look for `offset`: a batch whose last offset is at most that, or the start.
+    /// The batch is verified, so the answer can be relied on whatever the index says.
+    pub(crate) fn position_of(
+        &self,
+        offset: i64,
+        disk: &Disk,
+        files: &OpenFiles,
+    ) -> Result<u64, StorageError> {
+        let target = relative(offset, self.base_offset);
+        let found = self.offset_floor(target, disk, files)?;
+        let Some(entry) = found else { return Ok(0) };
+        if self.is_true(entry, files)? {
+            return Ok(u64::from(entry.position));
+        }
+        let index = self.rebuild(files)?;
+        *self.index.lock() = SealedIndex::Memory(Arc::clone(&index));
+        let entry = floor(&index.offsets, |entry| entry.relative_offset <= target);
+        Ok(entry.map_or(0, |entry| u64::from(entry.position)))
+    }
+
+    /// The last entry of the time index whose timestamp is at most `timestamp`.
+    pub(crate) fn time_floor(
+        &self,
+        timestamp: i64,
+        disk: &Disk,
+        files: &OpenFiles,
+    ) -> Result<Option<TimeEntry>, StorageError> {
+        match self.index(disk, files)? {
+            SealedIndex::Unseen => Ok(None),
+            SealedIndex::Memory(index) => {
+                Ok(floor(&index.times, |entry| entry.timestamp <= timestamp))
+            }
+            SealedIndex::Written(written) => {
+                let file = files.get(&written.times)?;
+                floor_in_file(&file, written.time_count, |entry: &TimeEntry| {
+                    entry.timestamp <= timestamp
+                })
+            }
+        }
+    }
+
+    /// The largest timestamp, where any batch has one.
+    pub(crate) fn largest_timestamp(
+        &self,
+        disk: &Disk,
+        files: &OpenFiles,
+    ) -> Result<Option<i64>, StorageError> {
+        Ok(match self.index(disk, files)? {
+            SealedIndex::Unseen => None,
+            SealedIndex::Memory(index) => index.largest_timestamp(),
+            SealedIndex::Written(written) => written.largest.map(|entry| entry.timestamp),
+        })
+    }
+
+    /// Writes the indexes to their files, if they are in memory only. They appear under their names
+    /// once they are whole, so that after a crash what is there can be relied on.
+    pub(crate) fn write_index(&self, disk: &Disk) -> Result<(), StorageError> {
+        let SealedIndex::Memory(index) = self.index.lock().clone() else {
+            return Ok(());
+        };
+        let log = self.file.path();
+        let offsets = encode_entries(&index.offsets);
+        disk.replace_file(&log.with_extension(OFFSET_INDEX), &offsets)?;
+        let times = encode_entries(&index.times);
+        disk.replace_file(&log.with_extension(TIME_INDEX), &times)?;
+        *self.index.lock() = SealedIndex::Written(Arc::new(WrittenIndex {
+            offsets: self.index_file(OFFSET_INDEX),
+            offset_count: index.offsets.len(),
+            times: self.index_file(TIME_INDEX),
+            time_count: index.times.len(),
+            largest: index.times.last().copied(),
+        }));
+        Ok(())
+    }
+
+    fn offset_floor(
+        &self,
+        target: u32,
+        disk: &Disk,
+        files: &OpenFiles,
+    ) -> Result<Option<OffsetEntry>, StorageError> {
+        match self.index(disk, files)? {
+            SealedIndex::Unseen => Ok(None),
+            SealedIndex::Memory(index) => Ok(floor(&index.offsets, |entry| {
+                entry.relative_offset <= target
+            })),
+            SealedIndex::Written(written) => {
+                let file = files.get(&written.offsets)?;
+                floor_in_file(&file, written.offset_count, |entry: &OffsetEntry| {
+                    entry.relative_offset <= target
+                })
+            }
+        }
+    }
+
+    /// Whether a batch begins where an entry says, and is the one it says.
+    fn is_true(&self, entry: OffsetEntry, files: &OpenFiles) -> Result<bool, StorageError> {
+        let file = files.get(&self.file)?;
+        let mut walk = BatchWalk::new(&file, u64::from(entry.position), self.size);
+        Ok(match walk.next_header()? {
+            Step::Batch((_, header)) => {
+                relative(header.last_offset(), self.base_offset) == entry.relative_offset
+            }
+            Step::End | Step::Torn => false,
+        })
+    }
+
+    fn index(&self, disk: &Disk, files: &OpenFiles) -> Result<SealedIndex, StorageError> {
+        let mut index = self.index.lock();
+        if matches!(*index, SealedIndex::Unseen) {
+            *index = match self.open_written(disk, files)? {
+                Some(written) => SealedIndex::Written(Arc::new(written)),
+                None => SealedIndex::Memory(self.rebuild(files)?),
+            };
+        }
+        Ok(index.clone())
+    }
+
+    /// The indexes on disk, if they look like ones of this segment.
+    fn open_written(
+        &self,
+        disk: &Disk,
+        files: &OpenFiles,
+    ) -> Result<Option<WrittenIndex>, StorageError> {
+        let offsets = self.index_file(OFFSET_INDEX);
+        let times = self.index_file(TIME_INDEX);
+        let (Some(offset_count), Some(time_count)) = (
+            count_entries::<OffsetEntry>(&offsets, disk)?,
+            count_entries::<TimeEntry>(&times, disk)?,
+        ) else {
+            return Ok(None);
+        };
+        let last_offset = entry_at::<OffsetEntry>(&files.get(&offsets)?, offset_count)?;
+        let largest = entry_at::<TimeEntry>(&files.get(&times)?, time_count)?;
+        let end = relative(self.next_offset, self.base_offset);
+        let fits = last_offset
+            .is_none_or(|last| u64::from(last.position) < self.size && last.relative_offset < end)
+            && largest.is_none_or(|last| last.relative_offset < end);
+        Ok(fits.then_some(WrittenIndex {
+            offsets,
+            offset_count,
+            times,
+            time_count,
+            largest,
+        }))
+    }
+
+    fn rebuild(&self, files: &OpenFiles) -> Result<Arc<SegmentIndex>, StorageError> {
+        /// Kafka's default; the topic's own setting is not worth carrying here.
+        const INTERVAL: u32 = 4096;
+        let file = files.get(&self.file)?;
+        let mut walk = BatchWalk::new(&file, 0, self.size);
+        let mut index = SegmentIndex::default();
+        while let Step::Batch((position, header)) = walk.next_header()? {
+            let position = u32::try_from(position).unwrap_or(u32::MAX);
+            index.push(&header, position, self.base_offset, INTERVAL);
+        }
+        index.seal();
+        Ok(Arc::new(index))
+    }
+
+    fn index_file(&self, suffix: &str) -> Arc<SegmentFile> {
+        SegmentFile::new(self.file.path().with_extension(suffix), OpenMode::Read)
+    }
+}
+
+/// The number of entries in a file, `None` where there is no file of entries.
+fn count_entries<E: IndexEntry>(
+    file: &Arc<SegmentFile>,
+    disk: &Disk,
+) -> Result<Option<usize>, StorageError> {
+    let size = match disk.open(file.path(), OpenMode::Read) {
+        Err(error) if error.cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?.size()?,
+    };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    Ok(size.is_multiple_of(E::BYTES).then_some(size / E::BYTES))
+}
+
+/// The entry of the number `count`, from 1.
+fn entry_at<E: IndexEntry>(file: &DiskFile, count: usize) -> Result<Option<E>, StorageError> {
+    let Some(index) = count.checked_sub(1) else {
+        return Ok(None);
+    };
+    let position = u64::try_from(index.saturating_mul(E::BYTES)).unwrap_or(u64::MAX);
+    let mut bytes = file.read_at(position, E::BYTES)?;
+    Ok((bytes.len() == E::BYTES).then(|| E::decode(&mut bytes)))
+}
+
+/// As [`floor`], by binary search in a file.
+fn floor_in_file<E: IndexEntry>(
+    file: &DiskFile,
+    count: usize,
+    is_before: impl Fn(&E) -> bool,
+) -> Result<Option<E>, StorageError> {
+    let (mut low, mut high, mut found) = (0, count, None);
+    while low < high {
+        let middle = low.midpoint(high);
+        match entry_at::<E>(file, middle.saturating_add(1))? {
+            Some(entry) if is_before(&entry) => {
+                found = Some(entry);
+                low = middle.saturating_add(1);
+            }
+            Some(_) | None => high = middle,
+        }
+    }
+    Ok(found)
+}

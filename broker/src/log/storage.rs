@@ -1,0 +1,258 @@
+//! The seam between the log and the disk.
+//!
+//! [`Storage`] is what the log asks of a file system: the real one ([`super::FileSystem`]) and, in
+//! tests, one that loses what was not synced, tears writes and fails on demand. [`Disk`] and
+//! [`DiskFile`] wrap it so that every failure names the operation and the path.
+//!
+//! What the log relies on: after [`StorageFile::sync`] the bytes and the length of a file survive a
+//! power cut, after [`Storage::sync_dir`] the names in a directory do; nothing else does. A write
+//! that fails may have been carried out in part. After a failed sync nothing is known of the file.
+
+use std::fmt::Debug;
+use std::io::{self, ErrorKind, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::StorageError;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// To be read; it must exist.
+    Read,
+    /// To be read and written; it must exist.
+    Write,
+    /// To be read and written, made if need be.
+    Create,
+}
+
+/// A file system.
+pub trait Storage: Debug + Send + Sync {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>>;
+
+    /// Names of what is in a directory, in no order.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes a directory with those above it; not an error where it exists.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn create_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// Renames a file or directory, replacing a file of the new name.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a directory with all that is in it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn remove_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn sync_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// Makes all files and names of the file system that holds `directory` durable.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn sync_all(&self, directory: &Path) -> io::Result<()>;
+
+    /// Takes a lock on a file, made if need be, until the result is dropped or the process ends.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] where another process has it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>>;
+}
+
+/// An open file. Reads and writes name their position, so that readers and the writer share it.
+pub trait StorageFile: Debug + Send + Sync {
+    /// Bytes of the file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Reads `length` bytes from `position`, fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes>;
+
+    /// Writes all chunks, one behind the other, from `position`.
+    ///
+    /// # Errors
+    /// Those of the system; some of the bytes may have been written.
+    fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()>;
+
+    /// Cuts or extends the file to `size` bytes.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn truncate(&self, size: u64) -> io::Result<()>;
+
+    /// Makes the bytes and the length durable.
+    ///
+    /// # Errors
+    /// Those of the system. What was written since the last sync may be lost for good then.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A file system whose errors say what was tried and where. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Disk(Arc<dyn Storage>);
+
+/// An open file whose errors say what was tried and where. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct DiskFile {
+    path: Arc<Path>,
+    file: Arc<dyn StorageFile>,
+}
+
+impl Disk {
+    /// Wraps a file system.
+    #[must_use]
+    pub fn new(storage: impl Storage + 'static) -> Self {
+        Self(Arc::new(storage))
+    }
+
+    pub(crate) fn open(&self, path: &Path, mode: OpenMode) -> Result<DiskFile, StorageError> {
+        let file = self.0.open(path, mode).map_err(at("open", path))?;
+        let path = Arc::from(path);
+        Ok(DiskFile { path, file })
+    }
+
+    /// The names in a directory; none where it does not exist.
+    pub(crate) fn list(&self, directory: &Path) -> Result<Vec<String>, StorageError> {
+        match self.0.list(directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(at("list", directory)),
+        }
+    }
+
+    pub(crate) fn create_dir(&self, directory: &Path) -> Result<(), StorageError> {
+        self.0
+            .create_dir(directory)
+            .map_err(at("create directory", directory))
+    }
+
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
+        self.0.rename(from, to).map_err(at("rename", from))
+    }
+
+    /// Removes a file; not an error where there is none.
+    pub(crate) fn remove_file(&self, path: &Path) -> Result<(), StorageError> {
+        match self.0.remove_file(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(at("remove", path)),
+        }
+    }
+
+    pub(crate) fn remove_dir(&self, directory: &Path) -> Result<(), StorageError> {
+        self.0
+            .remove_dir(directory)
+            .map_err(at("remove directory", directory))
+    }
+
+    pub(crate) fn sync_dir(&self, directory: &Path) -> Result<(), StorageError> {
+        self.0
+            .sync_dir(directory)
+            .map_err(at("sync directory", directory))
+    }
+
+    pub(crate) fn sync_all(&self, directory: &Path) -> Result<(), StorageError> {
+        self.0
+            .sync_all(directory)
+            .map_err(at("sync the file system of", directory))
+    }
+
+    pub(crate) fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+        self.0.lock(path)
+    }
+
+    /// All bytes of a file; `None` where there is none.
+    pub(crate) fn read_file(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+        let file = match self.open(path, OpenMode::Read) {
+            Err(error) if error.cause.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let size = usize::try_from(file.size()?).unwrap_or(usize::MAX);
+        file.read_at(0, size).map(Some)
+    }
+
+    /// Writes a small file without making it durable.
+    pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<DiskFile, StorageError> {
+        let file = self.open(path, OpenMode::Create)?;
+        file.truncate(0)?;
+        file.write_at(0, &[bytes])?;
+        Ok(file)
+    }
+
+    /// Replaces a small file durably and as a whole: after a crash it is the old or the new one.
+    pub(crate) fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+        let draft = path.with_extension("tmp");
+        self.write_file(&draft, bytes)?.sync()?;
+        self.rename(&draft, path)?;
+        self.sync_dir(path.parent().unwrap_or(path))
+    }
+}
+
+impl DiskFile {
+    pub(crate) fn size(&self) -> Result<u64, StorageError> {
+        self.file.size().map_err(self.failed("measure"))
+    }
+
+    pub(crate) fn read_at(&self, position: u64, length: usize) -> Result<Bytes, StorageError> {
+        self.file
+            .read_at(position, length)
+            .map_err(self.failed("read"))
+    }
+
+    pub(crate) fn write_at(&self, position: u64, chunks: &[&[u8]]) -> Result<(), StorageError> {
+        self.file
+            .write_at(position, chunks)
+            .map_err(self.failed("write"))
+    }
+
+    pub(crate) fn truncate(&self, size: u64) -> Result<(), StorageError> {
+        self.file.truncate(size).map_err(self.failed("truncate"))
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.file.sync().map_err(self.failed("sync"))
+    }
+
+    fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> StorageError {
+        at(operation, &self.path)
+    }
+}
+
+/// The slices as the system takes them.
+pub(super) fn io_slices<'a>(chunks: &[&'a [u8]]) -> Vec<IoSlice<'a>> {
+    chunks.iter().map(|chunk| IoSlice::new(chunk)).collect()
+}
+
+fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
+    let path: PathBuf = path.to_owned();
+    move |cause| StorageError::new(operation, &path, cause)
+}

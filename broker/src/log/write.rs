@@ -1,0 +1,208 @@
+//! Writing batches to the active segment. The flush alone calls it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sluice_protocol::record_batch::StampedBatch;
+
+use super::StorageError;
+use super::leader_epochs;
+use super::open_files::SegmentFile;
+use super::partition_log::{ActiveWriter, PartitionLog, WriteStep, Writer};
+use super::segment::{LOG, file_name};
+use super::storage::{DiskFile, OpenMode};
+
+/// Name of the file that says whose directory it is.
+pub(crate) const LABEL_FILE: &str = "partition.metadata";
+
+/// Why batches were not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    /// The log is closed for good.
+    #[error("the log is closed")]
+    Closed,
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What has to be synced before what was written counts.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    pub(super) files: Vec<DiskFile>,
+    pub(super) directories: BTreeSet<PathBuf>,
+}
+
+impl PartitionLog {
+    /// Writes batches that follow each other, beginning new segments where they are due, and notes
+    /// in `dirty` what is to be synced. Readers see nothing of it before [`PartitionLog::publish`].
+    pub(super) fn write(
+        &self,
+        batches: &[&StampedBatch],
+        dirty: &mut Dirty,
+    ) -> Result<(), WriteError> {
+        let mut writer = self.writer.lock();
+        if writer.is_closed {
+            return Err(WriteError::Closed);
+        }
+        let mut begun = 0;
+        for (index, batch) in batches.iter().enumerate() {
+            if self.is_due(&writer, batch) {
+                self.write_run(&writer, batches.get(begun..index), dirty)?;
+                self.begin_segment(&mut writer, batch, dirty)?;
+                begun = index;
+            }
+            self.note_epoch(&mut writer, batch, dirty)?;
+            self.add(&mut writer, batch);
+        }
+        self.write_run(&writer, batches.get(begun..), dirty)?;
+        Ok(())
+    }
+
+    /// Whether `batch` must begin a segment of its own.
+    fn is_due(&self, writer: &Writer, batch: &StampedBatch) -> bool {
+        let Some(active) = &writer.active else {
+            return true;
+        };
+        if active.size == 0 {
+            return false;
+        }
+        let config = self.config.load();
+        let header = batch.header();
+        let size = active.size.saturating_add(size_of_batch(batch));
+        let age = active
+            .first_timestamp
+            .map_or(0, |first| header.max_timestamp.saturating_sub(first));
+        let reach = header.last_offset().saturating_sub(active.base_offset);
+        size > u64::from(config.segment_bytes)
+            || age > config.segment_ms
+            || reach > i64::from(i32::MAX)
+    }
+
+    /// Adds `batch` to the account of the active segment.
+    fn add(&self, writer: &mut Writer, batch: &StampedBatch) {
+        let header = *batch.header();
+        if let Some(active) = &mut writer.active {
+            active.size = active.size.saturating_add(size_of_batch(batch));
+            active.first_timestamp = active.first_timestamp.or(Some(header.max_timestamp));
+        }
+        writer.next_offset = header.last_offset().saturating_add(1);
+        writer.steps.push(WriteStep::Added(header));
+    }
+
+    /// Writes batches that the account already holds behind what is in the file.
+    fn write_run(
+        &self,
+        writer: &Writer,
+        batches: Option<&[&StampedBatch]>,
+        dirty: &mut Dirty,
+    ) -> Result<(), StorageError> {
+        let (Some(active), Some(batches)) = (&writer.active, batches) else {
+            return Ok(());
+        };
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let mut chunks: Vec<&[u8]> = Vec::with_capacity(batches.len().saturating_mul(2));
+        let mut size = 0_u64;
+        for batch in batches {
+            chunks.push(batch.header_bytes());
+            chunks.push(batch.record_bytes());
+            size = size.saturating_add(size_of_batch(batch));
+        }
+        let file = self.context.files.get(&active.file)?;
+        file.write_at(active.size.saturating_sub(size), &chunks)?;
+        dirty.files.push(file);
+        Ok(())
+    }
+
+    /// Makes an empty segment for `batch` the active one. The one before it is durable first: where
+    /// a segment exists, all before it are whole.
+    fn begin_segment(
+        &self,
+        writer: &mut Writer,
+        batch: &StampedBatch,
+        dirty: &mut Dirty,
+    ) -> Result<(), StorageError> {
+        if let Some(full) = &writer.active {
+            self.context.files.get(&full.file)?.sync()?;
+        }
+        self.make_directory(writer, dirty)?;
+        self.create_segment(writer, batch.header().base_offset)?;
+        dirty.directories.insert(self.directory.clone());
+        Ok(())
+    }
+
+    /// Makes the file of a segment that begins at `base_offset`, and makes it the active one.
+    pub(super) fn create_segment(
+        &self,
+        writer: &mut Writer,
+        base_offset: i64,
+    ) -> Result<DiskFile, StorageError> {
+        let path = self.directory.join(file_name(base_offset, LOG));
+        let created = self.context.disk.open(&path, OpenMode::Create)?;
+        // A leftover of a segment that was dropped before it ever held anything.
+        created.truncate(0)?;
+        let file = SegmentFile::new(path, OpenMode::Write);
+        writer.steps.push(WriteStep::Began {
+            base_offset,
+            file: Arc::clone(&file),
+        });
+        writer.active = Some(ActiveWriter {
+            base_offset,
+            file,
+            size: 0,
+            first_timestamp: None,
+        });
+        Ok(created)
+    }
+
+    /// Makes the directory at the first batch, so that idle partitions cost nothing.
+    pub(super) fn make_directory(
+        &self,
+        writer: &mut Writer,
+        dirty: &mut Dirty,
+    ) -> Result<(), StorageError> {
+        if writer.has_directory {
+            return Ok(());
+        }
+        let disk = &self.context.disk;
+        disk.create_dir(&self.directory)?;
+        let label = self.directory.join(LABEL_FILE);
+        let label = disk.write_file(&label, self.label.as_bytes())?;
+        dirty.files.push(label);
+        let parent = self.directory.parent();
+        dirty
+            .directories
+            .extend(parent.map(std::path::Path::to_owned));
+        dirty.directories.insert(self.directory.clone());
+        writer.has_directory = true;
+        Ok(())
+    }
+
+    /// Notes the first batch of a leader epoch, durably before it is acknowledged.
+    fn note_epoch(
+        &self,
+        writer: &mut Writer,
+        batch: &StampedBatch,
+        dirty: &mut Dirty,
+    ) -> Result<(), StorageError> {
+        let header = batch.header();
+        let is_first = writer.epochs.last().is_none();
+        if !writer.epochs.push(header.leader_epoch, header.base_offset) {
+            return Ok(());
+        }
+        let path = self.directory.join(leader_epochs::FILE_NAME);
+        let text = writer.epochs.to_text();
+        let disk = &self.context.disk;
+        match is_first {
+            true => dirty.files.push(disk.write_file(&path, text.as_bytes())?),
+            false => disk.replace_file(&path, text.as_bytes())?,
+        }
+        Ok(())
+    }
+}
+
+fn size_of_batch(batch: &StampedBatch) -> u64 {
+    u64::try_from(batch.size()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,283 @@
+//! Creating, deleting and altering topics: one change at a time, durable before it is visible.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::fetch_waiters::FetchWaiters;
+use super::metadata_event::{MetadataEvent, TopicRecord};
+use super::partition::PartitionPlace;
+use super::registry::Registry;
+use super::topic_config::{Alteration, Settings, TopicConfig};
+use super::{
+    AddPartitionsError, AlterConfigError, Commit, CreateTopicError, DeleteTopicError, NewTopic,
+    Partition, Topic, Topics,
+};
+use crate::log::{
+    FlushError, LastStop, LogOptions, LogRecovery, PartitionLog, StorageError, id_text, random_id,
+};
+use crate::model::{PartitionId, TopicName, Uuid};
+
+impl Topics {
+    /// Creates a topic. It is durable before it is visible, and visible with all its partitions.
+    /// With [`Commit::ValidateOnly`] returns `None` where it would be created.
+    ///
+    /// # Errors
+    /// [`CreateTopicError`].
+    pub async fn create(
+        &self,
+        topic: NewTopic,
+        commit: Commit,
+    ) -> Result<Option<Arc<Topic>>, CreateTopicError> {
+        let _change = self.0.changes.lock().await;
+        self.0.check_new(&topic)?;
+        let config = self.resolve(topic.configs.clone())?;
+        if commit == Commit::ValidateOnly {
+            return Ok(None);
+        }
+        let id = random_id();
+        let event = MetadataEvent::TopicCreated {
+            id: id_text(id),
+            name: topic.name.as_str().to_owned(),
+            partitions: topic.partitions,
+            configs: topic.configs.clone(),
+            log_starts: Vec::new(),
+        };
+        self.0.metadata.commit(&[event]).await?;
+        let record = TopicRecord {
+            name: topic.name,
+            partitions: topic.partitions,
+            configs: Settings::new(),
+            log_starts: std::collections::BTreeMap::new(),
+        };
+        let created = self.0.new_topic(id, &record, config)?;
+        self.0.catalog.write().insert(Arc::clone(&created));
+        Ok(Some(created))
+    }
+
+    /// Deletes a topic, durably; what was being appended to it fails.
+    ///
+    /// # Errors
+    /// [`DeleteTopicError`].
+    pub async fn delete(&self, name: &TopicName) -> Result<Arc<Topic>, DeleteTopicError> {
+        let _change = self.0.changes.lock().await;
+        let not_found = || DeleteTopicError::NotFound { name: name.clone() };
+        let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
+        let id = id_text(topic.id());
+        self.0
+            .metadata
+            .commit(&[MetadataEvent::TopicDeleted { id }])
+            .await?;
+        self.0.catalog.write().remove(&topic);
+        self.0.bury(&topic).await?;
+        Ok(topic)
+    }
+
+    /// Raises the number of partitions to `count`, durably.
+    ///
+    /// # Errors
+    /// [`AddPartitionsError`].
+    pub async fn add_partitions(
+        &self,
+        name: &TopicName,
+        count: i32,
+        commit: Commit,
+    ) -> Result<(), AddPartitionsError> {
+        let _change = self.0.changes.lock().await;
+        let not_found = || AddPartitionsError::NotFound { name: name.clone() };
+        let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
+        let added = self.0.check_more_partitions(&topic, count)?;
+        if commit == Commit::ValidateOnly {
+            return Ok(());
+        }
+        let event = MetadataEvent::PartitionsAdded {
+            id: id_text(topic.id()),
+            partitions: count,
+        };
+        self.0.metadata.commit(&[event]).await?;
+        let mut partitions = topic.partitions().as_ref().clone();
+        for id in (0..count).skip(partitions.len()) {
+            partitions.push(self.0.new_partition(&topic, PartitionId(id))?);
+        }
+        topic.set_partitions(partitions);
+        self.0.catalog.write().partition_count += added;
+        Ok(())
+    }
+
+    /// Alters a topic's own settings, durably.
+    ///
+    /// # Errors
+    /// [`AlterConfigError`].
+    pub async fn alter_configs(
+        &self,
+        name: &TopicName,
+        alteration: Alteration,
+        commit: Commit,
+    ) -> Result<(), AlterConfigError> {
+        let _change = self.0.changes.lock().await;
+        let not_found = || AlterConfigError::NotFound { name: name.clone() };
+        let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
+        let config = topic.config().altered(&alteration)?;
+        if commit == Commit::ValidateOnly {
+            return Ok(());
+        }
+        let event = MetadataEvent::ConfigsReplaced {
+            id: id_text(topic.id()),
+            configs: config.own().clone(),
+        };
+        self.0.metadata.commit(&[event]).await?;
+        topic.set_config(config);
+        Ok(())
+    }
+}
+
+impl Registry {
+    fn check_new(&self, topic: &NewTopic) -> Result<(), CreateTopicError> {
+        let catalog = self.catalog.read();
+        if let Some(existing) = catalog.colliding(&topic.name) {
+            let name = topic.name.clone();
+            return Err(match *existing == name {
+                true => CreateTopicError::AlreadyExists { name },
+                false => CreateTopicError::Collides {
+                    name,
+                    existing: existing.clone(),
+                },
+            });
+        }
+        let partitions = topic.partitions;
+        let asked = usize::try_from(partitions).unwrap_or_default();
+        if asked < 1 {
+            return Err(CreateTopicError::InvalidPartitions { partitions });
+        }
+        let limit = self.config.topics_max;
+        if catalog.topic_count() >= limit {
+            return Err(CreateTopicError::TooManyTopics { limit });
+        }
+        let limit = self.config.partitions_max;
+        let left = limit.saturating_sub(catalog.partition_count);
+        if asked > left {
+            return Err(CreateTopicError::TooManyPartitions {
+                partitions,
+                left,
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// How many partitions are to be added.
+    fn check_more_partitions(
+        &self,
+        topic: &Topic,
+        asked: i32,
+    ) -> Result<usize, AddPartitionsError> {
+        let current = topic.partitions().len();
+        let count = usize::try_from(asked).unwrap_or_default();
+        let Some(added) = count.checked_sub(current).filter(|added| *added > 0) else {
+            return Err(AddPartitionsError::NotMore {
+                name: topic.name().clone(),
+                current: i32::try_from(current).unwrap_or(i32::MAX),
+                asked,
+            });
+        };
+        let limit = self.config.partitions_max;
+        let left = limit.saturating_sub(self.catalog.read().partition_count);
+        if added > left {
+            return Err(AddPartitionsError::TooManyPartitions {
+                added: i32::try_from(added).unwrap_or(i32::MAX),
+                left,
+                limit,
+            });
+        }
+        Ok(added)
+    }
+
+    /// A topic with no records yet.
+    fn new_topic(
+        &self,
+        id: Uuid,
+        record: &TopicRecord,
+        config: TopicConfig,
+    ) -> Result<Arc<Topic>, StorageError> {
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let topic = Topic::new(record.name.clone(), id, config, Vec::new());
+        let partitions = (0..record.partitions)
+            .map(|id| self.new_partition(&topic, PartitionId(id)))
+            .collect::<Result<_, _>>()?;
+        topic.set_partitions(partitions);
+        Ok(topic)
+    }
+
+    fn new_partition(
+        &self,
+        topic: &Topic,
+        id: PartitionId,
+    ) -> Result<Arc<Partition>, StorageError> {
+        let opened = self.open_partition(topic, id, 0, LastStop::Clean)?;
+        Ok(opened.0)
+    }
+
+    /// Opens a partition with what is on disk of it.
+    pub(super) fn open_partition(
+        &self,
+        topic: &Topic,
+        id: PartitionId,
+        log_start: i64,
+        last_stop: LastStop,
+    ) -> Result<(Arc<Partition>, LogRecovery), StorageError> {
+        let waiters = Arc::new(FetchWaiters::default());
+        let woken = Arc::clone(&waiters);
+        let options = LogOptions {
+            directory: self
+                .directory
+                .topics()
+                .join(directory_name(topic.name(), id)),
+            label: label(topic.id()),
+            config: topic.config().log.clone(),
+            log_start,
+            on_change: Box::new(move || woken.wake()),
+        };
+        let (log, recovery) = PartitionLog::open(&self.log_context, options, last_stop)?;
+        let producers = log.recover_producers(self.clock.wall().0)?;
+        let place = PartitionPlace {
+            topic: topic.name().clone(),
+            topic_id: topic.id(),
+            id,
+        };
+        let config = Arc::clone(topic.config_cell());
+        let shared = Arc::clone(&self.partition_context);
+        let partition = Partition::new(place, log, config, shared, waiters, producers);
+        Ok((partition, recovery))
+    }
+
+    /// Closes the partitions of a deleted topic and moves them out of the way.
+    async fn bury(&self, topic: &Topic) -> Result<(), StorageError> {
+        let mut buried = Vec::new();
+        for partition in topic.partitions().iter() {
+            partition.mark_deleted();
+            let name = format!("{}-{}", id_text(topic.id()), partition.id());
+            let grave = self.directory.deleted().join(name);
+            buried.push(self.queue.bury(&partition.log, grave));
+        }
+        for durable in buried {
+            let outcome = match durable {
+                Ok(durable) => durable.await.unwrap_or(Err(FlushError::Closed)),
+                Err(error) => Err(error),
+            };
+            if let Err(FlushError::Storage(error)) = outcome {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name of a partition's directory.
+pub(super) fn directory_name(topic: &TopicName, id: PartitionId) -> String {
+    format!("{topic}-{id}")
+}
+
+/// Text of a partition's `partition.metadata`, in Kafka's format.
+pub(super) fn label(topic: Uuid) -> String {
+    format!("version: 0\ntopic_id: {}\n", id_text(topic))
+}

@@ -1,0 +1,224 @@
+//! The durable record of what happens to topics: a log of its own, through the same flush as all.
+//!
+//! Events are applied to the state in the order they are queued, under one lock. When the log has
+//! grown, the state is written as one batch, which is whole or absent, and what lies before it goes.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sluice_protocol::record_batch::{
+    self, BatchBuilder, Compression, NewRecord, Stamp, StampedBatch,
+};
+
+use super::metadata_event::{MetadataEvent, MetadataState};
+use crate::clock::Clock;
+use crate::limits;
+use crate::log::{
+    Durable, FlushError, FlushQueue, LastStop, LogConfig, LogContext, LogOptions, LogRead,
+    LogReadError, OpenError, PartitionLog, Retention, StorageError,
+};
+
+/// The metadata log.
+#[derive(Debug)]
+pub(crate) struct MetadataLog {
+    log: Arc<PartitionLog>,
+    queue: Arc<FlushQueue>,
+    clock: Clock,
+    written: Mutex<Written>,
+}
+
+/// What is queued or durable.
+#[derive(Debug)]
+struct Written {
+    state: MetadataState,
+    next_offset: i64,
+}
+
+impl MetadataLog {
+    /// Opens the log in a directory and replays it.
+    pub(crate) fn open(
+        context: &Arc<LogContext>,
+        queue: Arc<FlushQueue>,
+        directory: &Path,
+        last_stop: LastStop,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let options = LogOptions {
+            directory: directory.to_owned(),
+            label: "version: 0\nmetadata\n".to_owned(),
+            config: LogConfig {
+                segment_bytes: u32::MAX >> 1,
+                segment_ms: i64::MAX,
+                index_interval_bytes: 4096,
+                file_delete_delay: std::time::Duration::ZERO,
+                retention: Retention::default(),
+            },
+            log_start: 0,
+            on_change: Box::new(|| ()),
+        };
+        let (log, _) = PartitionLog::open(context, options, last_stop)?;
+        let state = replay(&log, directory)?;
+        let (_, next_offset) = log.bounds();
+        Ok(Self {
+            log,
+            queue,
+            clock,
+            written: Mutex::new(Written { state, next_offset }),
+        })
+    }
+
+    /// What there is, by the events queued so far.
+    pub(crate) fn state(&self) -> MetadataState {
+        self.written.lock().state.clone()
+    }
+
+    /// Queues events as one batch: all of them or none become durable.
+    pub(crate) fn append(&self, events: &[MetadataEvent]) -> Result<Durable, StorageError> {
+        self.append_to(&mut self.written.lock(), events)
+    }
+
+    fn append_to(
+        &self,
+        written: &mut Written,
+        events: &[MetadataEvent],
+    ) -> Result<Durable, StorageError> {
+        let records = self.batch(events)?;
+        let batch = StampedBatch::new(
+            &records,
+            Stamp {
+                base_offset: written.next_offset,
+                leader_epoch: written.state.epoch,
+                append_time: None,
+            },
+        );
+        let next_offset = batch.header().last_offset().saturating_add(1);
+        for event in events {
+            let applied = written.state.apply(event);
+            applied.map_err(|unknown| self.refused(unknown))?;
+        }
+        written.next_offset = next_offset;
+        let queued = self.queue.append_unbounded(&self.log, batch);
+        queued.map_err(|error| self.failed(error))
+    }
+
+    /// Appends events and waits until they are durable.
+    pub(crate) async fn commit(&self, events: &[MetadataEvent]) -> Result<(), StorageError> {
+        let durable = self.append(events)?;
+        let outcome = durable.await;
+        outcome
+            .unwrap_or(Err(FlushError::Closed))
+            .map_err(|error| self.failed(error))
+    }
+
+    /// Replaces the log by a snapshot if it has grown beyond its limit and the snapshot is much
+    /// smaller. Blocks on the disk.
+    pub(crate) fn compact(&self) -> Result<(), StorageError> {
+        let size = self.log.size();
+        if size < limits::METADATA_LOG_BYTES_MAX {
+            return Ok(());
+        }
+        let snapshot_size: usize = self
+            .state()
+            .snapshot()
+            .iter()
+            .map(|event| event.to_json().len())
+            .sum();
+        if u64::try_from(snapshot_size).is_ok_and(|snapshot| snapshot < size / 4) {
+            self.write_snapshot()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the state into a segment of its own, durably, and drops those before it.
+    fn write_snapshot(&self) -> Result<(), StorageError> {
+        self.log.roll()?;
+        let mut written = self.written.lock();
+        let start = written.next_offset;
+        let events = written.state.snapshot();
+        let durable = self.append_to(&mut written, &events)?;
+        drop(written);
+        let outcome = durable.blocking_recv();
+        let outcome = outcome.unwrap_or(Err(FlushError::Closed));
+        outcome.map_err(|error| self.failed(error))?;
+        self.log.advance_log_start(start);
+        if let Some(dropped) = self.log.retain(self.clock.wall().0)? {
+            self.log.remove(&dropped.files)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the log for a clean stop.
+    pub(crate) fn leave(&self) -> Result<(), StorageError> {
+        self.log.leave()
+    }
+
+    fn batch(
+        &self,
+        events: &[MetadataEvent],
+    ) -> Result<record_batch::ValidatedBatch, StorageError> {
+        let mut batch = BatchBuilder::new(Compression::None);
+        for event in events {
+            let record = NewRecord {
+                timestamp: self.clock.wall().0,
+                value: Some(Bytes::from(event.to_json())),
+                ..NewRecord::default()
+            };
+            batch.append(&record).map_err(|error| self.refused(error))?;
+        }
+        let built = batch.build().map_err(|error| self.refused(error))?;
+        built.ok_or_else(|| self.refused("there are no events"))
+    }
+
+    fn failed(&self, error: FlushError) -> StorageError {
+        match error {
+            FlushError::Storage(error) => error,
+            FlushError::Closed | FlushError::QueueFull { .. } => self.refused(error),
+        }
+    }
+
+    fn refused(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StorageError {
+        let directory = self.log.directory();
+        StorageError::new("append to", directory, io::Error::other(cause))
+    }
+}
+
+fn replay(log: &PartitionLog, directory: &Path) -> Result<MetadataState, OpenError> {
+    let unreadable = |reason: String| OpenError::Unreadable {
+        path: directory.to_owned(),
+        reason,
+    };
+    let mut state = MetadataState::default();
+    let (mut from, end) = log.bounds();
+    while from < end {
+        let read = LogRead {
+            from,
+            end,
+            max_bytes: 1024 * 1024,
+            at_least_one: true,
+        };
+        let bytes = log.read(read).map_err(|error| match error {
+            LogReadError::Storage(error) => error.into(),
+            LogReadError::Corrupt { .. } => unreadable(error.to_string()),
+        })?;
+        let before = from;
+        for batch in record_batch::batches(bytes) {
+            let batch = batch.map_err(|error| unreadable(error.to_string()))?;
+            let records = batch.records(limits::DECOMPRESSED_BATCH_BYTES_MAX);
+            for record in records.map_err(|error| unreadable(error.to_string()))? {
+                let record = record.map_err(|error| unreadable(error.to_string()))?;
+                let value = record.value.unwrap_or_default();
+                MetadataEvent::from_json(&value)
+                    .and_then(|event| state.apply(&event))
+                    .map_err(|unknown| unreadable(unknown.to_string()))?;
+            }
+            from = batch.header().last_offset().saturating_add(1);
+        }
+        if from == before {
+            return Err(unreadable(format!("nothing can be read at offset {from}")));
+        }
+    }
+    Ok(state)
+}

@@ -1,0 +1,127 @@
+//! Reading from a partition. All of it may block on the disk, but for what is said to be cached.
+
+use super::read::{FoundOffset, ReadError, ReadOutcome, ReadRequest};
+use super::{Partition, PartitionOffsets};
+use crate::log::{LogRead, LogReadError, TimedOffset};
+use crate::model::{Isolation, LeaderEpoch, Offset, OffsetSpec, TimestampMs};
+
+impl Partition {
+    /// Reads whole batches. May block on the disk.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read(&self, request: ReadRequest) -> Result<ReadOutcome, ReadError> {
+        let offsets = match self.read_cached(request) {
+            Some(cached) => return cached,
+            None => self.offsets(),
+        };
+        let end = offsets.readable_end(request.isolation);
+        let read = LogRead {
+            from: request.offset.0,
+            end: end.0,
+            max_bytes: request.max_bytes,
+            at_least_one: request.at_least_one,
+        };
+        let records = self
+            .log
+            .read(read)
+            .map_err(|error| self.read_error(request.offset, error))?;
+        Ok(ReadOutcome {
+            records: match records.is_empty() {
+                true => Vec::new(),
+                false => vec![records],
+            },
+            offsets,
+        })
+    }
+
+    /// As [`Partition::read`] where that needs no disk; `None` where it does.
+    #[must_use]
+    pub fn read_cached(&self, request: ReadRequest) -> Option<Result<ReadOutcome, ReadError>> {
+        let offsets = self.offsets();
+        if let Err(error) = self.check_range(request.offset, offsets) {
+            return Some(Err(error));
+        }
+        let is_at_end = request.offset >= offsets.readable_end(request.isolation);
+        is_at_end.then(|| {
+            Ok(ReadOutcome {
+                records: Vec::new(),
+                offsets,
+            })
+        })
+    }
+
+    /// Looks a position up, precise to the record; `None` where no record is late enough. May block
+    /// on the disk.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn offset_for(
+        &self,
+        spec: OffsetSpec,
+        isolation: Isolation,
+    ) -> Result<Option<FoundOffset>, ReadError> {
+        if self.is_deleted() {
+            return Err(ReadError::Deleted);
+        }
+        let offsets = self.offsets();
+        let start = offsets.log_start;
+        let end = offsets.readable_end(isolation);
+        let found = match spec {
+            OffsetSpec::Earliest => return Ok(Some(self.found_at(start))),
+            OffsetSpec::Latest => {
+                return Ok(Some(FoundOffset {
+                    offset: end,
+                    timestamp: None,
+                    leader_epoch: self.leader_epoch(),
+                }));
+            }
+            OffsetSpec::MaxTimestamp => self.log.first_with_largest_timestamp(start.0, end.0),
+            OffsetSpec::At(TimestampMs(timestamp)) => {
+                self.log.first_at_or_after(timestamp, start.0, end.0)
+            }
+        };
+        let found = found.map_err(|error| self.read_error(start, error))?;
+        Ok(found.map(|found: TimedOffset| FoundOffset {
+            timestamp: Some(TimestampMs(found.timestamp)),
+            ..self.found_at(Offset(found.offset))
+        }))
+    }
+
+    fn found_at(&self, offset: Offset) -> FoundOffset {
+        let epoch = self.log.epoch_of(offset.0).map(LeaderEpoch);
+        FoundOffset {
+            offset,
+            timestamp: None,
+            leader_epoch: epoch.unwrap_or_else(|| self.leader_epoch()),
+        }
+    }
+
+    fn check_range(&self, asked: Offset, offsets: PartitionOffsets) -> Result<(), ReadError> {
+        if self.is_deleted() {
+            return Err(ReadError::Deleted);
+        }
+        if asked >= offsets.log_start && asked <= offsets.log_end {
+            return Ok(());
+        }
+        Err(ReadError::OffsetOutOfRange {
+            asked,
+            log_start: offsets.log_start,
+            log_end: offsets.log_end,
+        })
+    }
+
+    /// What a failure means. Records that were dropped while they were being read are out of range.
+    fn read_error(&self, asked: Offset, error: LogReadError) -> ReadError {
+        if let Err(gone) = self.check_range(asked, self.offsets()) {
+            return gone;
+        }
+        match error {
+            LogReadError::Storage(error) => ReadError::Storage(error),
+            LogReadError::Corrupt { .. } => ReadError::Corrupt {
+                offset: asked,
+                reason: error.to_string(),
+            },
+        }
+    }
+}

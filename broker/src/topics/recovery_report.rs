@@ -1,0 +1,25 @@
+//! What opening a data directory found, for whoever tells people.
+
+use crate::log::LastStop;
+
+/// What opening a data directory found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// How the last process that had it ended.
+    pub last_stop: LastStop,
+    /// Partitions opened.
+    pub partition_count: usize,
+    /// Logs whose end was not whole, and was cut.
+    pub cut: Vec<CutLog>,
+    /// Directories that belong to no topic, by name; they were moved to `quarantine/`.
+    pub quarantined: Vec<String>,
+}
+
+/// A log whose end was cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutLog {
+    /// Name of its directory.
+    pub directory: String,
+    /// Bytes cut.
+    pub bytes: u64,
+}

@@ -1,0 +1,241 @@
+//! The directory: what exists, what survives, what goes.
+
+use super::*;
+
+#[test]
+fn what_was_appended_is_read_now_and_after_a_restart_and_after_a_kill() {
+    let world = World::new();
+    let id = world.create("orders", 2, &[]).id();
+    let partition = world.partition("orders");
+    let appended = append(&partition, batch(&["a", "b"])).unwrap();
+    assert_eq!(appended.base_offset, Offset(0));
+    assert_eq!(appended.log_append_time, None);
+    let appended = append(&partition, batch(&["c"])).unwrap();
+    assert_eq!(appended.base_offset, Offset(2));
+    let expected = pairs(&[(0, "a"), (1, "b"), (2, "c")]);
+    assert_eq!(values(&partition, 0), expected);
+    assert_eq!(values(&partition, 1), expected[1..]);
+
+    let cluster_id = world.topics.cluster_id().to_owned();
+    let world = world.restarted();
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
+    assert_eq!(world.topics.cluster_id(), cluster_id);
+    let partition = world.partition("orders");
+    assert_eq!(partition.topic_id(), id);
+    assert_eq!(partition.leader_epoch(), LeaderEpoch(0));
+    assert_eq!(values(&partition, 0), expected);
+    append(&partition, batch(&["d"])).unwrap();
+
+    let world = world.killed();
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Unclean);
+    assert_eq!(world.topics.recovery().partition_count, 2);
+    let partition = world.partition("orders");
+    assert_eq!(partition.leader_epoch(), LeaderEpoch(1));
+    assert_eq!(values(&partition, 3), pairs(&[(3, "d")]));
+    append(&partition, batch(&["e"])).unwrap();
+    assert_eq!(values(&partition, 3), pairs(&[(3, "d"), (4, "e")]));
+    let end = |epoch| partition.epoch_end_offset(LeaderEpoch(epoch)).unwrap();
+    assert_eq!(end(0).end_offset, Offset(4));
+    assert_eq!(end(1).end_offset, Offset(5));
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    let world = World::new();
+    let refusal = open(world.directory.path(), &world.clock).unwrap_err();
+    assert!(matches!(refusal, OpenError::InUse { .. }));
+}
+
+#[test]
+fn a_torn_tail_is_cut_at_the_last_whole_batch_and_reported() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    let partition = world.partition("orders");
+    append(&partition, batch(&["a"])).unwrap();
+    append(&partition, batch(&["b"])).unwrap();
+    drop(partition);
+    let log = "data/topics/orders-0/00000000000000000000.log";
+    let path = world.directory.path().join(log);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let half = bytes.len() / 4;
+    bytes.extend_from_within(..half);
+    std::fs::write(&path, &bytes).unwrap();
+    let world = world.killed();
+    let cut = &world.topics.recovery().cut;
+    assert_eq!(cut.len(), 1);
+    assert_eq!(cut[0].bytes, u64::try_from(half).unwrap());
+    let partition = world.partition("orders");
+    assert_eq!(values(&partition, 0), pairs(&[(0, "a"), (1, "b")]));
+    append(&partition, batch(&["c"])).unwrap();
+    assert_eq!(values(&partition, 1), pairs(&[(1, "b"), (2, "c")]));
+}
+
+#[test]
+fn topics_are_created_deleted_and_created_again_with_another_id() {
+    let world = World::new();
+    let first = world.create("orders", 3, &[("retention.ms", "5")]);
+    assert_eq!(first.partitions().len(), 3);
+    append(&world.partition("orders"), batch(&["a"])).unwrap();
+    let held = world.partition("orders");
+    wait(world.topics.delete(first.name())).unwrap();
+    assert!(world.topics.topic("orders").is_none());
+    assert!(world.topics.topic_by_id(first.id()).is_none());
+    assert!(matches!(
+        append(&held, batch(&["b"])),
+        Err(AppendError::Deleted)
+    ));
+    assert!(matches!(
+        held.read(read_request(0)),
+        Err(ReadError::Deleted)
+    ));
+    let second = world.create("orders", 1, &[]);
+    assert_ne!(first.id(), second.id());
+    assert_eq!(values(&world.partition("orders"), 0), []);
+    append(&world.partition("orders"), batch(&["new"])).unwrap();
+    let world = world.killed();
+    let topic = world.topics.topic("orders").unwrap();
+    assert_eq!(topic.id(), second.id());
+    assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "new")]));
+    assert!(world.topics.recovery().quarantined.is_empty());
+    world.topics.retention_check().unwrap();
+    let deleted = world.directory.path().join("data/deleted");
+    assert_eq!(std::fs::read_dir(deleted).unwrap().count(), 0);
+}
+
+#[test]
+fn a_topic_that_may_not_be_is_refused_by_name() {
+    let world = World::new();
+    world.create("my.orders", 90, &[]);
+    let refusal = |new: NewTopic| wait(world.topics.create(new, Commit::ValidateOnly)).unwrap_err();
+    assert!(matches!(
+        refusal(new_topic("my.orders", 1, &[])),
+        CreateTopicError::AlreadyExists { .. }
+    ));
+    assert!(matches!(
+        refusal(new_topic("my_orders", 1, &[])),
+        CreateTopicError::Collides { .. }
+    ));
+    assert!(matches!(
+        refusal(new_topic("other", 0, &[])),
+        CreateTopicError::InvalidPartitions { .. }
+    ));
+    assert!(matches!(
+        refusal(new_topic("other", 11, &[])),
+        CreateTopicError::TooManyPartitions { left: 10, .. }
+    ));
+    assert!(matches!(
+        refusal(new_topic("other", 1, &[("nope", "1")])),
+        CreateTopicError::InvalidConfig(_)
+    ));
+    let valid = world
+        .topics
+        .create(new_topic("other", 10, &[]), Commit::ValidateOnly);
+    assert!(wait(valid).unwrap().is_none());
+    assert!(world.topics.topic("other").is_none());
+    for index in 1..10 {
+        world.create(&format!("topic-{index}"), 1, &[]);
+    }
+    assert!(matches!(
+        refusal(new_topic("other", 1, &[])),
+        CreateTopicError::TooManyTopics { limit: 10 }
+    ));
+    let name = TopicName::parse("nobody").unwrap();
+    assert!(matches!(
+        wait(world.topics.delete(&name)),
+        Err(DeleteTopicError::NotFound { .. })
+    ));
+}
+
+#[test]
+fn partitions_and_settings_change_durably() {
+    let world = World::new();
+    let topic = world.create("orders", 2, &[("retention.ms", "5")]);
+    let name = topic.name().clone();
+    let add = |count, commit| wait(world.topics.add_partitions(&name, count, commit));
+    assert!(matches!(
+        add(2, Commit::Yes),
+        Err(AddPartitionsError::NotMore { current: 2, .. })
+    ));
+    add(4, Commit::ValidateOnly).unwrap();
+    assert_eq!(topic.partitions().len(), 2);
+    add(4, Commit::Yes).unwrap();
+    assert!(matches!(
+        add(101, Commit::Yes),
+        Err(AddPartitionsError::TooManyPartitions { left: 96, .. })
+    ));
+    let alteration = Alteration::Change(vec![ConfigChange {
+        key: "max.message.bytes".to_owned(),
+        operation: ConfigOperation::Set,
+        value: Some("100".to_owned()),
+    }]);
+    wait(world.topics.alter_configs(&name, alteration, Commit::Yes)).unwrap();
+    let too_large = "x".repeat(100);
+    let world = world.killed();
+    let topic = world.topics.topic("orders").unwrap();
+    assert_eq!(topic.partitions().len(), 4);
+    assert_eq!(topic.config().own().len(), 2);
+    let partition = world.partition("orders");
+    assert!(matches!(
+        append(&partition, batch(&[&too_large])),
+        Err(AppendError::TooLarge { limit: 100, .. })
+    ));
+}
+
+#[test]
+fn old_segments_go_by_size_and_time_and_the_end_stays() {
+    let world = World::new();
+    let configs = [
+        ("segment.bytes", "1048576"),
+        ("retention.bytes", "2097152"),
+        ("retention.ms", "1000"),
+        ("file.delete.delay.ms", "500"),
+    ];
+    world.create("orders", 1, &configs);
+    let partition = world.partition("orders");
+    let large = "x".repeat(400_000);
+    for _ in 0..10 {
+        append(&partition, batch(&[&large])).unwrap();
+    }
+    assert_eq!(partition.offsets().log_start, Offset(0));
+    world.topics.retention_check().unwrap();
+    let start = partition.offsets().log_start.0;
+    assert_eq!(start, 4, "five segments of two records, two of them over");
+    assert_eq!(values(&partition, start).len(), 6);
+    let deleted = |world: &World| {
+        let files = world.files("orders-0");
+        files
+            .iter()
+            .filter(|name| name.ends_with(".deleted"))
+            .count()
+    };
+    assert_eq!(deleted(&world), 2);
+    world.clock.advance(Duration::from_secs(2));
+    world.topics.retention_check().unwrap();
+    assert_eq!(deleted(&world), 3, "two are gone, three came");
+    let offsets = partition.offsets();
+    assert_eq!(offsets.log_start, Offset(10));
+    assert_eq!(offsets.high_watermark, Offset(10));
+    assert_eq!(partition.size(), 0);
+    drop(partition);
+    let world = world.killed();
+    assert_eq!(deleted(&world), 0);
+    let partition = world.partition("orders");
+    let appended = append(&partition, batch(&["next"])).unwrap();
+    assert_eq!(appended.base_offset, Offset(10));
+    assert_eq!(values(&partition, 10), pairs(&[(10, "next")]));
+}
+
+#[test]
+fn a_directory_of_nobody_is_put_aside_and_not_removed() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    append(&world.partition("orders"), batch(&["a"])).unwrap();
+    let topics = world.directory.path().join("data/topics");
+    std::fs::create_dir(topics.join("stranger-0")).unwrap();
+    std::fs::write(topics.join("stranger-0/00000000000000000000.log"), "x").unwrap();
+    let world = world.killed();
+    assert_eq!(world.topics.recovery().quarantined, ["stranger-0"]);
+    let quarantine = world.directory.path().join("data/quarantine");
+    assert_eq!(std::fs::read_dir(quarantine).unwrap().count(), 1);
+    assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "a")]));
+}

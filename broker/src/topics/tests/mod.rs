@@ -1,0 +1,195 @@
+//! What callers of the registry and of partitions rely on, on a real disk.
+
+mod directory;
+mod records;
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sluice_protocol::record_batch::{
+    self, BatchBuilder, BatchProducer, Compression, NewRecord, ValidatedBatch,
+};
+
+use super::topic_config::{Alteration, ConfigChange, ConfigOperation, Settings};
+use super::*;
+use crate::clock::Clock;
+use crate::log::{LastStop, OpenError};
+use crate::model::{
+    Acks, Isolation, LeaderEpoch, Offset, OffsetSpec, PartitionId, TimestampMs, TopicName,
+};
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+struct World {
+    directory: tempfile::TempDir,
+    clock: Clock,
+    topics: Topics,
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(TimestampMs(NOW));
+        let topics = open(directory.path(), &clock).unwrap();
+        Self {
+            directory,
+            clock,
+            topics,
+        }
+    }
+
+    /// Ends the broker and starts it again.
+    fn restarted(self) -> Self {
+        self.topics.close().unwrap();
+        self.reopened()
+    }
+
+    /// Lets go of the directory without closing it, as a killed process does.
+    fn killed(self) -> Self {
+        self.topics.0.queue.close();
+        let flusher = self.topics.0.flusher.lock().take();
+        flusher.unwrap().join().unwrap();
+        self.reopened()
+    }
+
+    fn reopened(self) -> Self {
+        let Self {
+            directory,
+            clock,
+            topics,
+        } = self;
+        drop(topics);
+        let topics = open(directory.path(), &clock).unwrap();
+        Self {
+            directory,
+            clock,
+            topics,
+        }
+    }
+
+    fn create(&self, topic: &str, partitions: i32, configs: &[(&str, &str)]) -> Arc<Topic> {
+        let new = new_topic(topic, partitions, configs);
+        wait(self.topics.create(new, Commit::Yes)).unwrap().unwrap()
+    }
+
+    fn partition(&self, topic: &str) -> Arc<Partition> {
+        self.topics.partition(topic, PartitionId(0)).unwrap()
+    }
+
+    fn files(&self, topic: &str) -> Vec<String> {
+        let path = self.directory.path().join("data/topics").join(topic);
+        let mut names: Vec<_> = std::fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn open(directory: &Path, clock: &Clock) -> Result<Topics, OpenError> {
+    let config = TopicsConfig {
+        directory: directory.join("data"),
+        node_id: 1,
+        topics_max: 10,
+        partitions_max: 100,
+        defaults: Settings::new(),
+    };
+    Topics::open(config, clock.clone())
+}
+
+fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic {
+    let configs = configs.iter();
+    NewTopic {
+        name: TopicName::parse(name).unwrap(),
+        partitions,
+        configs: configs
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+fn record(value: &str, timestamp: i64) -> NewRecord {
+    NewRecord {
+        timestamp,
+        key: Some(Bytes::from_static(b"key")),
+        value: Some(Bytes::copy_from_slice(value.as_bytes())),
+        headers: Vec::new(),
+    }
+}
+
+fn batch_of(records: &[NewRecord]) -> BatchBuilder {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for record in records {
+        builder.append(record).unwrap();
+    }
+    builder
+}
+
+fn batch(values: &[&str]) -> ValidatedBatch {
+    let records: Vec<_> = values.iter().map(|value| record(value, NOW)).collect();
+    batch_of(&records).build().unwrap().unwrap()
+}
+
+fn sequenced(values: &[&str], epoch: i16, base_sequence: i32) -> ValidatedBatch {
+    let records: Vec<_> = values.iter().map(|value| record(value, NOW)).collect();
+    let producer = BatchProducer {
+        id: 7,
+        epoch,
+        base_sequence,
+    };
+    let builder = batch_of(&records).with_producer(producer);
+    builder.build().unwrap().unwrap()
+}
+
+fn append(partition: &Partition, batch: ValidatedBatch) -> Result<Appended, AppendError> {
+    wait(partition.append(batch, Acks::All)?.durable())
+}
+
+fn read_request(offset: i64) -> ReadRequest {
+    ReadRequest {
+        offset: Offset(offset),
+        max_bytes: 1 << 20,
+        at_least_one: true,
+        isolation: Isolation::ReadUncommitted,
+    }
+}
+
+/// Offsets and values from `offset` on, as a consumer sees them.
+fn values(partition: &Partition, offset: i64) -> Vec<(i64, String)> {
+    let mut values = Vec::new();
+    let mut next = offset;
+    loop {
+        let outcome = partition.read(read_request(next)).unwrap();
+        if outcome.records.is_empty() {
+            return values;
+        }
+        let batches = outcome.records.into_iter().flat_map(record_batch::batches);
+        for batch in batches.map(Result::unwrap) {
+            assert!(batch.has_valid_crc());
+            next = batch.header().last_offset() + 1;
+            let records = batch.records(1 << 20).unwrap().map(Result::unwrap);
+            for record in records.filter(|record| record.offset >= offset) {
+                let value = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
+                values.push((record.offset, value));
+            }
+        }
+    }
+}
+
+fn pairs(expected: &[(i64, &str)]) -> Vec<(i64, String)> {
+    let expected = expected.iter();
+    expected
+        .map(|(offset, value)| (*offset, (*value).to_owned()))
+        .collect()
+}

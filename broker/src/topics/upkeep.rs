@@ -1,0 +1,99 @@
+//! What has to be done to a data directory from time to time, and at its end.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::registry::Registry;
+use super::{Partition, Topics};
+use crate::log::{Dropped, StorageError};
+
+/// Files on their way out.
+#[derive(Debug, Default)]
+pub(super) struct Graveyard(Vec<(Instant, Vec<PathBuf>)>);
+
+impl Topics {
+    /// Drops the segments that are due, removes the files of those dropped and of deleted topics,
+    /// and saves what makes the next start quick. To be called every few seconds or minutes, by one
+    /// at a time. Blocks on the disk. One partition's failure does not keep the others waiting.
+    ///
+    /// # Errors
+    /// The first failure. What was not done is tried again by the next call.
+    pub fn retention_check(&self) -> Result<(), StorageError> {
+        let mut outcome = Ok(());
+        for topic in self.list() {
+            for partition in topic.partitions().iter() {
+                let tended = self.0.tend(partition);
+                outcome = outcome.and(tended);
+            }
+        }
+        outcome
+            .and_then(|()| self.0.metadata.compact())
+            .and_then(|()| self.0.remove_dropped())
+            .and_then(|()| self.0.remove_deleted())
+    }
+
+    /// Flushes what is queued, ends the flush thread and marks the directory as cleanly closed.
+    /// Blocks on the disk. Appends fail from here on.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the next start then recovers as after a crash.
+    pub fn close(&self) -> Result<(), StorageError> {
+        self.0.queue.close();
+        if let Some(flusher) = self.0.flusher.lock().take() {
+            // A thread that panicked has left its queue unflushed; the marker is not written then.
+            flusher.join().map_err(|_panic| {
+                let error = std::io::Error::other("the flush thread panicked");
+                StorageError::new("close", &self.0.config.directory, error)
+            })?;
+        }
+        if let Some(failure) = self.0.queue.failure() {
+            return Err(failure);
+        }
+        for topic in self.list() {
+            for partition in topic.partitions().iter() {
+                save_producers(partition)?;
+                partition.log.leave()?;
+            }
+        }
+        self.0.metadata.leave()?;
+        self.0.directory.mark_clean()
+    }
+}
+
+impl Registry {
+    fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
+        let dropped = partition.log.retain(self.clock.wall().0)?;
+        if let Some(Dropped { files, delay }) = dropped {
+            let due = self.clock.now() + delay;
+            self.graveyard.lock().0.push((due, files));
+        }
+        partition.log.write_indexes()?;
+        save_producers(partition)
+    }
+
+    fn remove_dropped(&self) -> Result<(), StorageError> {
+        let now = self.clock.now();
+        let mut graveyard = self.graveyard.lock();
+        let (due, later) = std::mem::take(&mut graveyard.0)
+            .into_iter()
+            .partition(|(due, _)| *due <= now);
+        graveyard.0 = later;
+        drop(graveyard);
+        let files = due.into_iter().flat_map(|(_, files)| files);
+        for file in files {
+            self.log_context.remove_file(&file)?;
+        }
+        Ok(())
+    }
+
+    fn remove_deleted(&self) -> Result<(), StorageError> {
+        self.log_context.remove_all_in(&self.directory.deleted())
+    }
+}
+
+fn save_producers(partition: &Partition) -> Result<(), StorageError> {
+    match partition.producers_to_save() {
+        Some((producers, offset)) => partition.log.write_snapshot(&producers, offset),
+        None => Ok(()),
+    }
+}
