@@ -11,6 +11,7 @@ use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::ClientError;
 use crate::fetcher::Fetcher;
+use crate::group::Groups;
 use crate::link::Dial;
 use crate::metadata::{ClusterInfo, Topic};
 use crate::offsets::Offsets;
@@ -22,6 +23,7 @@ use crate::producer::{Producer, ProducerSettings};
 pub struct Client {
     cluster: Arc<Cluster>,
     producers: Arc<Mutex<HashMap<ProducerSettings, Producer>>>,
+    groups: Groups,
     purpose: Purpose,
 }
 
@@ -30,8 +32,10 @@ impl Client {
     /// background work run on `runtime`; callers may run on any tokio runtime with time enabled.
     #[must_use]
     pub fn new(config: Config, dial: Arc<dyn Dial>, runtime: Handle) -> Self {
+        let cluster = Cluster::new(config, dial, runtime);
         Self {
-            cluster: Cluster::new(config, dial, runtime),
+            groups: Groups::new(Arc::clone(&cluster)),
+            cluster,
             producers: Arc::default(),
             purpose: Purpose::Administration,
         }
@@ -57,6 +61,12 @@ impl Client {
     #[must_use]
     pub fn offsets(&self) -> Offsets {
         Offsets::new(Arc::clone(&self.cluster), self.purpose)
+    }
+
+    /// Membership in groups.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        self.groups.clone()
     }
 
     /// Reading records.

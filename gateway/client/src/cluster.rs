@@ -178,7 +178,6 @@ impl Cluster {
     }
 
     /// A link to a broker for one caller alone.
-    #[expect(dead_code, reason = "members of groups come next")]
     pub(crate) async fn lease(self: &Arc<Self>, broker: i32) -> Result<Lease, ClientError> {
         let address = self.address(broker).await?;
         self.pool.lease(&self.identity, broker, &address).await

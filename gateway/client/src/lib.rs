@@ -5,7 +5,7 @@
 //! * `pool`: the links of an identity to a broker, one per purpose; leased ones for what parks;
 //! * `metadata`, `coordinator`: who leads, who coordinates; asked once for all who need it;
 //! * `cluster`: whom to ask and when to ask again;
-//! * [`Producer`], [`Fetcher`], [`Offsets`], [`Admin`]: what callers use.
+//! * [`Producer`], [`Fetcher`], [`Groups`], [`Offsets`], [`Admin`]: what callers use.
 //!
 //! Every operation is started from a [`Client`]. Errors are [`ClientError`]s that carry Kafka's code.
 
@@ -16,6 +16,7 @@ mod config;
 mod coordinator;
 mod error;
 mod fetcher;
+mod group;
 mod identity;
 mod link;
 mod metadata;
@@ -33,6 +34,7 @@ pub use error::ClientError;
 pub use fetcher::{
     FetchOptions, FetchTarget, Fetched, FetchedRecords, Fetcher, ReadError, RecordIter,
 };
+pub use group::{Assignment, Assignor, GroupConfig, GroupMember, Groups, Positions};
 pub use identity::Identity;
 pub use link::{Address, AddressError, Connection, Dial, Dialing, TcpDial};
 pub use metadata::{Broker, ClusterInfo, Partition, Topic};

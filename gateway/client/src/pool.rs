@@ -242,13 +242,11 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// The link.
-    #[expect(dead_code, reason = "members of groups come next")]
     pub(crate) const fn link(&self) -> &Link {
         &self.link
     }
 
     /// Keeps the link for the next lease.
-    #[expect(dead_code, reason = "members of groups come next")]
     pub(crate) fn give_back(self) {
         if self.link.in_flight() > 0 || !self.link.is_open() {
             return;

@@ -130,35 +130,41 @@ impl Admin {
         });
         let results = matched(names, answers);
         if !validate_only {
-            self.wait_for_leaders(&results).await;
+            let created = results.iter().filter(|(_, result)| result.is_ok());
+            let unseen = created.map(|(name, _)| (name.as_str().into(), 1));
+            self.wait_for_leaders(unseen.collect()).await;
         }
         results
     }
 
-    /// A cluster tells of a new topic a little later than it creates it.
-    async fn wait_for_leaders(&self, results: &ItemResults<String, CreatedTopic>) {
-        let created = results.iter().filter(|(_, result)| result.is_ok());
-        let mut unseen: Vec<Arc<str>> = created.map(|(name, _)| name.as_str().into()).collect();
+    /// Waits until topics have as many partitions as told, and each its leader: a cluster tells of a
+    /// change a little later than it makes it.
+    async fn wait_for_leaders(&self, mut unseen: Vec<(Arc<str>, i32)>) {
         let deadline = Instant::now() + self.cluster.config().creation_timeout;
         while !unseen.is_empty() && Instant::now() < deadline {
-            let Ok(answers) = self.cluster.refresh(Scope::Topics(unseen.clone())).await else {
+            let names = unseen.iter().map(|(name, _)| Arc::clone(name)).collect();
+            let Ok(answers) = self.cluster.refresh(Scope::Topics(names)).await else {
                 return;
             };
-            unseen
-                .retain(|name| !matches!(answers.get(name), Some(Ok(topic)) if has_leaders(topic)));
+            unseen.retain(|(name, count)| match answers.get(name) {
+                Some(Ok(topic)) => topic.partition_count() < *count || !has_leaders(topic),
+                Some(Err(_)) | None => true,
+            });
             if !unseen.is_empty() {
                 tokio::time::sleep(LOOK_INTERVAL).await;
             }
         }
     }
 
-    /// Adds partitions to topics, or only checks whether that could be done.
+    /// Adds partitions to topics, or only checks whether that could be done. Returns when every new
+    /// partition has its leader, or `Config::creation_timeout` after its creation.
     pub async fn create_partitions(
         &self,
         topics: Vec<NewPartitions>,
         validate_only: bool,
     ) -> ItemResults<String, ()> {
         let names: Vec<String> = topics.iter().map(|topic| topic.topic.clone()).collect();
+        let counts: Vec<i32> = topics.iter().map(|topic| topic.count).collect();
         let request = CreatePartitionsRequest {
             topics: topics.into_iter().map(extendable).collect(),
             timeout_ms: self.timeout_ms(),
@@ -181,11 +187,16 @@ impl Admin {
             });
             found.collect()
         });
-        for name in &names {
-            self.cluster
-                .refresh_later(Scope::Topic(name.as_str().into()));
+        let results = matched(names, answers);
+        if !validate_only {
+            let extended = results
+                .iter()
+                .zip(counts)
+                .filter(|((_, result), _)| result.is_ok());
+            let unseen = extended.map(|((name, _), count)| (name.as_str().into(), count));
+            self.wait_for_leaders(unseen.collect()).await;
         }
-        matched(names, answers)
+        results
     }
 
     /// Deletes topics.

@@ -7,6 +7,8 @@ mod admin;
 #[cfg(test)]
 mod fetcher;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod producer;
 #[cfg(test)]
 mod target;
