@@ -4,8 +4,10 @@
 //! `java`), so that `tests/run --without <part>` knows what to leave out.
 
 mod batches;
+mod crash;
 mod groups;
 mod oracle;
 mod produce_consume;
+mod restart;
 mod tidy;
 mod topics;

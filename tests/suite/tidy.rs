@@ -57,3 +57,8 @@ fn generated_files_are_there() {
 fn every_story_runs() {
     assert_tidy(tidy::modules_of_the_suite);
 }
+
+#[test]
+fn every_handler_tells_the_versions_of_the_table() {
+    assert_tidy(tidy::handlers);
+}

@@ -78,6 +78,76 @@ pub fn modules_of_the_suite(files: &[File]) -> Vec<String> {
         .collect()
 }
 
+/// The table of the APIs that are served, and the handlers beside it.
+const TABLE: &str = "broker/src/handlers/table.rs";
+
+/// Faults of handlers whose first line does not tell their API and the versions the table has.
+#[must_use]
+pub fn handlers(files: &[File]) -> Vec<String> {
+    let table = files.iter().find(|file| file.path == TABLE);
+    let served: Vec<Served<'_>> = table
+        .into_iter()
+        .flat_map(|table| table.text.lines())
+        .filter_map(Served::parse)
+        .collect();
+    if served.is_empty() {
+        return vec![format!(
+            "{TABLE}: no APIs found in it: has its form changed?"
+        )];
+    }
+    served.iter().filter_map(|api| api.fault(files)).collect()
+}
+
+/// A line of the table, such as `Fetch: 4..=12 => async fetch;`.
+struct Served<'a> {
+    api: &'a str,
+    versions: String,
+    handler: &'a str,
+}
+
+impl<'a> Served<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (api, rest) = line.trim().split_once(": ")?;
+        let (versions, handler) = rest.strip_suffix(';')?.split_once(" => ")?;
+        let (first, last) = versions.split_once("..=")?;
+        let (_, handler) = handler.split_once(' ')?;
+        let versions = if first == last {
+            first.to_owned()
+        } else {
+            format!("{first}-{last}")
+        };
+        Some(Self {
+            api,
+            versions,
+            handler,
+        })
+    }
+
+    fn fault(&self, files: &[File]) -> Option<String> {
+        let Self {
+            api,
+            versions,
+            handler,
+        } = self;
+        let path = format!("broker/src/handlers/{handler}.rs");
+        let file = files.iter().find(|file| file.path == path);
+        let opening = file
+            .and_then(|file| file.text.lines().next())
+            .unwrap_or_default();
+        let (title, _) = opening.split_once(": ").unwrap_or_default();
+        let told = title
+            .strip_prefix(&format!("//! `{api}` "))
+            .is_some_and(|spans| {
+                spans
+                    .split(|c: char| c != '-' && !c.is_ascii_digit())
+                    .any(|span| span == versions)
+            });
+        (!told).then(|| {
+            format!("{path}: open it with \"//! `{api}` {versions}: \" and what it does, as the table has it")
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::file;
@@ -117,5 +187,28 @@ mod tests {
             file("tests/suite/crash/mod.rs", ""),
         ];
         assert_eq!(modules_of_the_suite(&files).len(), 2);
+    }
+
+    #[test]
+    fn a_handler_whose_header_differs_from_the_table_is_a_fault() {
+        let table =
+            "    /// notes: some\n    Produce: 0..=11 => async produce;\n    A: 0..=0 => sync a;\n";
+        let faults = |produce: &str| {
+            handlers(&[
+                file(TABLE, table),
+                file("broker/src/handlers/produce.rs", produce),
+                file("broker/src/handlers/a.rs", "//! `A` 0: does a.\n"),
+            ])
+            .len()
+        };
+        assert_eq!(faults("//! `Produce` 0-11: appends.\n"), 0);
+        assert_eq!(
+            faults("//! `Produce` 3-11 (0-11 advertised): appends.\n"),
+            0
+        );
+        assert_eq!(faults("//! `Produce` 3-11: appends.\n"), 1);
+        assert_eq!(faults("//! `Fetch` 0-11: appends.\n"), 1);
+        assert_eq!(faults("use a;\n"), 1);
+        assert_eq!(handlers(&[]).len(), 1);
     }
 }

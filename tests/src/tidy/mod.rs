@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 
 pub use direction::{crate_direction, module_direction};
-pub use layout::{generated, modules_of_the_suite, names, weight};
+pub use layout::{generated, handlers, modules_of_the_suite, names, weight};
 pub use size::file_sizes;
 pub use text::{openings, words};
 

@@ -60,27 +60,30 @@ fn has_word(line: &str, word: &str) -> bool {
 /// Faults of modules that do not open with what they are for; tests belong to the module beside them.
 #[must_use]
 pub fn openings(files: &[File]) -> Vec<String> {
-    let modules = files
+    files
         .iter()
-        .filter(|file| file.is_rust() && !file.path.ends_with("/tests.rs"));
-    modules.filter_map(|file| {
-        let path = &file.path;
-        let opening = file.text.lines().next().unwrap_or_default();
-        let says_something = opening
-            .strip_prefix("//! ")
-            .is_some_and(|rest| rest.len() >= 10);
-        let fault = if !says_something {
-            format!(
-                "{path}: open it with `//!`: its purpose, what always holds, what it does not do"
-            )
-        } else if opening.contains("Placeholder") {
-            format!("{path}: a placeholder is no module: remove it until there is one")
-        } else {
-            return None;
-        };
-        Some(fault)
-    })
-    .collect()
+        .filter(|file| is_module(file))
+        .filter_map(opening_fault)
+        .collect()
+}
+
+/// Unit tests belong to the module beside them, which says what it is for; a story stands alone.
+fn is_module(file: &File) -> bool {
+    file.is_rust() && (!file.is_test() || file.path.starts_with("tests/suite/"))
+}
+
+fn opening_fault(file: &File) -> Option<String> {
+    let path = &file.path;
+    let opening = file.text.lines().next().unwrap_or_default();
+    match opening.strip_prefix("//! ") {
+        Some(said) if said.contains("Placeholder") => Some(format!(
+            "{path}: a placeholder is no module: remove it until there is one"
+        )),
+        Some(said) if said.len() >= 10 => None,
+        _ => Some(format!(
+            "{path}: open it with `//!`: its purpose, what always holds, what it does not do"
+        )),
+    }
 }
 
 #[cfg(test)]
