@@ -13,7 +13,7 @@ use sluice_protocol::record_batch::{RawBatch, UnreadableBatch, batches};
 
 use super::config::GroupConfig;
 use super::group::Group;
-use super::record;
+use super::record::{self, RecordKey, UnreadableRecord};
 use crate::model::{GroupId, Isolation, Offset, PartitionId, TopicName};
 use crate::topics::{Partition, ReadError, ReadRequest, Topic};
 
@@ -54,11 +54,15 @@ pub enum LoadError {
     Interrupted,
 }
 
-/// Groups read so far.
+/// What was read so far.
 #[derive(Debug)]
-pub(crate) struct Loader {
+struct Loader {
     config: Arc<GroupConfig>,
+    /// Groups with their offsets, and nothing else yet.
     groups: HashMap<GroupId, Group>,
+    /// The newest record of each group itself. A group of many members has large ones, so that
+    /// only the newest is decoded.
+    latest: HashMap<GroupId, Option<Bytes>>,
     unknown_records: u64,
 }
 
@@ -85,10 +89,12 @@ pub(crate) fn load(topic: &Topic, config: Arc<GroupConfig>) -> Result<Loaded, Lo
     let mut loader = Loader {
         config,
         groups: HashMap::new(),
+        latest: HashMap::new(),
         unknown_records: 0,
     };
     for partition in topic.partitions().iter() {
         loader.read(partition)?;
+        loader.apply_latest();
     }
     loader.groups.retain(|_, group| !group.is_vacant());
     Ok(Loaded {
@@ -149,19 +155,48 @@ impl Loader {
     }
 
     fn replay_record(&mut self, record: Record) {
-        match record::decode(record.key, record.value) {
-            Ok(Some((id, change))) => {
-                let group = self.groups.entry(id.clone());
-                group
-                    .or_insert_with(|| Group::new(id, Arc::clone(&self.config)))
-                    .replay(change);
+        let change = match record::decode_key(record.key) {
+            Ok(Some(RecordKey::Group(group))) => {
+                // A copy, since a slice would keep the whole chunk in memory.
+                let value = record.value.map(|value| Bytes::copy_from_slice(&value));
+                self.latest.insert(group, value);
+                return;
             }
-            Ok(None) => self.unknown_records += 1,
-            Err(error) => {
+            Ok(Some(RecordKey::Offset {
+                group,
+                topic,
+                partition,
+            })) => record::decode_offset(topic, partition, record.value)
+                .map(|change| self.group(&group).replay(change)),
+            Ok(None) => {
                 self.unknown_records += 1;
-                let offset = record.offset;
-                tracing::warn!(offset, %error, "passed over a record of __consumer_offsets");
+                return;
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = change {
+            self.pass_over(&error);
+        }
+    }
+
+    fn apply_latest(&mut self) {
+        for (id, value) in std::mem::take(&mut self.latest) {
+            match record::decode_group(value) {
+                Ok(change) => self.group(&id).replay(change),
+                Err(error) => self.pass_over(&error),
             }
         }
+    }
+
+    fn group(&mut self, id: &GroupId) -> &mut Group {
+        let config = &self.config;
+        self.groups
+            .entry(id.clone())
+            .or_insert_with(|| Group::new(id.clone(), Arc::clone(config)))
+    }
+
+    fn pass_over(&mut self, error: &UnreadableRecord) {
+        self.unknown_records += 1;
+        tracing::warn!(%error, "passed over a record of __consumer_offsets");
     }
 }

@@ -134,32 +134,49 @@ fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// The change of a record; `None` for a kind of record this release does not know.
-pub(crate) fn decode(
-    key: Option<Bytes>,
-    value: Option<Bytes>,
-) -> Result<Option<(GroupId, Change)>, UnreadableRecord> {
+/// What a record is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RecordKey {
+    /// A group itself.
+    Group(GroupId),
+    /// A committed offset.
+    Offset {
+        group: GroupId,
+        topic: TopicName,
+        partition: PartitionId,
+    },
+}
+
+/// What a record is about; `None` for a kind this release does not know.
+pub(crate) fn decode_key(key: Option<Bytes>) -> Result<Option<RecordKey>, UnreadableRecord> {
     match GroupRecordKey::from_bytes(key.ok_or(UnreadableRecord::NoKey)?)? {
-        GroupRecordKey::Group(key) => {
-            let change = match value {
-                Some(value) => {
-                    Change::Group(group_metadata(GroupMetadataValue::from_bytes(value)?)?)
-                }
-                None => Change::GroupRemoved,
-            };
-            Ok(Some((GroupId::parse(&key.group)?, change)))
-        }
+        GroupRecordKey::Group(key) => Ok(Some(RecordKey::Group(GroupId::parse(&key.group)?))),
         GroupRecordKey::Offset(key) | GroupRecordKey::LegacyOffset(key) => {
-            let group = GroupId::parse(&key.group)?;
-            Ok(Some((group, offset_change(&key, value)?)))
+            Ok(Some(RecordKey::Offset {
+                group: GroupId::parse(&key.group)?,
+                topic: TopicName::parse(&key.topic)?,
+                partition: PartitionId(key.partition),
+            }))
         }
         GroupRecordKey::Unknown { .. } => Ok(None),
     }
 }
 
-fn offset_change(key: &OffsetCommitKey, value: Option<Bytes>) -> Result<Change, UnreadableRecord> {
-    let topic = TopicName::parse(&key.topic)?;
-    let partition = PartitionId(key.partition);
+/// The change a value makes to a group itself.
+pub(crate) fn decode_group(value: Option<Bytes>) -> Result<Change, UnreadableRecord> {
+    let Some(value) = value else {
+        return Ok(Change::GroupRemoved);
+    };
+    let metadata = group_metadata(GroupMetadataValue::from_bytes(value)?)?;
+    Ok(Change::Group(metadata))
+}
+
+/// The change a value makes to the offset of a partition.
+pub(crate) fn decode_offset(
+    topic: TopicName,
+    partition: PartitionId,
+    value: Option<Bytes>,
+) -> Result<Change, UnreadableRecord> {
     let Some(value) = value else {
         return Ok(Change::OffsetRemoved { topic, partition });
     };

@@ -2,17 +2,29 @@
 
 use sluice_protocol::record_batch::NewRecord;
 
-use super::super::change::GroupMetadata;
-use super::super::record::{UnreadableRecord, decode, encode};
+use super::super::record::{
+    RecordKey, UnreadableRecord, decode_group, decode_key, decode_offset, encode,
+};
 use super::*;
 use crate::groups::offsets_topic::partition_of;
 
 fn round_trip(change: &Change) -> Change {
     let id = GroupId::parse("g").unwrap();
     let NewRecord { key, value, .. } = encode(&id, change, TimestampMs(7)).unwrap();
-    let (group, change) = decode(key, value).unwrap().unwrap();
-    assert_eq!(group, id);
-    change
+    match decode_key(key).unwrap().unwrap() {
+        RecordKey::Group(group) => {
+            assert_eq!(group, id);
+            decode_group(value).unwrap()
+        }
+        RecordKey::Offset {
+            group,
+            topic,
+            partition,
+        } => {
+            assert_eq!(group, id);
+            decode_offset(topic, partition, value).unwrap()
+        }
+    }
 }
 
 #[test]
@@ -68,21 +80,17 @@ fn empty_group_is_restored_without_members() {
 
 #[test]
 fn records_that_make_no_sense_are_named_or_passed_over() {
-    assert_eq!(decode(None, None), Err(UnreadableRecord::NoKey));
+    assert_eq!(decode_key(None), Err(UnreadableRecord::NoKey));
     let unknown_kind = Bytes::from_static(&[0, 99, 1, 2, 3]);
-    assert_eq!(decode(Some(unknown_kind), None), Ok(None));
+    assert_eq!(decode_key(Some(unknown_kind)), Ok(None));
     let half = Bytes::from_static(&[0, 2, 0]);
     assert!(matches!(
-        decode(Some(half), None),
+        decode_key(Some(half)),
         Err(UnreadableRecord::Decode(_))
     ));
-
-    let id = GroupId::parse("g").unwrap();
-    let change = Change::Group(GroupMetadata::default());
-    let record = encode(&id, &change, TimestampMs(7)).unwrap();
     let newer = Bytes::from_static(&[0, 99]);
     assert!(matches!(
-        decode(record.key, Some(newer)),
+        decode_group(Some(newer)),
         Err(UnreadableRecord::Decode(_))
     ));
 }
