@@ -25,7 +25,7 @@ use super::write::Write;
 use crate::model::{Generation, GroupId, MemberId};
 
 /// What a group takes besides its members and offsets, roughly.
-const GROUP_OVERHEAD_BYTES: usize = 1024;
+const GROUP_OVERHEAD_BYTES: usize = 2048;
 /// What a promised place takes, roughly.
 const PENDING_BYTES: usize = 256;
 

@@ -12,7 +12,7 @@ use super::request::{JoinRequest, JoinedMember, Protocol};
 use crate::model::{InstanceId, MemberId};
 
 /// What a member takes besides its names and bytes, roughly.
-const MEMBER_OVERHEAD_BYTES: usize = 640;
+const MEMBER_OVERHEAD_BYTES: usize = 1024;
 /// What a protocol takes besides its name and bytes, roughly.
 const PROTOCOL_OVERHEAD_BYTES: usize = 96;
 

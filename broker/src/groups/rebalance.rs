@@ -15,17 +15,17 @@ impl Group {
     /// Asks all members to join again, unless they were asked already.
     pub(super) fn prepare_rebalance(&mut self, now: Now) {
         let delay = self.config.initial_rebalance_delay;
-        let timeout = self.roster.rebalance_timeout();
         let (barrier, deadline) = match &self.state {
             State::PreparingRebalance { .. } => return,
             State::Empty { .. } if delay.is_zero() => (Barrier::Open, None),
             State::Empty { .. } => {
-                let until = now.after(timeout.max(delay));
+                let until = now.after(self.roster.rebalance_timeout().max(delay));
                 let grown = false;
                 (Barrier::Arrivals { until, grown }, Some(now.after(delay)))
             }
             State::CompletingRebalance { .. } | State::Stable { .. } => {
-                (Barrier::Rejoin, Some(now.after(timeout)))
+                let deadline = now.after(self.roster.rebalance_timeout());
+                (Barrier::Rejoin, Some(deadline))
             }
         };
         self.abandon_syncs(now);
