@@ -5,6 +5,7 @@ mod leave;
 mod offsets;
 mod rebalance;
 mod records;
+mod shell;
 mod simulation;
 mod statics;
 mod sync;
