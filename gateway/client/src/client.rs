@@ -17,6 +17,7 @@ use crate::metadata::{ClusterInfo, Topic};
 use crate::offsets::Offsets;
 use crate::pool::Purpose;
 use crate::producer::{Producer, ProducerSettings};
+use crate::watcher::Watcher;
 
 /// A client of one cluster. Clones share everything.
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ pub struct Client {
     cluster: Arc<Cluster>,
     producers: Arc<Mutex<HashMap<ProducerSettings, Producer>>>,
     groups: Groups,
+    watcher: Watcher,
     purpose: Purpose,
 }
 
@@ -35,6 +37,7 @@ impl Client {
         let cluster = Cluster::new(config, dial, runtime);
         Self {
             groups: Groups::new(Arc::clone(&cluster)),
+            watcher: Watcher::new(Arc::clone(&cluster)),
             cluster,
             producers: Arc::default(),
             purpose: Purpose::Administration,
@@ -73,6 +76,12 @@ impl Client {
     #[must_use]
     pub fn fetcher(&self) -> Fetcher {
         Fetcher::new(Arc::clone(&self.cluster))
+    }
+
+    /// Waiting for records.
+    #[must_use]
+    pub fn watcher(&self) -> Watcher {
+        self.watcher.clone()
     }
 
     /// The producer of the given settings, shared by all who ask for it.

@@ -5,7 +5,7 @@
 //! * `pool`: the links of an identity to a broker, one per purpose; leased ones for what parks;
 //! * `metadata`, `coordinator`: who leads, who coordinates; asked once for all who need it;
 //! * `cluster`: whom to ask and when to ask again;
-//! * [`Producer`], [`Fetcher`], [`Groups`], [`Offsets`], [`Admin`]: what callers use.
+//! * [`Producer`], [`Fetcher`], [`Watcher`], [`Groups`], [`Offsets`], [`Admin`]: what callers use.
 //!
 //! Every operation is started from a [`Client`]. Errors are [`ClientError`]s that carry Kafka's code.
 
@@ -26,6 +26,7 @@ mod pool;
 mod producer;
 mod retry;
 mod scatter;
+mod watcher;
 
 pub use admin::Admin;
 pub use client::Client;
@@ -44,3 +45,4 @@ pub use producer::{Acks, ProduceError, ProduceRecord, Producer, ProducerSettings
 pub use sluice_protocol::compression::Compression;
 pub use sluice_protocol::record::{Header, Record};
 pub use sluice_protocol::{ApiKey, ErrorCode, Uuid};
+pub use watcher::Watcher;

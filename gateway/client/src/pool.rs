@@ -40,7 +40,6 @@ pub(crate) enum Purpose {
     /// Reads that do not wait.
     Fetch(usize),
     /// Reads that the broker parks until there are records.
-    #[expect(dead_code, reason = "the watcher comes next")]
     Watch(usize),
 }
 

@@ -12,3 +12,5 @@ mod groups;
 mod producer;
 #[cfg(test)]
 mod target;
+#[cfg(test)]
+mod watcher;
