@@ -8,7 +8,7 @@ use crate::target::{client, topic, unique, until};
 
 #[tokio::test]
 async fn a_topic_lives_from_creation_to_deletion() {
-    let client = client();
+    let client = client().await;
     let admin = client.admin();
     let name = topic(&client, 3).await;
 
@@ -39,7 +39,8 @@ async fn a_topic_lives_from_creation_to_deletion() {
 
 #[tokio::test]
 async fn one_bad_topic_does_not_fail_its_neighbours() {
-    let admin = client().admin();
+    let client = client().await;
+    let admin = client.admin();
     let new = |name: String, replication_factor| NewTopic {
         name,
         partitions: Some(1),
@@ -66,7 +67,7 @@ async fn one_bad_topic_does_not_fail_its_neighbours() {
 
 #[tokio::test]
 async fn configs_are_described_and_changed() {
-    let client = client();
+    let client = client().await;
     let admin = client.admin();
     let name = topic(&client, 1).await;
     let resource = ConfigResource::Topic(name);
@@ -99,7 +100,7 @@ async fn configs_are_described_and_changed() {
 
 #[tokio::test]
 async fn the_cluster_and_its_directories_are_described() {
-    let client = client();
+    let client = client().await;
     let admin = client.admin();
     let name = topic(&client, 2).await;
     let cluster = admin.describe_cluster().await.unwrap();
@@ -117,7 +118,7 @@ async fn the_cluster_and_its_directories_are_described() {
 
 #[tokio::test]
 async fn missing_groups_and_partitions_are_told_at_once() {
-    let client = client();
+    let client = client().await;
     let admin = client.admin();
     let described = admin.describe_groups(vec![unique("group")]).await;
     let error = described[0].1.clone().unwrap_err();

@@ -34,7 +34,7 @@ fn target(topic: &str, offset: i64, bytes_max: i32) -> FetchTarget {
 
 #[tokio::test]
 async fn records_of_every_codec_are_read_back() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     let text = "text that compresses ".repeat(20);
     for compression in Compression::ALL {
@@ -79,7 +79,7 @@ async fn records_of_every_codec_are_read_back() {
 
 #[tokio::test]
 async fn a_read_returns_at_once_whatever_it_finds() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     produce(
         &client,
@@ -106,7 +106,7 @@ async fn a_read_returns_at_once_whatever_it_finds() {
 
 #[tokio::test]
 async fn offsets_are_listed_by_place_and_time() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 2).await;
     produce(&client, &topic, Compression::Gzip, &["a", "b", "c"]).await;
     let list = async |spec| {
@@ -145,7 +145,7 @@ async fn offsets_are_listed_by_place_and_time() {
 
 #[tokio::test]
 async fn offsets_of_many_groups_are_committed_and_fetched() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 2).await;
     let at = |partition| TopicPartition::new(topic.as_str(), partition);
     let groups: Vec<String> = (0..20).map(|_| unique("group")).collect();
@@ -204,7 +204,7 @@ async fn offsets_of_many_groups_are_committed_and_fetched() {
 
 #[tokio::test]
 async fn deleted_records_are_gone() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     produce(&client, &topic, Compression::None, &["a", "b", "c"]).await;
     let at = TopicPartition::new(topic.as_str(), 0);

@@ -46,7 +46,7 @@ async fn committed(client: &Client, group: &str) -> BTreeMap<TopicPartition, i64
 
 #[tokio::test]
 async fn members_share_partitions_and_take_over_from_one_that_leaves() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 6).await;
     let group = unique("group");
     let mut members: Vec<_> = (0..3)
@@ -71,7 +71,7 @@ async fn members_share_partitions_and_take_over_from_one_that_leaves() {
 
 #[tokio::test]
 async fn fifty_members_of_one_group_settle_within_seconds() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 100).await;
     let group = unique("group");
     let members: Vec<_> = (0..50)
@@ -83,7 +83,7 @@ async fn fifty_members_of_one_group_settle_within_seconds() {
 
 #[tokio::test]
 async fn a_member_commits_in_its_generation_only() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     let group = unique("group");
     let member = client.groups().join(config(&group, &topic));
@@ -126,7 +126,7 @@ impl Positions for Fixed {
 
 #[tokio::test]
 async fn positions_are_committed_before_partitions_go_to_others() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 2).await;
     let group = unique("group");
     let first = GroupConfig {
@@ -143,7 +143,7 @@ async fn positions_are_committed_before_partitions_go_to_others() {
 
 #[tokio::test]
 async fn new_topics_and_new_partitions_reach_the_members() {
-    let client = client();
+    let client = client().await;
     let first = topic(&client, 1).await;
     let group = unique("group");
     let beats = GroupConfig {
@@ -175,7 +175,7 @@ async fn new_topics_and_new_partitions_reach_the_members() {
 
 #[tokio::test]
 async fn a_member_the_group_cannot_take_learns_why() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     let group = unique("group");
     let only = |assignor| GroupConfig {

@@ -1,6 +1,5 @@
-//! The client against a real broker.
-//!
-//! `KAFKA_BOOTSTRAP` names the cluster to test against.
+//! The client against a real broker: the bundled one, in the same process and without a socket, or
+//! the cluster that `KAFKA_BOOTSTRAP` names.
 
 #[cfg(test)]
 mod admin;

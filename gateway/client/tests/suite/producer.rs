@@ -37,7 +37,7 @@ async fn configured(client: &Client, config: (&str, &str)) -> String {
 
 #[tokio::test]
 async fn concurrent_callers_get_offsets_of_their_own() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     let producer = client.producer(ProducerSettings::default());
     let sends = (0..200).map(|n| {
@@ -60,7 +60,7 @@ async fn concurrent_callers_get_offsets_of_their_own() {
 
 #[tokio::test]
 async fn every_codec_and_every_acknowledgement_is_accepted() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     let mut next = 0;
     for compression in Compression::ALL {
@@ -88,7 +88,7 @@ async fn every_codec_and_every_acknowledgement_is_accepted() {
 
 #[tokio::test]
 async fn keys_choose_partitions_and_a_wrong_one_fails_alone() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 5).await;
     let producer = client.producer(ProducerSettings::default());
     let wrong = ProduceRecord {
@@ -115,7 +115,7 @@ async fn keys_choose_partitions_and_a_wrong_one_fails_alone() {
 
 #[tokio::test]
 async fn a_bad_record_fails_alone_though_it_shared_a_batch() {
-    let client = client();
+    let client = client().await;
     let topic = configured(&client, ("cleanup.policy", "compact")).await;
     let producer = client.producer(ProducerSettings::default());
     let sends = (0..100).map(|n| {
@@ -144,7 +144,7 @@ async fn a_bad_record_fails_alone_though_it_shared_a_batch() {
 
 #[tokio::test]
 async fn a_record_too_large_fails_alone_and_the_others_are_split() {
-    let client = client();
+    let client = client().await;
     let topic = configured(&client, ("max.message.bytes", "10000")).await;
     let producer = client.producer(ProducerSettings::default());
     let mut records = vec![record("x".repeat(1000)); 50];
@@ -164,7 +164,7 @@ async fn a_record_too_large_fails_alone_and_the_others_are_split() {
 
 #[tokio::test]
 async fn a_missing_topic_is_created_where_the_cluster_creates_topics() {
-    let client = client();
+    let client = client().await;
     let topic = unique("missing");
     let producer = client.producer(ProducerSettings::default());
     let results = producer.send(&topic, vec![record("first")]).await.unwrap();

@@ -1,18 +1,71 @@
 //! The cluster under test.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use sluice_broker::{Broker, Connector};
 use sluice_client::admin::NewTopic;
-use sluice_client::{Client, Config, TcpDial};
+use sluice_client::{Address, Client, Config, Connection, Dial, Dialing, TcpDial};
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-/// A client of the cluster under test.
-pub(crate) fn client() -> Client {
-    let bootstrap = std::env::var("KAFKA_BOOTSTRAP").expect("set KAFKA_BOOTSTRAP to host:port");
-    let config = Config::new(vec![bootstrap.parse().unwrap()]);
-    Client::new(config, Arc::new(TcpDial), Handle::current())
+/// A client of the cluster under test, and the cluster where it is the bundled one.
+#[derive(Debug)]
+pub(crate) struct World {
+    client: Client,
+    _broker: Option<(Broker, TempDir)>,
+}
+
+impl Deref for World {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Reaches the bundled broker without a socket.
+#[derive(Debug)]
+struct InProcess(Connector);
+
+impl Dial for InProcess {
+    fn dial<'a>(&'a self, _: &'a Address) -> Dialing<'a> {
+        Box::pin(async {
+            let link = self.0.connect();
+            Ok(Connection::Frames {
+                requests: link.requests,
+                responses: link.responses,
+            })
+        })
+    }
+}
+
+/// A client of the cluster that `KAFKA_BOOTSTRAP` names, or of a bundled broker of its own.
+pub(crate) async fn client() -> World {
+    if let Ok(bootstrap) = std::env::var("KAFKA_BOOTSTRAP") {
+        let config = Config::new(vec![bootstrap.parse().unwrap()]);
+        return World {
+            client: Client::new(config, Arc::new(TcpDial), Handle::current()),
+            _broker: None,
+        };
+    }
+    let directory = TempDir::new().unwrap();
+    let settings = sluice_broker::Config::for_testing(directory.path());
+    let broker = Broker::start(settings, &prometheus::Registry::new())
+        .await
+        .unwrap();
+    let address = broker.addresses()[0].to_string().parse().unwrap();
+    let dial = InProcess(broker.connector());
+    World {
+        client: Client::new(
+            Config::new(vec![address]),
+            Arc::new(dial),
+            Handle::current(),
+        ),
+        _broker: Some((broker, directory)),
+    }
 }
 
 /// A name nobody else uses.

@@ -37,9 +37,10 @@ fn reader(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_are_woken_by_a_record_and_by_nothing_else() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 3).await;
-    let quiet = reader(&client, &topic, 2, 0, Duration::from_millis(1500));
+    produce(&client, &topic, 2).await;
+    let quiet = reader(&client, &topic, 2, 1, Duration::from_millis(1500));
     for offset in 0..3 {
         let readers = [0, 1].map(|partition| reader(&client, &topic, partition, offset, LONG));
         produce(&client, &topic, 0).await;
@@ -56,7 +57,7 @@ async fn readers_are_woken_by_a_record_and_by_nothing_else() {
 
 #[tokio::test]
 async fn a_reader_behind_the_end_is_woken_at_once() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     produce(&client, &topic, 0).await;
     let started = Instant::now();
@@ -66,7 +67,7 @@ async fn a_reader_behind_the_end_is_woken_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_readers_are_woken_each_by_its_own_partition() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 100).await;
     let readers: Vec<_> = (0..1000)
         .map(|n| reader(&client, &topic, n % 100, 0, LONG))
@@ -81,7 +82,7 @@ async fn a_thousand_readers_are_woken_each_by_its_own_partition() {
 
 #[tokio::test]
 async fn the_deletion_of_a_topic_wakes_its_readers() {
-    let client = client();
+    let client = client().await;
     let topic = topic(&client, 1).await;
     let reader = reader(&client, &topic, 0, 0, LONG);
     client.admin().delete_topics(vec![topic]).await;
