@@ -8,8 +8,8 @@ use sluice_protocol::messages::delete_groups::{
 };
 
 use super::call::Call;
-use super::error::{Refusal, RequestError};
-use super::member::group_id;
+use super::error::Refusal;
+use super::member::group_of_members;
 
 /// Deletes groups.
 pub(crate) async fn handle(call: &Call, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
@@ -31,10 +31,6 @@ pub(crate) async fn handle(call: &Call, request: DeleteGroupsRequest) -> DeleteG
 }
 
 async fn delete(call: &Call, group: &str) -> Result<(), Refusal> {
-    let id = group_id(group)?;
-    if id.is_empty() {
-        let group = group.to_owned();
-        return Err(RequestError::GroupName { group }.into());
-    }
-    Ok(call.services.groups.delete_group(&id).await?)
+    let group = group_of_members(group)?;
+    Ok(call.services.groups.delete_group(&group).await?)
 }

@@ -10,7 +10,7 @@ use sluice_protocol::messages::describe_groups::{
 use super::authorized;
 use super::call::Call;
 use super::error::RequestError;
-use super::member::group_id;
+use super::member::group_of_members;
 use crate::groups::{Description, MemberDescription};
 
 /// The first version in which a missing group is an error.
@@ -31,17 +31,14 @@ pub(crate) fn handle(call: &Call, request: DescribeGroupsRequest) -> DescribeGro
 }
 
 fn describe(call: &Call, group: String) -> DescribedGroup {
-    let id = group_id(&group).ok().filter(|id| !id.is_empty());
-    let found = id.as_ref().map(|id| call.services.groups.describe(id));
+    let found = group_of_members(&group).map(|id| call.services.groups.describe(&id));
     let error = match found {
-        Some(Some(description)) => return described(group, description),
-        Some(None) if call.version < MISSING_FROM => None,
-        Some(None) => Some(RequestError::UnknownGroup {
+        Ok(Some(description)) => return described(group, description),
+        Ok(None) if call.version < MISSING_FROM => None,
+        Ok(None) => Some(RequestError::UnknownGroup {
             group: group.clone(),
         }),
-        None => Some(RequestError::GroupName {
-            group: group.clone(),
-        }),
+        Err(error) => Some(error),
     };
     let dead = DescribedGroup {
         group_id: group,

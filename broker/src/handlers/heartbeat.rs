@@ -7,7 +7,7 @@ use sluice_protocol::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 
 use super::call::Call;
 use super::error::Refusal;
-use super::member::{caller, group_id};
+use super::member::{caller, group_of_members};
 use crate::groups;
 use crate::model::Generation;
 
@@ -24,7 +24,7 @@ pub(crate) async fn handle(call: &Call, request: HeartbeatRequest) -> HeartbeatR
 }
 
 async fn beat(call: &Call, request: HeartbeatRequest) -> Result<(), Refusal> {
-    let group = group_id(&request.group_id)?;
+    let group = group_of_members(&request.group_id)?;
     let beat = groups::HeartbeatRequest {
         caller: caller(&request.member_id, request.group_instance_id.as_deref())?,
         generation: Generation(request.generation_id),

@@ -15,7 +15,7 @@ use sluice_protocol::messages::join_group::{
 
 use super::call::Call;
 use super::error::Refusal;
-use super::member::{group_id, instance_id, member_id};
+use super::member::{group_of_members, instance_id, member_id};
 use crate::groups::{JoinError, JoinRequest, Joined, JoinedMember, Protocol};
 
 /// The first version with a rebalance timeout of its own.
@@ -46,7 +46,7 @@ async fn join(
     call: &Call,
     request: JoinGroupRequest,
 ) -> Result<Result<Joined, JoinError>, Refusal> {
-    let group = group_id(&request.group_id)?;
+    let group = group_of_members(&request.group_id)?;
     let session_timeout = millis(request.session_timeout_ms);
     let rebalance_timeout = match call.version >= REBALANCE_TIMEOUT_FROM {
         true => millis(request.rebalance_timeout_ms),

@@ -10,7 +10,7 @@ use sluice_protocol::messages::leave_group::{
 
 use super::call::Call;
 use super::error::{Refusal, RequestError};
-use super::member::{group_id, instance_id, member_id};
+use super::member::{group_of_members, instance_id, member_id};
 use crate::groups::{Caller, Leaver, Left};
 
 /// The first version in which many leave.
@@ -58,7 +58,7 @@ pub(crate) async fn handle(call: &Call, request: LeaveGroupRequest) -> LeaveGrou
 }
 
 async fn leave(call: &Call, group: &str, identities: &[MemberIdentity]) -> Result<Left, Refusal> {
-    let group = group_id(group)?;
+    let group = group_of_members(group)?;
     let leavers = identities.iter().map(leaver).collect::<Result<_, _>>()?;
     Ok(call.services.groups.leave(&group, leavers).await?)
 }

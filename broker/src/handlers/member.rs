@@ -14,6 +14,19 @@ pub(crate) fn group_id(group: &str) -> Result<GroupId, RequestError> {
     })
 }
 
+/// The group of this name, in which somebody can be a member.
+///
+/// # Errors
+/// [`RequestError::GroupName`], for the empty name too.
+pub(crate) fn group_of_members(group: &str) -> Result<GroupId, RequestError> {
+    match group_id(group)? {
+        id if id.is_empty() => Err(RequestError::GroupName {
+            group: group.to_owned(),
+        }),
+        id => Ok(id),
+    }
+}
+
 /// The member of this id; `None` for the empty one, which says "not yet a member".
 ///
 /// # Errors

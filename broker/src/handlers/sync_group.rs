@@ -7,7 +7,7 @@ use sluice_protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse}
 
 use super::call::Call;
 use super::error::Refusal;
-use super::member::{caller, group_id, member_id};
+use super::member::{caller, group_of_members, member_id};
 use crate::groups::{SyncRequest, Synced};
 use crate::model::Generation;
 
@@ -28,7 +28,7 @@ pub(crate) async fn handle(call: &Call, request: SyncGroupRequest) -> SyncGroupR
 }
 
 async fn sync(call: &Call, request: SyncGroupRequest) -> Result<Synced, Refusal> {
-    let group = group_id(&request.group_id)?;
+    let group = group_of_members(&request.group_id)?;
     let mut assignments = Vec::with_capacity(request.assignments.len());
     for assigned in request.assignments {
         // Nobody has the empty id, so nobody is forgotten with it.
