@@ -1,0 +1,168 @@
+//! Order, limits and idleness of connections.
+
+use std::time::Duration;
+
+use sluice_protocol::ErrorCode;
+use sluice_protocol::messages::api_versions::ApiVersionsRequest;
+use sluice_protocol::messages::fetch::FetchRequest;
+use sluice_protocol::messages::heartbeat::HeartbeatRequest;
+use sluice_protocol::messages::metadata::MetadataRequest;
+use sluice_protocol::messages::produce::ProduceRequest;
+
+use crate::client::{World, until};
+use crate::records::{batch, fetch, produce};
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let world = World::start().await;
+    for (link, mut client) in world.clients().await {
+        let topic = format!("order-{link}");
+        client.ask(&crate::admin::create(&topic, 1), 7).await;
+        let mut expected = Vec::new();
+        for _ in 0..30 {
+            expected.push(client.send(&produce(&topic, 0, batch(&["a"]), -1), 9).await);
+        }
+        let metadata = client.send(&MetadataRequest::default(), 9).await;
+        let mut offsets = Vec::new();
+        for correlation_id in expected {
+            let (answered, response) = client.answer::<ProduceRequest>(9).await;
+            assert_eq!(answered, correlation_id, "{link}");
+            offsets.push(response.responses[0].partition_responses[0].base_offset);
+        }
+        assert_eq!(offsets, (0..30).collect::<Vec<_>>(), "{link}");
+        assert_eq!(client.answer::<MetadataRequest>(9).await.0, metadata);
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_produce_sees_its_records() {
+    let world = World::start().await;
+    let mut client = world.tcp().await;
+    client.ask(&crate::admin::create("t", 1), 7).await;
+    for offset in 0..50 {
+        client.send(&produce("t", 0, batch(&["a"]), 1), 9).await;
+        client.send(&fetch("t", 0, offset), 12).await;
+        client.answer::<ProduceRequest>(9).await;
+        let (_, fetched) = client.answer::<FetchRequest>(12).await;
+        let partition = &fetched.responses[0].partitions[0];
+        assert_eq!(partition.high_watermark, offset + 1);
+    }
+}
+
+#[tokio::test]
+async fn acks_0_has_no_answer_and_its_failure_ends_the_connection() {
+    let world = World::start().await;
+    for (link, mut client) in world.clients().await {
+        let topic = format!("quiet-{link}");
+        client.ask(&crate::admin::create(&topic, 1), 7).await;
+        client.send(&produce(&topic, 0, batch(&["a"]), 0), 9).await;
+        let asked = client.send(&fetch(&topic, 0, 0), 12).await;
+        let (answered, fetched) = client.answer::<FetchRequest>(12).await;
+        assert_eq!(answered, asked, "{link}");
+        assert_eq!(fetched.responses[0].partitions[0].high_watermark, 1);
+
+        client
+            .send(&produce("missing", 0, batch(&["a"]), 0), 9)
+            .await;
+        assert_eq!(client.frame().await, None, "{link}");
+    }
+}
+
+#[tokio::test]
+async fn connections_above_the_limit_are_closed_and_counted() {
+    let world = World::configured(|config| config.network.connections_max = 2).await;
+    let [(_, mut tcp), (_, mut in_process)] = world.clients().await;
+    tcp.ask(&MetadataRequest::default(), 4).await;
+    in_process.ask(&MetadataRequest::default(), 4).await;
+    for (link, mut refused) in world.clients().await {
+        assert_eq!(refused.frame().await, None, "{link}");
+    }
+    assert_eq!(world.metric("sluice_broker_connections_refused_total"), 2.0);
+    // A connection that ends makes room for another.
+    drop(tcp);
+    until("there is room again", async || {
+        world.metric("sluice_broker_connections") == 1.0
+    })
+    .await;
+    world.tcp().await.ask(&MetadataRequest::default(), 4).await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_one_that_waits_for_an_answer_is_not() {
+    let world = World::configured(|config| {
+        config.network.idle_timeout = Duration::from_millis(100);
+    })
+    .await;
+    world
+        .tcp()
+        .await
+        .ask(&crate::admin::create("t", 1), 7)
+        .await;
+    for (link, mut idle) in world.clients().await {
+        assert_eq!(idle.frame().await, None, "{link}");
+    }
+    let request = FetchRequest {
+        max_wait_ms: 400,
+        min_bytes: 1,
+        ..fetch("t", 0, 0)
+    };
+    let mut waiting = world.in_process();
+    let response = waiting.ask(&request, 12).await;
+    assert_eq!(response.error_code, ErrorCode::None);
+    let mut waiting = world.tcp().await;
+    let response = waiting.ask(&request, 12).await;
+    assert_eq!(response.error_code, ErrorCode::None);
+}
+
+#[tokio::test]
+async fn a_parked_request_holds_back_those_behind_it() {
+    let world = World::start().await;
+    let mut client = world.tcp().await;
+    client.ask(&crate::admin::create("t", 1), 7).await;
+    let request = FetchRequest {
+        max_wait_ms: 60_000,
+        min_bytes: 1,
+        ..fetch("t", 0, 0)
+    };
+    let parked = client.send(&request, 12).await;
+    let behind = client.send(&ApiVersionsRequest::default(), 0).await;
+    assert!(client.is_silent_for(Duration::from_millis(50)).await);
+    let mut producer = world.in_process();
+    producer.ask(&produce("t", 0, batch(&["a"]), -1), 9).await;
+    assert_eq!(client.answer::<FetchRequest>(12).await.0, parked);
+    assert_eq!(client.answer::<ApiVersionsRequest>(0).await.0, behind);
+}
+
+#[tokio::test]
+async fn more_requests_than_may_be_in_progress_are_all_answered() {
+    let world = World::configured(|config| {
+        config.network.connection_requests_max = 2;
+        config.network.connection_bytes_max = 100;
+    })
+    .await;
+    for (link, mut client) in world.clients().await {
+        let count = 10;
+        for _ in 0..count {
+            client.send(&HeartbeatRequest::default(), 4).await;
+        }
+        for _ in 0..count {
+            let (_, response) = client.answer::<HeartbeatRequest>(4).await;
+            assert_eq!(response.error_code, ErrorCode::InvalidGroupId, "{link}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_and_errors_are_counted() {
+    let world = World::start().await;
+    let mut client = world.tcp().await;
+    client
+        .ask(&produce("missing", 0, batch(&["a"]), 1), 9)
+        .await;
+    assert!(world.metric("sluice_broker_bytes_in_total") > 0.0);
+    until("the answer is counted", async || {
+        world.metric("sluice_broker_bytes_out_total") > 0.0
+    })
+    .await;
+    assert_eq!(world.metric("sluice_broker_errors_total"), 1.0);
+}
