@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use super::exposition::Family;
-use super::{collector, http, lag, process, scrape};
+use super::{collector, http, lag, process, rest, scrape};
 
 /// The families, by what they are about.
-const CHAPTERS: [(&str, &[Family]); 5] = [
+const CHAPTERS: [(&str, &[Family]); 6] = [
     ("Groups, topics and brokers", lag::FAMILIES),
     ("Monitor", collector::FAMILIES),
+    ("REST", rest::FAMILIES),
     ("HTTP", http::FAMILIES),
     ("Program", scrape::FAMILIES),
     ("Process", process::FAMILIES),

@@ -14,6 +14,7 @@ pub mod kafka_exporter;
 pub mod lag;
 pub mod process;
 mod registered;
+pub mod rest;
 pub mod scrape;
 
 pub use http::{Exchange, HttpMetrics, Rejection};

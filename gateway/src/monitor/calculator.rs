@@ -22,7 +22,7 @@ const STALE_CYCLES_MAX: u8 = 2;
 /// What is remembered from cycle to cycle.
 #[derive(Debug, Default)]
 pub struct Calculator {
-    cluster: Arc<str>,
+    name: Option<Arc<str>>,
     topics: BTreeMap<Arc<str>, TopicMemory>,
     lags: BTreeMap<(Arc<str>, PartitionKey), LagMemory>,
     anomalies: u64,
@@ -49,11 +49,12 @@ struct LagMemory {
 }
 
 impl Calculator {
-    /// A calculator without memory, for the cluster of that name.
+    /// A calculator without memory, for the cluster of that name; without a name, the cluster's id
+    /// serves.
     #[must_use]
-    pub fn new(cluster: &str) -> Self {
+    pub fn new(name: Option<&str>) -> Self {
         Self {
-            cluster: cluster.into(),
+            name: name.map(Arc::from),
             ..Self::default()
         }
     }
@@ -88,7 +89,7 @@ impl Calculator {
             )
         });
         Snapshot {
-            cluster: Arc::clone(&self.cluster),
+            cluster: Arc::clone(self.name.as_ref().unwrap_or(&sample.cluster_id)),
             cluster_id: sample.cluster_id,
             committed_at: sample.committed_at,
             sampled_at: sample.ended_at,
@@ -254,20 +255,14 @@ impl Calculator {
             }
             Lag::Uncommitted => {}
             Lag::Unknown { last, .. } => {
-                let memory = self
-                    .lags
-                    .get(&key)
-                    .filter(|memory| memory.cycles < STALE_CYCLES_MAX);
-                if let Some(memory) = memory {
+                let Some(memory) = self.lags.get(&key) else {
+                    return;
+                };
+                if memory.cycles < STALE_CYCLES_MAX {
                     *last = Some((memory.lag, memory.sampled_at));
-                    lags.insert(
-                        key,
-                        LagMemory {
-                            cycles: memory.cycles + 1,
-                            ..*memory
-                        },
-                    );
                 }
+                let cycles = memory.cycles.saturating_add(1);
+                lags.insert(key, LagMemory { cycles, ..*memory });
             }
         }
     }

@@ -2,10 +2,223 @@
 //!
 //! Each cycle a [`sample`] of the cluster becomes an immutable [`snapshot`] through the pure
 //! [`calculator`]; metrics, REST and pages read that snapshot and nothing else, so they cannot
-//! disagree. [`history`] keeps what the charts show.
+//! disagree. [`history`] keeps what the charts show. When a cluster stops answering, its picture stays
+//! with its age, but what it says of lag becomes unknown: a number that no longer moves is a lie.
 
 pub mod calculator;
 pub mod history;
+mod published;
 pub mod sample;
+mod sampler;
 pub mod snapshot;
 pub mod time_lag;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sluice_client::Client;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config;
+use crate::metrics::collector::{self, CollectorMetrics, Phase, Standing};
+use crate::metrics::lag;
+use calculator::Calculator;
+use history::{History, Point};
+use published::Gallery;
+pub use published::Picture;
+use sample::{Millis, Sample};
+use sampler::Sampler;
+use snapshot::Snapshot;
+
+/// The monitor of one cluster. Reading stops when it is dropped.
+#[derive(Debug)]
+pub struct Monitor {
+    gallery: Arc<Gallery>,
+    history: Arc<Mutex<History>>,
+    /// Whether offsets were committed through the gateway since the last fresh picture.
+    committed: AtomicBool,
+    interval: Duration,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Monitor {
+    /// Reads the cluster behind `client` on `runtime`, under the configured name or, without one,
+    /// under the cluster's id.
+    #[must_use]
+    pub fn start(
+        client: &Client,
+        name: Option<String>,
+        settings: &config::Monitor,
+        metrics: CollectorMetrics,
+        runtime: &Handle,
+    ) -> Self {
+        let mut monitor = Self::idle(settings);
+        let mut watch = Watch {
+            sampler: Sampler::new(
+                client.for_monitoring(),
+                settings.discovery_interval,
+                metrics.clone(),
+            ),
+            calculator: Calculator::new(name.as_deref()),
+            gallery: Arc::clone(&monitor.gallery),
+            history: Arc::clone(&monitor.history),
+            partition_series_max: usize::try_from(settings.partition_series_max)
+                .unwrap_or(usize::MAX),
+            last: Sample::default(),
+            standing: Standing::default(),
+            metrics,
+        };
+        let period = settings.interval;
+        monitor.task = Some(runtime.spawn(async move {
+            let mut ticks = interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                let is_wanted = tokio::select! {
+                    _ = ticks.tick() => false,
+                    () = watch.gallery.wanted() => true,
+                };
+                watch.take_picture(is_wanted).await;
+            }
+        }));
+        monitor
+    }
+
+    /// A monitor that watches nothing: what is published to it stays.
+    fn idle(settings: &config::Monitor) -> Self {
+        let series_max = usize::try_from(settings.history_series_max).unwrap_or(usize::MAX);
+        Self {
+            gallery: Arc::default(),
+            history: Arc::new(Mutex::new(History::new(
+                series_max,
+                millis(settings.history),
+            ))),
+            committed: AtomicBool::new(false),
+            interval: settings.interval,
+            task: None,
+        }
+    }
+
+    /// The latest picture; empty before the first reading.
+    #[must_use]
+    pub fn latest(&self) -> Picture {
+        self.gallery.latest()
+    }
+
+    /// Time between two pictures.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Tells that offsets were committed through the gateway: who reads lag next wants to see them.
+    pub fn note_commit(&self) {
+        self.committed.store(true, Ordering::SeqCst);
+    }
+
+    /// The latest picture, or a new one where there is none yet or offsets were committed through the
+    /// gateway since. All who ask at the same time share one reading.
+    pub async fn current(&self) -> Picture {
+        let is_outdated = self.committed.swap(false, Ordering::SeqCst);
+        let latest = self.latest();
+        if is_outdated || !latest.exists() {
+            self.gallery.fresh().await
+        } else {
+            latest
+        }
+    }
+
+    /// Points of a group's chart from `since` on, over all its topics.
+    #[must_use]
+    pub fn group_points(&self, group: &str, since: Millis) -> Vec<Point> {
+        self.history.lock().group_points(group, since)
+    }
+
+    /// Renders something from the history, which must be quick.
+    pub fn with_history<T>(&self, read: impl FnOnce(&History) -> T) -> T {
+        read(&self.history.lock())
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// What the one task that takes pictures owns.
+struct Watch {
+    sampler: Sampler,
+    calculator: Calculator,
+    gallery: Arc<Gallery>,
+    history: Arc<Mutex<History>>,
+    partition_series_max: usize,
+    /// The last sample that could be had.
+    last: Sample,
+    standing: Standing,
+    metrics: CollectorMetrics,
+}
+
+impl Watch {
+    /// Reads the cluster and publishes what came of it. A fresh picture that somebody waits for
+    /// includes groups that are new.
+    async fn take_picture(&mut self, is_wanted: bool) {
+        let number = self.gallery.begin();
+        let started = Instant::now();
+        let reading = self.sampler.read(is_wanted).await;
+        self.metrics.took(Phase::Fast, started.elapsed());
+        let picture = match reading {
+            Ok(reading) => {
+                if reading.is_fast_whole {
+                    self.standing.fast_success = Some(seconds(reading.sample.ended_at));
+                }
+                self.standing.discovery_success = reading.discovered_at.map(seconds);
+                self.last = reading.sample.clone();
+                let snapshot = self.calculator.compute(reading.sample);
+                self.history.lock().record(&snapshot);
+                self.picture(snapshot, None)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the cluster cannot be read; its lag is unknown");
+                let snapshot = self.calculator.compute(self.last.clone().without_offsets());
+                self.picture(snapshot, Some(error.to_string().into()))
+            }
+        };
+        self.gallery.publish(number, picture);
+    }
+
+    fn picture(&mut self, snapshot: Snapshot, failure: Option<Arc<str>>) -> Picture {
+        let rendered = lag::render(&snapshot, self.partition_series_max);
+        self.standing.anomalies = self.calculator.anomalies();
+        self.standing.partition_series_dropped = rendered.series_dropped;
+        self.standing.history_series_dropped = self.history.lock().dropped_count();
+        Picture {
+            standing: collector::render(&snapshot, &self.standing).into(),
+            snapshot: Arc::new(snapshot),
+            rendered: Arc::new(rendered),
+            failure,
+        }
+    }
+}
+
+/// Milliseconds since the epoch, by the wall clock.
+pub(crate) fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+#[expect(
+    clippy::as_conversions,
+    reason = "milliseconds since the epoch fit an f64 exactly"
+)]
+fn seconds(at: Millis) -> f64 {
+    at as f64 / 1_000.0
+}

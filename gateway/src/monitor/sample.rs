@@ -33,6 +33,26 @@ pub struct Sample {
     pub groups: BTreeMap<Arc<str>, GroupSample>,
 }
 
+impl Sample {
+    /// What is left of a sample when the cluster stops answering: what there is, not where it stands.
+    #[must_use]
+    pub fn without_offsets(mut self) -> Self {
+        for broker in self.brokers.values_mut() {
+            broker.is_up = false;
+        }
+        for topic in self.topics.values_mut() {
+            for partition in topic.partitions.values_mut() {
+                partition.log_end = None;
+                partition.last_stable = None;
+            }
+        }
+        for group in self.groups.values_mut() {
+            group.committed = None;
+        }
+        self
+    }
+}
+
 /// A broker as the metadata names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrokerSample {

@@ -39,7 +39,7 @@ fn watched(groups: &[(&str, i64)]) -> (Snapshot, History) {
         };
         sample.groups.insert((*name).into(), group);
     }
-    let mut calculator = Calculator::new("local");
+    let mut calculator = Calculator::new(Some("local"));
     let mut history = History::new(100, 3_600_000);
     let mut snapshot = Snapshot::default();
     for cycle in 0..3 {

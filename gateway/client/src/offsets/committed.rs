@@ -119,8 +119,16 @@ impl Offsets {
         match self.committed_batched(broker, queries).await {
             Ok(results) => results,
             Err(ClientError::Unsupported { .. }) => {
-                let asked = stream::iter(queries).map(|query| self.committed_single(broker, query));
-                asked.buffered(SINGLE_REQUESTS).collect().await
+                // Owned, or the compiler cannot prove that the future may move between threads.
+                let asked = queries
+                    .iter()
+                    .cloned()
+                    .map(|query| async move { self.committed_single(broker, &query).await });
+                let asked: Vec<_> = asked.collect();
+                stream::iter(asked)
+                    .buffered(SINGLE_REQUESTS)
+                    .collect()
+                    .await
             }
             Err(error) => queries.iter().map(|_| Err(error.clone())).collect(),
         }

@@ -36,7 +36,7 @@ impl Cluster {
         sample.groups.insert("g".into(), group);
         Self {
             sample,
-            calculator: Calculator::new("local"),
+            calculator: Calculator::new(Some("local")),
         }
     }
 
@@ -151,6 +151,22 @@ fn a_group_whose_commits_cannot_be_read_is_unknown_not_gone() {
             last: Some((6, 0))
         }
     );
+}
+
+#[test]
+fn a_cluster_that_stops_answering_has_unknown_lag_not_the_last_one_for_ever() {
+    let mut cluster = Cluster::new();
+    cluster.partition(0, 0, 10).commit(0, 4);
+    cluster.cycle(0);
+    cluster.sample = cluster.sample.clone().without_offsets();
+    for _ in 0..5 {
+        let snapshot = cluster.snapshot(0);
+        assert_eq!(snapshot.groups["g"].lag(), None);
+        assert!(!snapshot.brokers[&1].is_up);
+    }
+    let view = cluster.cycle(0).partitions[&0].clone();
+    let reason = UnknownReason::CommitsUnavailable;
+    assert_eq!(view.lag, Lag::Unknown { reason, last: None });
 }
 
 #[test]
