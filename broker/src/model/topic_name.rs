@@ -27,8 +27,11 @@ pub enum InvalidTopicName {
         length: usize,
     },
     /// A character other than ASCII letters, digits, `.`, `_` and `-`.
-    #[error("a topic name consists of ASCII letters, digits, '.', '_' and '-'")]
-    Character,
+    #[error("a topic name consists of ASCII letters, digits, '.', '_' and '-', unlike {name:?}")]
+    Character {
+        /// The name, not too long.
+        name: String,
+    },
 }
 
 impl TopicName {
@@ -41,7 +44,9 @@ impl TopicName {
             "" => Err(InvalidTopicName::Empty),
             "." | ".." => Err(InvalidTopicName::Dots),
             _ if name.len() > LENGTH_MAX => Err(InvalidTopicName::TooLong { length: name.len() }),
-            _ if !name.bytes().all(is_legal) => Err(InvalidTopicName::Character),
+            _ if !name.bytes().all(is_legal) => Err(InvalidTopicName::Character {
+                name: name.to_owned(),
+            }),
             _ => Ok(Self(name.into())),
         }
     }
