@@ -216,6 +216,13 @@ impl Drop for World {
 #[macro_export]
 macro_rules! on_both_targets {
     ($($story:ident),+ $(,)?) => {
+        mod on_sluice {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story($crate::World::start($crate::Target::Bundled).await).await;
+            })+
+        }
+
         mod on_apache_kafka {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
