@@ -24,6 +24,7 @@ use super::stats::GroupStats;
 use super::view::{Description, Listing};
 use crate::clock::Clock;
 use crate::model::{GroupId, MemberId, PartitionId, TopicName};
+use crate::telemetry::GroupsLoaded;
 use crate::topics::Topics;
 
 /// Groups visited between two moments in which other tasks may run.
@@ -44,29 +45,25 @@ impl Coordinator {
         topics: Topics,
         clock: Clock,
     ) -> Result<Self, LoadError> {
+        let started = clock.now();
         let config = Arc::new(config);
         let sweep_interval = config.offsets_retention_check_interval;
         let offsets_topic = OffsetsTopic::new(topics.clone(), &config);
-        let loaded = match offsets_topic.get().map(Arc::clone) {
-            Some(topic) => {
-                let config = Arc::clone(&config);
-                let reading = tokio::task::spawn_blocking(move || load::load(&topic, config));
-                reading.await.ok().ok_or(LoadError::Interrupted)??
-            }
-            None => Loaded::default(),
-        };
+        let loaded = read_log(&offsets_topic, &config).await?;
         let vanished: Vec<TopicName> = loaded
             .topics()
             .into_iter()
             .filter(|topic| topics.topic(topic.as_str()).is_none())
             .collect();
+        GroupsLoaded {
+            groups: loaded.groups.len(),
+            unknown_records: loaded.unknown_records,
+            elapsed: clock.now().saturating_duration_since(started),
+        }
+        .emit();
         let registry = Arc::new(Registry::new(config, clock, offsets_topic, loaded));
-        let watch = watch(
-            Arc::downgrade(&registry),
-            Arc::clone(registry.alarms()),
-            sweep_interval,
-        );
-        tokio::spawn(watch);
+        let alarms = Arc::clone(registry.alarms());
+        tokio::spawn(watch(Arc::downgrade(&registry), alarms, sweep_interval));
         let coordinator = Self(registry);
         // A crash may have come between the deletion of a topic and that of its offsets.
         coordinator.topics_deleted(&vanished);
@@ -88,7 +85,7 @@ impl Coordinator {
         let request = Request::Join { fresh, request };
         let reply = self.0.ask(group, request).await?;
         let Reply::Join(result) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         result
     }
@@ -103,7 +100,7 @@ impl Coordinator {
         }
         let reply = self.0.ask(group, Request::Sync(request)).await?;
         let Reply::Sync(result) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         result
     }
@@ -122,7 +119,7 @@ impl Coordinator {
         }
         let reply = self.0.ask(group, Request::Heartbeat(request)).await?;
         let Reply::Heartbeat(result) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         result
     }
@@ -137,7 +134,7 @@ impl Coordinator {
         }
         let reply = self.0.ask(group, Request::Leave(leavers)).await?;
         let Reply::Leave(left) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         Ok(left)
     }
@@ -156,7 +153,7 @@ impl Coordinator {
         self.0.topic().ensure().await?;
         let reply = self.0.ask(group, Request::Commit(request)).await?;
         let Reply::Commit(result) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         result
     }
@@ -186,7 +183,7 @@ impl Coordinator {
             .ask(group, Request::DeleteOffsets(partitions))
             .await?;
         let Reply::DeleteOffsets(result) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         result
     }
@@ -198,7 +195,7 @@ impl Coordinator {
     pub async fn delete_group(&self, group: &GroupId) -> Result<(), DeleteGroupError> {
         let reply = self.0.ask(group, Request::Delete).await?;
         let Reply::Delete(result) = reply else {
-            return Err(mismatch(&reply).into());
+            return Err(UNASKED.into());
         };
         result
     }
@@ -245,11 +242,19 @@ impl Coordinator {
     }
 }
 
-/// A reply of another kind than was asked for: our own mistake, which the client may survive.
-fn mismatch(reply: &Reply) -> Unavailable {
-    tracing::error!(?reply, "a group answered something it was not asked");
-    Unavailable::Stopping
+/// What the log holds, read away from the threads that serve connections.
+async fn read_log(topic: &OffsetsTopic, config: &Arc<GroupConfig>) -> Result<Loaded, LoadError> {
+    let Some(topic) = topic.get().map(Arc::clone) else {
+        return Ok(Loaded::default());
+    };
+    let config = Arc::clone(config);
+    let reading = tokio::task::spawn_blocking(move || load::load(&topic, config));
+    reading.await.ok().ok_or(LoadError::Interrupted)?
 }
+
+/// Stands for a reply of another kind than was asked for, which no group gives: as if it had given
+/// none.
+const UNASKED: Unavailable = Unavailable::Stopping;
 
 /// A new id as Kafka makes it: the client's name and something random.
 fn fresh_member_id(request: &JoinRequest) -> MemberId {

@@ -15,6 +15,7 @@ use super::config::GroupConfig;
 use super::group::Group;
 use super::record::{self, RecordKey, UnreadableRecord};
 use crate::model::{GroupId, Isolation, Offset, PartitionId, TopicName};
+use crate::telemetry::GroupRecordPassedOver;
 use crate::topics::{Partition, ReadError, ReadRequest, Topic};
 
 /// Bytes read at once, unless a single batch is larger.
@@ -197,6 +198,6 @@ impl Loader {
 
     fn pass_over(&mut self, error: &UnreadableRecord) {
         self.unknown_records += 1;
-        tracing::warn!(%error, "passed over a record of __consumer_offsets");
+        GroupRecordPassedOver { reason: error }.emit();
     }
 }

@@ -12,6 +12,7 @@ use super::config::GroupConfig;
 use super::error::Unavailable;
 use super::record;
 use crate::model::{Acks, GroupId, InvalidTopicName, PartitionId, TimestampMs, TopicName};
+use crate::telemetry::OffsetsTopicUnavailable;
 use crate::topics::{AppendError, Appending, Commit, CreateTopicError, NewTopic, Topic, Topics};
 
 /// Its name.
@@ -76,7 +77,7 @@ impl OffsetsTopic {
     pub(crate) async fn ensure(&self) -> Result<(), Unavailable> {
         let created = self.topic.get_or_try_init(|| self.create()).await;
         created.map(drop).map_err(|error| {
-            tracing::error!(topic = NAME, %error, "cannot create the offsets topic");
+            OffsetsTopicUnavailable { reason: &error }.emit();
             Unavailable::Storage
         })
     }

@@ -5,6 +5,7 @@
 //! somebody waits. The locks of groups are taken before that of the map, never after.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use super::offsets_topic::{OffsetsTopic, WriteError};
 use super::stats::{Counters, GroupStats};
 use crate::clock::Clock;
 use crate::model::GroupId;
+use crate::telemetry::GroupWriteFailed;
 
 /// The groups of this broker.
 #[derive(Debug)]
@@ -277,7 +279,7 @@ impl Registry {
                 Effect::Count(occurrence) => self.counters.count(occurrence),
                 Effect::Write { ticket, changes } => {
                     if let Err(error) = self.write(id, ticket, &changes, now) {
-                        tracing::error!(group = %id, %error, "cannot write a group's changes");
+                        write_failed(id, &error);
                         effects.extend(live.group.step(Event::WriteFailed(ticket), now));
                     }
                 }
@@ -299,7 +301,7 @@ impl Registry {
             let event = match appending.durable().await {
                 Ok(_) => Event::Durable(ticket),
                 Err(error) => {
-                    tracing::error!(group = %id, %error, "a group's changes are not durable");
+                    write_failed(&id, &error);
                     Event::WriteFailed(ticket)
                 }
             };
@@ -307,6 +309,10 @@ impl Registry {
         });
         Ok(())
     }
+}
+
+fn write_failed(group: &GroupId, reason: &dyn Display) {
+    GroupWriteFailed { group, reason }.emit();
 }
 
 /// What to do about a group that does not exist.

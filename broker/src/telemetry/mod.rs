@@ -5,12 +5,16 @@
 //! is degraded, info for the life of the broker, debug for single requests and connections.
 
 mod connection;
+mod groups;
 mod lifecycle;
 mod request;
 
 pub(crate) use connection::{
     AcceptFailed, BytesReceived, BytesSent, ConnectionEnded, ConnectionOpened, ConnectionRefused,
     Ending,
+};
+pub(crate) use groups::{
+    GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
 };
 pub(crate) use lifecycle::{
     BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined,
