@@ -21,7 +21,7 @@ use crate::net::listener::Listeners;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
-    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined,
+    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined, LogFlushed,
     RetentionFailed, TailCut, Telemetry,
 };
 use crate::topics::{CutLog, RecoveryReport, Topics, TopicsConfig};
@@ -78,7 +78,7 @@ impl Broker {
         // First what fails fastest; clients that come early wait in the kernel's queue.
         let listeners = Listeners::bind(&config.network).await?;
         let telemetry = Arc::new(Telemetry::register(registry)?);
-        let (topics, producer_ids) = open(&config, clock.clone()).await?;
+        let (topics, producer_ids) = open(&config, clock.clone(), Arc::clone(&telemetry)).await?;
         let groups = load(&config, &topics, clock.clone()).await?;
         let phase = PhaseSwitch::new();
         let services = Arc::new(Services {
@@ -187,7 +187,11 @@ fn acceptor(
 }
 
 /// Opens the data directory, away from the threads that serve connections.
-async fn open(config: &Config, clock: Clock) -> Result<(Topics, ProducerIds), StartError> {
+async fn open(
+    config: &Config,
+    clock: Clock,
+    telemetry: Arc<Telemetry>,
+) -> Result<(Topics, ProducerIds), StartError> {
     let directory = config.data_dir.clone();
     let config = TopicsConfig {
         directory: directory.clone(),
@@ -197,7 +201,8 @@ async fn open(config: &Config, clock: Clock) -> Result<(Topics, ProducerIds), St
         defaults: config.topics.settings.clone(),
     };
     let open = move || {
-        let topics = Topics::open(config, clock)?;
+        let flushed = move |elapsed| LogFlushed { elapsed }.emit(&telemetry);
+        let topics = Topics::open(config, clock, flushed)?;
         tell_recovery(topics.recovery());
         let producer_ids = ProducerIds::open(&directory)?;
         Ok((topics, producer_ids))

@@ -32,3 +32,4 @@ mod transactions;
 pub use broker::{Broker, StartError};
 pub use config::Config;
 pub use net::{Connector, InProcessLink, ListenError};
+pub use telemetry::{METRICS, Metric};

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::StampedBatch;
@@ -19,6 +20,7 @@ use super::StorageError;
 use super::partition_log::{LogContext, PartitionLog};
 use super::sync_pool::SyncPool;
 use super::write::{Dirty, WriteError};
+use crate::clock::Clock;
 
 /// Why something queued did not become durable.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -206,12 +208,20 @@ impl Work {
     }
 }
 
-/// Flushes until the queue is closed and empty.
-pub fn flush_until_closed(queue: &FlushQueue, context: &LogContext, pool: &SyncPool) {
+/// Flushes until the queue is closed and empty, and tells how long each flush took.
+pub fn flush_until_closed(
+    queue: &FlushQueue,
+    context: &LogContext,
+    pool: &SyncPool,
+    clock: &Clock,
+    mut flushed: impl FnMut(Duration),
+) {
     while queue.wait() {
+        let started = clock.now();
         if flush_once(queue, context, pool).is_err() {
             break;
         }
+        flushed(clock.now().duration_since(started));
     }
 }
 

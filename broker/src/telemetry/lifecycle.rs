@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Telemetry;
+
 /// The broker takes connections.
 pub(crate) struct BrokerListening<'a> {
     pub(crate) addresses: &'a [SocketAddr],
@@ -104,5 +106,16 @@ impl BrokerStopped {
         } else {
             tracing::warn!(elapsed_ms, "broker stopped with requests unanswered");
         }
+    }
+}
+
+/// A group of appends became durable.
+pub(crate) struct LogFlushed {
+    pub(crate) elapsed: Duration,
+}
+
+impl LogFlushed {
+    pub(crate) fn emit(self, telemetry: &Telemetry) {
+        telemetry.flush_duration.observe(self.elapsed.as_secs_f64());
     }
 }

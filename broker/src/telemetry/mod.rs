@@ -7,6 +7,7 @@
 mod connection;
 mod groups;
 mod lifecycle;
+mod metric;
 mod request;
 
 pub(crate) use connection::{
@@ -17,14 +18,13 @@ pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
 };
 pub(crate) use lifecycle::{
-    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined,
+    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined, LogFlushed,
     RetentionFailed, TailCut,
 };
+pub use metric::{METRICS, Metric};
 pub(crate) use request::{RequestAnswered, RequestRefused};
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
 /// Seconds of the buckets in which requests are counted; parked ones take up to minutes.
 const REQUEST_SECONDS: &[f64] = &[
@@ -54,54 +54,14 @@ impl Telemetry {
     /// # Errors
     /// A name that is registered already, as by a second broker on one registry.
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let telemetry = Self {
-            request_duration: HistogramVec::new(
-                HistogramOpts::new(
-                    "sluice_broker_request_duration_seconds",
-                    "Time from the arrival of a request until its response is ready, by API. Parked \
-                     requests (Fetch, JoinGroup, SyncGroup) include the time they waited.",
-                )
-                .buckets(REQUEST_SECONDS.to_vec()),
-                &["api"],
-            )?,
-            errors: IntCounterVec::new(
-                Opts::new(
-                    "sluice_broker_errors_total",
-                    "Errors answered, by API and Kafka's name of the error.",
-                ),
-                &["api", "error"],
-            )?,
-            bytes_in: IntCounter::new(
-                "sluice_broker_bytes_in_total",
-                "Bytes of requests received.",
-            )?,
-            bytes_out: IntCounter::new(
-                "sluice_broker_bytes_out_total",
-                "Bytes of responses sent.",
-            )?,
-            connections: IntGauge::new(
-                "sluice_broker_connections",
-                "Client connections open, the gateway's own among them.",
-            )?,
-            connections_refused: IntCounter::new(
-                "sluice_broker_connections_refused_total",
-                "Connections closed at once because the limit was reached.",
-            )?,
-            flush_duration: Histogram::with_opts(
-                HistogramOpts::new(
-                    "sluice_broker_log_flush_duration_seconds",
-                    "Time to make one group of appends durable.",
-                )
-                .buckets(FLUSH_SECONDS.to_vec()),
-            )?,
-        };
-        registry.register(Box::new(telemetry.request_duration.clone()))?;
-        registry.register(Box::new(telemetry.errors.clone()))?;
-        registry.register(Box::new(telemetry.bytes_in.clone()))?;
-        registry.register(Box::new(telemetry.bytes_out.clone()))?;
-        registry.register(Box::new(telemetry.connections.clone()))?;
-        registry.register(Box::new(telemetry.connections_refused.clone()))?;
-        registry.register(Box::new(telemetry.flush_duration.clone()))?;
-        Ok(telemetry)
+        Ok(Self {
+            request_duration: metric::REQUEST_DURATION.histograms(registry, REQUEST_SECONDS)?,
+            errors: metric::ERRORS.counters(registry)?,
+            bytes_in: metric::BYTES_IN.counter(registry)?,
+            bytes_out: metric::BYTES_OUT.counter(registry)?,
+            connections: metric::CONNECTIONS.gauge(registry)?,
+            connections_refused: metric::CONNECTIONS_REFUSED.counter(registry)?,
+            flush_duration: metric::FLUSH_DURATION.histogram(registry, FLUSH_SECONDS)?,
+        })
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
@@ -38,19 +39,23 @@ struct Expected {
 }
 
 impl Topics {
-    /// Opens the data directory, recovers what a crash left, and starts the thread that flushes.
-    /// Blocks on the disk.
+    /// Opens the data directory, recovers what a crash left, and starts the thread that flushes and
+    /// tells `flushed` how long each flush took. Blocks on the disk.
     ///
     /// # Errors
     /// [`OpenError`]: the directory is in use, of another format, unreadable, or the disk failed.
-    pub fn open(config: TopicsConfig, clock: Clock) -> Result<Self, OpenError> {
+    pub fn open(
+        config: TopicsConfig,
+        clock: Clock,
+        flushed: impl FnMut(Duration) + Send + 'static,
+    ) -> Result<Self, OpenError> {
         let pool = SyncPool::new(SYNC_THREADS).map_err(OpenError::Threads)?;
-        let topics = Self::open_on(&Disk::new(FileSystem), config, clock, &pool)?;
+        let topics = Self::open_on(&Disk::new(FileSystem), config, clock.clone(), &pool)?;
         let queue = Arc::clone(&topics.0.queue);
         let context = Arc::clone(&topics.0.log_context);
         let flusher = std::thread::Builder::new()
             .name("sluice-flush".to_owned())
-            .spawn(move || flush_until_closed(&queue, &context, &pool))
+            .spawn(move || flush_until_closed(&queue, &context, &pool, &clock, flushed))
             .map_err(OpenError::Threads)?;
         *topics.0.flusher.lock() = Some(flusher);
         Ok(topics)

@@ -37,7 +37,7 @@ impl Broker {
             partitions_max: 1000,
             defaults: BTreeMap::new(),
         };
-        let topics = Topics::open(topics_config, Clock::system()).unwrap();
+        let topics = Topics::open(topics_config, Clock::system(), |_elapsed| ()).unwrap();
         let groups = Coordinator::load(config, topics.clone(), Clock::system())
             .await
             .unwrap();

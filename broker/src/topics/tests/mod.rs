@@ -105,7 +105,7 @@ fn open(directory: &Path, clock: &Clock) -> Result<Topics, OpenError> {
         partitions_max: 100,
         defaults: Settings::new(),
     };
-    Topics::open(config, clock.clone())
+    Topics::open(config, clock.clone(), |_elapsed| ())
 }
 
 fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic {

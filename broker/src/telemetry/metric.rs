@@ -1,0 +1,102 @@
+//! The families of series a broker registers, declared once: to register them and to document them.
+
+use prometheus::core::Collector;
+use prometheus::{
+    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry,
+};
+
+/// A family of series: a name, what kind of number it holds, the labels that tell series apart, and
+/// what the number means.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Full name, with the unit and `_total` where it counts.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Names of the labels, in the order their values are given.
+    pub labels: &'static [&'static str],
+    /// What it means, in a sentence or two.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($name:ident = $metric:literal, $kind:literal, [$($label:literal),*], $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub(super) const $name: Metric = Metric {
+                name: $metric,
+                kind: $kind,
+                labels: &[$($label),*],
+                help: $help,
+            };
+        )*
+
+        /// Every family of series a broker registers.
+        pub const METRICS: &[Metric] = &[$($name),*];
+    };
+}
+
+metrics! {
+    REQUEST_DURATION = "sluice_broker_request_duration_seconds", "histogram", ["api"],
+        "Time from the arrival of a request until its response is ready, by API. Parked requests (`Fetch`, `JoinGroup`, `SyncGroup`) include the time they waited.";
+    ERRORS = "sluice_broker_errors_total", "counter", ["api", "error"],
+        "Errors answered, by API and Kafka's name of the error.";
+    BYTES_IN = "sluice_broker_bytes_in_total", "counter", [],
+        "Bytes of requests received.";
+    BYTES_OUT = "sluice_broker_bytes_out_total", "counter", [],
+        "Bytes of responses sent.";
+    CONNECTIONS = "sluice_broker_connections", "gauge", [],
+        "Client connections open, the gateway's own among them.";
+    CONNECTIONS_REFUSED = "sluice_broker_connections_refused_total", "counter", [],
+        "Connections closed at once because the limit was reached.";
+    FLUSH_DURATION = "sluice_broker_log_flush_duration_seconds", "histogram", [],
+        "Time to make one group of appends durable.";
+}
+
+impl Metric {
+    pub(super) fn counter(&self, registry: &Registry) -> Result<IntCounter, Error> {
+        register(registry, IntCounter::with_opts(self.options())?)
+    }
+
+    pub(super) fn counters(&self, registry: &Registry) -> Result<IntCounterVec, Error> {
+        register(registry, IntCounterVec::new(self.options(), self.labels)?)
+    }
+
+    pub(super) fn gauge(&self, registry: &Registry) -> Result<IntGauge, Error> {
+        register(registry, IntGauge::with_opts(self.options())?)
+    }
+
+    pub(super) fn histogram(
+        &self,
+        registry: &Registry,
+        buckets: &[f64],
+    ) -> Result<Histogram, Error> {
+        register(
+            registry,
+            Histogram::with_opts(self.histogram_options(buckets))?,
+        )
+    }
+
+    pub(super) fn histograms(
+        &self,
+        registry: &Registry,
+        buckets: &[f64],
+    ) -> Result<HistogramVec, Error> {
+        let options = self.histogram_options(buckets);
+        register(registry, HistogramVec::new(options, self.labels)?)
+    }
+
+    fn options(&self) -> Opts {
+        Opts::new(self.name, self.help)
+    }
+
+    fn histogram_options(&self, buckets: &[f64]) -> HistogramOpts {
+        HistogramOpts::new(self.name, self.help).buckets(buckets.to_vec())
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
