@@ -204,7 +204,11 @@ async fn open(
         let flushed = move |elapsed| LogFlushed { elapsed }.emit(&telemetry);
         let topics = Topics::open(config, clock, flushed)?;
         tell_recovery(topics.recovery());
-        let producer_ids = ProducerIds::open(&directory)?;
+        let producer_ids = ProducerIds::open(&directory).inspect_err(|_| {
+            if let Err(error) = topics.close() {
+                CloseFailed { reason: &error }.emit();
+            }
+        })?;
         Ok((topics, producer_ids))
     };
     spawn_blocking(open)

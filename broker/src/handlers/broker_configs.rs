@@ -4,8 +4,11 @@
 //! while the broker runs. They are made of the broker's configuration: what it does not have, such as
 //! threads for replication, has no key here.
 
+use std::time::Duration;
+
 use super::call::Call;
 use crate::config::{Config, NetworkConfig};
+use crate::groups::GroupConfig;
 use crate::topics::topic_config::{ConfigType, KEYS};
 
 /// One key, as `DescribeConfigs` shows it.
@@ -24,6 +27,7 @@ pub(crate) fn describe(call: &Call) -> Vec<Entry> {
     let mut entries = of_topics(config);
     entries.extend(of_broker(config, &call.peer.endpoint.to_string()));
     entries.extend(of_network(&config.network));
+    entries.extend(of_groups(&config.groups));
     entries.sort_unstable_by_key(|entry| entry.name);
     entries
 }
@@ -121,42 +125,108 @@ fn of_broker(config: &Config, endpoint: &str) -> Vec<Entry> {
 
 fn of_network(network: &NetworkConfig) -> Vec<Entry> {
     let default = NetworkConfig::default();
-    let number = |name, value: u128, default: u128, config_type, documentation| Entry {
-        name,
-        value: value.to_string(),
-        is_default: value == default,
-        config_type,
-        documentation,
-    };
-    let count = |count: usize| u128::try_from(count).unwrap_or(u128::MAX);
     vec![
-        number(
+        millis(
             "connections.max.idle.ms",
-            network.idle_timeout.as_millis(),
-            default.idle_timeout.as_millis(),
-            ConfigType::Long,
+            network.idle_timeout,
+            default.idle_timeout,
             "How long a connection may ask nothing before it is closed.",
         ),
-        number(
+        count(
             "max.connections",
-            count(network.connections_max),
-            count(default.connections_max),
-            ConfigType::Int,
+            network.connections_max,
+            default.connections_max,
             "Connections served at a time; further ones are closed at once.",
         ),
-        number(
+        count(
             "queued.max.request.bytes",
-            count(network.in_flight_bytes_max),
-            count(default.in_flight_bytes_max),
-            ConfigType::Long,
+            network.in_flight_bytes_max,
+            default.in_flight_bytes_max,
             "Bytes of requests and fetched records in memory, over all connections.",
         ),
-        number(
+        count(
             "socket.request.max.bytes",
-            count(network.request_bytes_max),
-            count(default.request_bytes_max),
-            ConfigType::Int,
+            network.request_bytes_max,
+            default.request_bytes_max,
             "Largest request.",
         ),
     ]
+}
+
+fn of_groups(groups: &GroupConfig) -> Vec<Entry> {
+    let default = GroupConfig::default();
+    vec![
+        millis(
+            "group.initial.rebalance.delay.ms",
+            groups.initial_rebalance_delay,
+            default.initial_rebalance_delay,
+            "How long the first rebalance of an empty group waits for further members.",
+        ),
+        millis(
+            "group.max.session.timeout.ms",
+            groups.session_timeout_max,
+            default.session_timeout_max,
+            "Longest session a member may ask for.",
+        ),
+        count(
+            "group.max.size",
+            groups.members_per_group_max,
+            default.members_per_group_max,
+            "Members of one group, at most.",
+        ),
+        millis(
+            "group.min.session.timeout.ms",
+            groups.session_timeout_min,
+            default.session_timeout_min,
+            "Shortest session a member may ask for.",
+        ),
+        count(
+            "offset.metadata.max.bytes",
+            groups.offset_metadata_max,
+            default.offset_metadata_max,
+            "Bytes of the note a client may add to an offset.",
+        ),
+        millis(
+            "offsets.retention.check.interval.ms",
+            groups.offsets_retention_check_interval,
+            default.offsets_retention_check_interval,
+            "How often expired offsets are looked for.",
+        ),
+        number(
+            "offsets.retention.minutes",
+            u128::from(groups.offsets_retention.as_secs() / 60),
+            u128::from(default.offsets_retention.as_secs() / 60),
+            "How long offsets outlive the last member of their group.",
+        ),
+        number(
+            "offsets.topic.num.partitions",
+            groups.offsets_topic_partitions.try_into().unwrap_or(0),
+            default.offsets_topic_partitions.try_into().unwrap_or(0),
+            "Partitions of __consumer_offsets.",
+        ),
+    ]
+}
+
+fn millis(
+    name: &'static str,
+    value: Duration,
+    default: Duration,
+    documentation: &'static str,
+) -> Entry {
+    number(name, value.as_millis(), default.as_millis(), documentation)
+}
+
+fn count(name: &'static str, value: usize, default: usize, documentation: &'static str) -> Entry {
+    let wide = |count: usize| u128::try_from(count).unwrap_or(u128::MAX);
+    number(name, wide(value), wide(default), documentation)
+}
+
+fn number(name: &'static str, value: u128, default: u128, documentation: &'static str) -> Entry {
+    Entry {
+        name,
+        value: value.to_string(),
+        is_default: value == default,
+        config_type: ConfigType::Long,
+        documentation,
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn handle(call: &Call, request: FetchRequest) -> FetchResponse 
         };
     }
     let wish = Wish::of(call, &request);
-    let read = match wish.read(call, &wish.patience(call)).await {
+    let read = match wish.read(call, wish.patience(call)).await {
         Some(read) => read,
         None => wish.wait(call).await,
     };
@@ -57,7 +57,7 @@ struct Wish {
     max_bytes: usize,
     deadline: Instant,
     /// In the order of the request.
-    partitions: Vec<Asked>,
+    partitions: Arc<[Asked]>,
 }
 
 /// One partition that is asked for.
@@ -67,6 +67,13 @@ struct Asked {
     offset: Offset,
     last_fetched_epoch: Option<LeaderEpoch>,
     max_bytes: usize,
+}
+
+/// Where the records of one partition are.
+enum Target<'a> {
+    Records(&'a Partition),
+    /// Nowhere: the client's log holds what ours does not, from here on.
+    Diverging(EpochEnd),
 }
 
 /// What one partition has to say.
@@ -124,7 +131,7 @@ impl Wish {
         let mut patience = Patience::Left;
         loop {
             // Read after the registration, so that what changed in between is not missed.
-            if let Some(read) = self.read(call, &patience).await {
+            if let Some(read) = self.read(call, patience).await {
                 return read;
             }
             tokio::select! {
@@ -136,29 +143,73 @@ impl Wish {
     }
 
     /// Reads all partitions; `None` where it is worth waiting for more.
-    async fn read(&self, call: &Call, patience: &Patience) -> Option<Vec<Result<Read, Refusal>>> {
-        let wanted = self.partitions.iter().map(|asked| asked.max_bytes).sum();
-        let least = RESPONSE_BYTES_MIN.min(wanted);
-        let mut room = call
-            .reserve_response(self.max_bytes.min(wanted), least)
-            .await;
-        let mut bytes = 0;
-        let mut all = Vec::with_capacity(self.partitions.len());
-        for asked in &self.partitions {
-            let read = asked.read(call, self.isolation, room, bytes == 0).await;
-            let size = read.as_ref().map_or(0, Read::size);
-            bytes += size;
-            room = room.saturating_sub(size);
-            all.push(read);
-        }
+    async fn read(&self, call: &Call, patience: Patience) -> Option<Vec<Result<Read, Refusal>>> {
+        let cached = |partition: &Partition, request| partition.read_cached(request);
+        let all = match read_all(&self.partitions, self.isolation, self.max_bytes, cached) {
+            Some(all) => all,
+            None => self.read_disk(call).await,
+        };
+        let bytes = all.iter().flatten().map(Read::size).sum();
         let is_enough = bytes >= self.min_bytes || all.iter().any(is_urgent);
-        if is_enough || *patience == Patience::Over {
+        if is_enough || patience == Patience::Over {
             call.shrink_response(bytes);
             return Some(all);
         }
         call.shrink_response(0);
         None
     }
+
+    /// As [`Wish::read`], from the disk: within reserved memory, and away from the threads that
+    /// serve connections.
+    async fn read_disk(&self, call: &Call) -> Vec<Result<Read, Refusal>> {
+        let asked = self.partitions.iter().map(|asked| asked.max_bytes);
+        let wanted = asked.fold(0, usize::saturating_add).min(self.max_bytes);
+        let least = RESPONSE_BYTES_MIN.min(wanted);
+        let room = call.reserve_response(wanted, least).await;
+        let (partitions, isolation) = (Arc::clone(&self.partitions), self.isolation);
+        let read = call.blocking(move || {
+            let from_disk = |partition: &Partition, request| Some(partition.read(request));
+            read_all(&partitions, isolation, room, from_disk)
+        });
+        let lost = || {
+            self.partitions
+                .iter()
+                .map(|_| Err(RequestError::Lost.into()))
+        };
+        let read = read.await.ok().flatten();
+        read.unwrap_or_else(|| lost().collect())
+    }
+}
+
+/// Reads partitions into `room` bytes, in their order; `None` as soon as `read` does not know.
+fn read_all(
+    partitions: &[Asked],
+    isolation: Isolation,
+    mut room: usize,
+    read: impl Fn(&Partition, ReadRequest) -> Option<Result<ReadOutcome, ReadError>>,
+) -> Option<Vec<Result<Read, Refusal>>> {
+    let mut is_first = true;
+    let mut all = Vec::with_capacity(partitions.len());
+    for asked in partitions {
+        let request = ReadRequest {
+            offset: asked.offset,
+            max_bytes: asked.max_bytes.min(room),
+            at_least_one: is_first,
+            isolation,
+        };
+        let read = match asked.target() {
+            Ok(Target::Records(partition)) => read(partition, request)?
+                .map(Read::Records)
+                .map_err(Refusal::from),
+            Ok(Target::Diverging(end)) => Ok(Read::Diverging(end)),
+            Err(refusal) => Err(refusal),
+        };
+        let size = read.as_ref().map_or(0, Read::size);
+        is_first &= size == 0;
+        room = room.saturating_sub(size);
+        all.push(read);
+    }
+    Some(all)
 }
 
 /// Whether a client should learn of it without delay.
@@ -178,32 +229,13 @@ impl Asked {
         }
     }
 
-    /// Reads at most `room` bytes, and a whole batch in any case where `is_first`.
-    async fn read(
-        &self,
-        call: &Call,
-        isolation: Isolation,
-        room: usize,
-        is_first: bool,
-    ) -> Result<Read, Refusal> {
+    /// Where to read, if anywhere.
+    fn target(&self) -> Result<Target<'_>, Refusal> {
         let partition = self.partition.as_ref().map_err(Clone::clone)?;
-        if let Some(end) = self.divergence(partition)? {
-            return Ok(Read::Diverging(end));
-        }
-        let request = ReadRequest {
-            offset: self.offset,
-            max_bytes: self.max_bytes.min(room),
-            at_least_one: is_first,
-            isolation,
-        };
-        let outcome = match partition.read_cached(request) {
-            Some(outcome) => outcome?,
-            None => {
-                let partition = Arc::clone(partition);
-                call.blocking(move || partition.read(request)).await??
-            }
-        };
-        Ok(Read::Records(outcome))
+        Ok(match self.divergence(partition)? {
+            Some(end) => Target::Diverging(end),
+            None => Target::Records(partition),
+        })
     }
 
     /// Where our log ends what the client fetched last, if that is before the offset it asks for.

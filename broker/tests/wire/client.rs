@@ -68,6 +68,15 @@ impl World {
         };
         metrics.iter().map(value).sum()
     }
+
+    /// The observations of a histogram, over its labels.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
+        let count = |metric: &prometheus::proto::Metric| metric.get_histogram().get_sample_count();
+        metrics.iter().map(count).sum()
+    }
 }
 
 /// Waits until a condition holds.

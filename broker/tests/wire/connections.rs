@@ -165,4 +165,12 @@ async fn requests_and_errors_are_counted() {
     })
     .await;
     assert_eq!(world.metric("sluice_broker_errors_total"), 1.0);
+
+    client.ask(&crate::admin::create("t", 1), 7).await;
+    let flushes = || world.count("sluice_broker_log_flush_duration_seconds");
+    let before = flushes();
+    client.ask(&produce("t", 0, batch(&["a"]), -1), 9).await;
+    until("the flush is counted", async || flushes() > before).await;
+    // Two produces and the creation of a topic.
+    assert_eq!(world.count("sluice_broker_request_duration_seconds"), 3);
 }
