@@ -98,3 +98,26 @@ fn judge(acknowledged: &BTreeMap<Place, i64>, log: &str) {
         );
     }
 }
+
+#[test]
+fn a_log_that_rises_and_has_every_acknowledged_record_is_right() {
+    judge(&[((0, 0), 5), ((1, 0), 6)].into(), "0 0 5\n1 0 6\n0 1 7\n");
+}
+
+#[test]
+#[should_panic(expected = "the acknowledged record at (0, 1)")]
+fn a_lost_record_is_noticed() {
+    judge(&[((0, 0), 5), ((0, 1), 6)].into(), "0 0 5\n");
+}
+
+#[test]
+#[should_panic(expected = "5 follows Some(5)")]
+fn a_repeated_record_is_noticed() {
+    judge(&[((0, 0), 5)].into(), "0 0 5\n0 1 5\n");
+}
+
+#[test]
+#[should_panic(expected = "5 follows Some(6)")]
+fn a_late_record_is_noticed() {
+    judge(&[((0, 0), 6)].into(), "0 0 6\n0 1 5\n");
+}
