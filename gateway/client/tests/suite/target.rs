@@ -76,7 +76,7 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{}-{nanos:x}-{number}", std::process::id())
 }
 
-/// A new topic.
+/// A new topic, which every part of the cluster knows: a cluster is told of it a little later than its creator.
 pub(crate) async fn topic(client: &Client, partitions: i32) -> String {
     let name = unique("topic");
     let topic = NewTopic {
@@ -86,6 +86,7 @@ pub(crate) async fn topic(client: &Client, partitions: i32) -> String {
     };
     let created = client.admin().create_topics(vec![topic], false).await;
     created[0].1.clone().unwrap();
+    until(async || client.admin().describe_topic(&name).await.ok()).await;
     name
 }
 
