@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock, syncfs};
 use rustix::io::{Errno, pread, pwritev};
 
 use super::storage::{OpenMode, Storage, StorageFile, io_slices};
@@ -120,6 +120,10 @@ impl StorageFile for RealFile {
 
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.0.set_len(size)
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        Ok(fadvise(&self.0, 0, None, Advice::DontNeed)?)
     }
 
     fn sync(&self) -> io::Result<()> {

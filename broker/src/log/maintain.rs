@@ -28,12 +28,28 @@ pub struct Dropped {
 }
 
 impl PartitionLog {
-    /// Drops the segments that are due at the wall clock's `now`, in milliseconds, and returns their
-    /// files. Waits for a flush of this log that is under way.
+    /// Whether segments are due to be dropped at the wall clock's `now`, in milliseconds.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn retain(&self, now: i64) -> Result<Option<Dropped>, StorageError> {
+    pub fn is_retention_due(&self, now: i64) -> Result<bool, StorageError> {
+        let (log_start, high_watermark) = self.bounds();
+        let facts = PartitionFacts {
+            log_start,
+            high_watermark,
+            now,
+        };
+        let segments = self.segment_facts(now)?;
+        Ok(retention::due(&segments, self.config.load().retention, facts) > 0)
+    }
+
+    /// Drops the segments that are due at the wall clock's `now` and end at most at `end`, and returns
+    /// their files. Waits for a flush of this log that is under way. What only the records tell, such
+    /// as the state of producers, must be durable up to `end` before.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn retain(&self, now: i64, end: i64) -> Result<Option<Dropped>, StorageError> {
         let mut writer = self.writer.lock();
         if !self.is_settled(&mut writer) {
             return Ok(None);
@@ -43,7 +59,7 @@ impl PartitionLog {
         let (log_start, high_watermark) = self.bounds();
         let facts = PartitionFacts {
             log_start,
-            high_watermark,
+            high_watermark: high_watermark.min(end),
             now,
         };
         let due = retention::due(&segments, config.retention, facts);

@@ -15,6 +15,8 @@ mod batch_walk;
 mod config;
 mod data_directory;
 mod error;
+#[cfg(test)]
+mod faulty_storage;
 mod file_system;
 mod flush;
 mod index;
@@ -37,12 +39,15 @@ mod write;
 pub use config::{LogConfig, Retention};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub use error::StorageError;
+#[cfg(test)]
+pub(crate) use faulty_storage::{Faults, FaultyStorage};
 pub use file_system::FileSystem;
 pub use flush::{Durable, FlushError, FlushQueue, flush_once, flush_until_closed};
 pub use look_up::TimedOffset;
 pub use maintain::Dropped;
 pub use open_files::open_files_limit;
 pub use partition_log::{LogContext, LogOptions, PartitionLog};
+pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
 pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery, directory_label};

@@ -13,15 +13,26 @@ use super::segment::{file_name, parse_file_name};
 /// Snapshots that are kept.
 const SNAPSHOTS_KEPT: usize = 2;
 
+/// The producers of a log, as they were left.
+#[derive(Clone, Debug, Default)]
+pub struct RecoveredProducers {
+    /// The producers.
+    pub states: ProducerStates,
+    /// Offset of the snapshot they come from, or 0.
+    pub snapshot_offset: i64,
+}
+
 impl PartitionLog {
     /// The producers of everything durable, as last used at the wall clock's `now`.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn recover_producers(&self, now: i64) -> Result<ProducerStates, StorageError> {
-        let (log_start, end) = self.bounds();
+    pub fn recover_producers(&self, now: i64) -> Result<RecoveredProducers, StorageError> {
+        let (_, end) = self.bounds();
         let mut states = ProducerStates::default();
-        let mut from = log_start;
+        // Records that were deleted may still tell, while their segment is there.
+        let mut from = 0;
+        let mut snapshot_offset = 0;
         for offset in self.snapshots()?.into_iter().rev() {
             let path = self.directory.join(file_name(offset, SNAPSHOT));
             let bytes = self.context.disk.read_file(&path)?;
@@ -29,6 +40,7 @@ impl PartitionLog {
             if let Some(read) = read.filter(|_| offset <= end) {
                 states = read;
                 from = offset;
+                snapshot_offset = offset;
                 break;
             }
         }
@@ -43,23 +55,37 @@ impl PartitionLog {
             }
             from = place.end_offset;
         }
-        Ok(states)
+        Ok(RecoveredProducers {
+            states,
+            snapshot_offset,
+        })
     }
 
-    /// Writes a snapshot of the producers up to `offset`, and removes what it makes superfluous.
+    /// Writes a snapshot of the producers up to `offset`, durably where records are about to go that
+    /// tell the same, and removes what it makes superfluous.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn write_snapshot(&self, states: &ProducerStates, offset: i64) -> Result<(), StorageError> {
+    pub fn write_snapshot(
+        &self,
+        states: &ProducerStates,
+        offset: i64,
+        is_durable: bool,
+    ) -> Result<(), StorageError> {
         let writer = self.writer.lock();
         if writer.is_closed || !writer.has_directory {
             return Ok(());
         }
         let disk = &self.context.disk;
         let path = self.directory.join(file_name(offset, SNAPSHOT));
-        let draft = path.with_extension("tmp");
-        disk.write_file(&draft, &producer_snapshot::encode(states))?;
-        disk.rename(&draft, &path)?;
+        let bytes = producer_snapshot::encode(states);
+        if is_durable {
+            disk.replace_file(&path, &bytes)?;
+        } else {
+            let draft = path.with_extension("tmp");
+            disk.write_file(&draft, &bytes)?;
+            disk.rename(&draft, &path)?;
+        }
         let snapshots = self.snapshots()?;
         let old = snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
         for offset in snapshots.into_iter().take(old) {

@@ -2,9 +2,10 @@
 //!
 //! What is relied on: a segment exists only once all before it are durable and whole, and an index
 //! appears under its name only once it is whole. So after an unclean stop the last segment alone is
-//! in doubt: it is read to the end, every batch is checked, what is behind the last whole one is cut
-//! off, and the rest is synced before anybody sees it, since after the death of the process what was
-//! never synced may still be read, and then be lost to a power cut.
+//! in doubt. After the death of a process, what was never synced may still be read, and then be lost
+//! to a power cut; after a failed sync it may be read though it will never reach the disk. So
+//! everything in doubt is synced first and then read from the disk itself; every batch is checked,
+//! and what is behind the last whole one is cut off.
 //!
 //! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
 //! as after an unclean one.
@@ -12,6 +13,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchHeader, RawBatch};
 
 use super::batch_walk::{BatchWalk, Step};
@@ -46,8 +48,12 @@ pub struct LogRecovery {
 ///
 /// # Errors
 /// [`StorageError`].
-pub fn directory_label(disk: &Disk, directory: &Path) -> Result<Option<String>, StorageError> {
-    let bytes = disk.read_file(&directory.join(LABEL_FILE))?;
+pub fn directory_label(
+    disk: &Disk,
+    directory: &Path,
+    last_stop: LastStop,
+) -> Result<Option<String>, StorageError> {
+    let bytes = read_small(disk, &directory.join(LABEL_FILE), last_stop)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -89,6 +95,9 @@ struct Opening<'a> {
 impl Opening<'_> {
     fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
         let names = self.context.disk.list(&self.options.directory)?;
+        if self.last_stop == LastStop::Unclean && !names.is_empty() {
+            self.context.disk.sync_dir(&self.options.directory)?;
+        }
         let bases = self.sort_out(&names)?;
         let mut opened = Opened {
             sealed: Vec::new(),
@@ -158,14 +167,14 @@ impl Opening<'_> {
         {
             return Ok(tail);
         }
+        file.settle()?;
         let mut tail = self.scanned_tail(base, &segment, &file, size)?;
         let end = tail.active.size;
         tail.cut_bytes = size.saturating_sub(end);
         if tail.cut_bytes > 0 {
             file.truncate(end)?;
+            file.sync()?;
         }
-        file.sync()?;
-        self.context.disk.sync_dir(&self.options.directory)?;
         Ok(tail)
     }
 
@@ -255,7 +264,7 @@ impl Opening<'_> {
         tail: &Tail,
     ) -> Result<LeaderEpochs, StorageError> {
         let path = self.options.directory.join(leader_epochs::FILE_NAME);
-        let bytes = self.context.disk.read_file(&path)?;
+        let bytes = read_small(&self.context.disk, &path, self.last_stop)?;
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let mut epochs = match text.as_deref().and_then(LeaderEpochs::parse) {
             Some(epochs) => epochs,
@@ -299,6 +308,18 @@ impl Opening<'_> {
         opened.epochs = LeaderEpochs::default();
         opened.next_offset = opened.log_start;
         Ok(())
+    }
+}
+
+/// A small file as it will still be after a power cut.
+fn read_small(
+    disk: &Disk,
+    path: &Path,
+    last_stop: LastStop,
+) -> Result<Option<Bytes>, StorageError> {
+    match last_stop {
+        LastStop::Clean => disk.read_file(path),
+        LastStop::Unclean => disk.read_file_settled(path),
     }
 }
 

@@ -36,12 +36,17 @@ pub fn due(segments: &[SegmentFacts], retention: Retention, facts: PartitionFact
         .bytes
         .map(|limit| total.saturating_sub(limit))
         .unwrap_or_default();
+    // An empty segment holds nothing to drop but the end of the log.
+    let segments = match segments.split_last() {
+        Some((last, before)) if last.size == 0 => before,
+        Some(_) | None => segments,
+    };
     let mut count = 0;
     for segment in segments {
         let is_below_start = segment.next_offset <= facts.log_start;
-        let is_excess = segment.size > 0 && segment.size <= excess;
+        let is_excess = segment.size <= excess && excess > 0;
         let age = facts.now.saturating_sub(segment.largest_timestamp);
-        let is_old = segment.size > 0 && retention.ms.is_some_and(|limit| age > limit);
+        let is_old = retention.ms.is_some_and(|limit| age > limit);
         let is_due = is_below_start || is_excess || is_old;
         if !is_due || segment.next_offset > facts.high_watermark {
             break;
@@ -143,5 +148,10 @@ mod tests {
         segments[1].next_offset = segments[0].next_offset;
         assert_eq!(due(&segments, by_ms(0), NOBODY), 1);
         assert_eq!(due(&segments, by_bytes(0), NOBODY), 1);
+        let facts = PartitionFacts {
+            log_start: 10,
+            ..NOBODY
+        };
+        assert_eq!(due(&segments[1..], by_ms(0), facts), 0);
     }
 }

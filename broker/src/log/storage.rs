@@ -111,6 +111,13 @@ pub trait StorageFile: Debug + Send + Sync {
     /// Those of the system.
     fn truncate(&self, size: u64) -> io::Result<()>;
 
+    /// Forgets what the system holds of the file in memory and has written, so that it is read from
+    /// the disk again. After a failed sync the two may differ.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn drop_cache(&self) -> io::Result<()>;
+
     /// Makes the bytes and the length durable.
     ///
     /// # Errors
@@ -200,6 +207,15 @@ impl Disk {
         file.read_at(0, size).map(Some)
     }
 
+    /// As [`Disk::read_file`], durably: what is returned is on the disk, whatever happened before.
+    pub(crate) fn read_file_settled(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+        match self.open(path, OpenMode::Read) {
+            Err(error) if error.cause.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?.settle()?,
+        }
+        self.read_file(path)
+    }
+
     /// Writes a small file without making it durable.
     pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<DiskFile, StorageError> {
         let file = self.open(path, OpenMode::Create)?;
@@ -236,6 +252,15 @@ impl DiskFile {
 
     pub(crate) fn truncate(&self, size: u64) -> Result<(), StorageError> {
         self.file.truncate(size).map_err(self.failed("truncate"))
+    }
+
+    /// Writes what an earlier process left in memory, and forgets what cannot be written any more: what
+    /// is read from now on is on the disk.
+    pub(crate) fn settle(&self) -> Result<(), StorageError> {
+        self.sync()?;
+        self.file
+            .drop_cache()
+            .map_err(self.failed("drop the cache of"))
     }
 
     pub(crate) fn sync(&self) -> Result<(), StorageError> {

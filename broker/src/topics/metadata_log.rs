@@ -144,7 +144,7 @@ impl MetadataLog {
         let outcome = outcome.unwrap_or(Err(FlushError::Closed));
         outcome.map_err(|error| self.failed(error))?;
         self.log.advance_log_start(start);
-        if let Some(dropped) = self.log.retain(self.clock.wall().0)? {
+        if let Some(dropped) = self.log.retain(self.clock.wall().0, start)? {
             self.log.remove(&dropped.files)?;
         }
         Ok(())

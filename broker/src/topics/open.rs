@@ -177,9 +177,10 @@ impl Registry {
             })
             .collect();
         let deleted: Vec<String> = state.deleted.iter().map(|id| label(*id)).collect();
-        let mut is_changed = false;
+        // Names that a dead process left in memory must survive it.
+        let mut is_changed = self.directory.last_stop() == LastStop::Unclean;
         for name in disk.list(&topics)? {
-            let found = directory_label(disk, &topics.join(&name))?;
+            let found = directory_label(disk, &topics.join(&name), self.directory.last_stop())?;
             if found.is_some() && labels.get(&name) == found.as_ref() {
                 continue;
             }

@@ -21,7 +21,8 @@ use super::{AppendError, Appended, DeleteRecordsError, EpochEnd, FetchWaiter, Pa
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates, Sequenced, id_text,
+    Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates, RecoveredProducers,
+    Sequenced, StorageError, id_text,
 };
 use crate::model::{Acks, LeaderEpoch, Offset, PartitionId, TimestampMs, TopicName, Uuid};
 
@@ -58,8 +59,8 @@ pub(super) struct PartitionContext {
 struct Head {
     next_offset: i64,
     producers: ProducerStates,
-    /// Changes of the producers since their last snapshot.
-    is_changed: bool,
+    /// Offset of the last snapshot of the producers.
+    saved_offset: i64,
     is_deleted: bool,
 }
 
@@ -98,7 +99,7 @@ impl Partition {
         config: Arc<ArcSwap<TopicConfig>>,
         shared: Arc<PartitionContext>,
         waiters: Arc<FetchWaiters>,
-        producers: ProducerStates,
+        producers: RecoveredProducers,
     ) -> Arc<Self> {
         let (_, next_offset) = log.bounds();
         Arc::new(Self {
@@ -109,8 +110,8 @@ impl Partition {
             waiters,
             head: Mutex::new(Head {
                 next_offset,
-                producers,
-                is_changed: false,
+                producers: producers.states,
+                saved_offset: producers.snapshot_offset,
                 is_deleted: false,
             }),
         })
@@ -179,7 +180,6 @@ impl Partition {
                 let count = limits::PRODUCERS_PER_PARTITION_MAX / 8 * 7;
                 head.producers.shrink_to(count);
             }
-            head.is_changed = true;
         }
         drop(head);
         Ok(self.appending(base_offset, append_time, Some(durable)))
@@ -271,7 +271,11 @@ impl Partition {
             partition: self.place.id.0,
             offset: asked,
         };
-        self.shared.metadata.commit(&[event]).await?;
+        let committed = self.shared.metadata.commit(&[event]).await;
+        if self.is_deleted() {
+            return Err(DeleteRecordsError::Deleted);
+        }
+        committed?;
         Ok(Offset(self.log.advance_log_start(asked)))
     }
 
@@ -295,20 +299,25 @@ impl Partition {
         self.head.lock().is_deleted
     }
 
-    /// Forgets producers that have been idle for long, and returns what to write to a snapshot, with
-    /// its offset, if they changed since the last call.
-    pub(super) fn producers_to_save(&self) -> Option<(ProducerStates, i64)> {
+    /// Offset of the last snapshot of the producers.
+    pub(super) fn saved_offset(&self) -> i64 {
+        self.head.lock().saved_offset
+    }
+
+    /// Forgets producers that have been idle for long, and saves the others in a snapshot. Without
+    /// any it is written too: it saves the next start from looking for some. Returns its offset.
+    pub(super) fn save_producers(&self, is_durable: bool) -> Result<i64, StorageError> {
         let expired = i64::try_from(limits::PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
         let since = self.shared.clock.wall().0.saturating_sub(expired);
+        let (_, durable_end) = self.log.bounds();
         let mut head = self.head.lock();
         head.producers.expire(since);
-        if !std::mem::take(&mut head.is_changed) {
-            return None;
-        }
-        let (_, durable_end) = self.log.bounds();
-        // What is not durable yet is not in the snapshot, so another one is due.
-        head.is_changed = head.next_offset > durable_end;
-        Some((head.producers.up_to(durable_end), durable_end))
+        let producers = head.producers.up_to(durable_end);
+        drop(head);
+        self.log
+            .write_snapshot(&producers, durable_end, is_durable)?;
+        self.head.lock().saved_offset = durable_end;
+        Ok(durable_end)
     }
 }
 

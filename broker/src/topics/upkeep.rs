@@ -62,10 +62,13 @@ impl Topics {
 
 impl Registry {
     fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
-        let dropped = partition.log.retain(self.clock.wall().0)?;
-        if let Some(Dropped { files, delay }) = dropped {
-            let due = self.clock.now() + delay;
-            self.graveyard.lock().0.push((due, files));
+        let now = self.clock.wall().0;
+        if partition.log.is_retention_due(now)? {
+            let saved = partition.save_producers(true)?;
+            if let Some(Dropped { files, delay }) = partition.log.retain(now, saved)? {
+                let due = self.clock.now() + delay;
+                self.graveyard.lock().0.push((due, files));
+            }
         }
         partition.log.write_indexes()?;
         save_producers(partition)
@@ -91,9 +94,11 @@ impl Registry {
     }
 }
 
+/// Saves the producers unless that was done since the last batch.
 fn save_producers(partition: &Partition) -> Result<(), StorageError> {
-    match partition.producers_to_save() {
-        Some((producers, offset)) => partition.log.write_snapshot(&producers, offset),
-        None => Ok(()),
+    let (_, durable_end) = partition.log.bounds();
+    match partition.saved_offset() == durable_end {
+        true => Ok(()),
+        false => partition.save_producers(false).map(drop),
     }
 }

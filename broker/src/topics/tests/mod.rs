@@ -2,6 +2,7 @@
 
 mod directory;
 mod records;
+mod simulation;
 
 use std::future::Future;
 use std::path::Path;

@@ -1,0 +1,488 @@
+//! A disk in memory that does what real ones may: forgets what was not synced, tears writes, fails.
+//!
+//! A power cut keeps of each write that was not synced nothing, all, or some of its sectors; of the
+//! changes of names that were not synced it keeps a prefix. A failed sync loses what it should have
+//! kept for good, though it can still be read until the cut (as Linux does). Everything random comes
+//! from one seed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Debug;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::storage::{OpenMode, Storage, StorageFile};
+
+const SECTOR_BYTES: usize = 512;
+
+/// The disk. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct FaultyStorage(Arc<Mutex<World>>);
+
+#[derive(Debug)]
+struct World {
+    rng: fastrand::Rng,
+    /// Grows with every end of a process; handles of an earlier one are dead.
+    process: u64,
+    inodes: HashMap<u64, Inode>,
+    names: Names,
+    durable_names: Names,
+    unsynced_names: Vec<NameChange>,
+    locks: HashSet<PathBuf>,
+    faults: Faults,
+}
+
+/// What is to go wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Faults {
+    /// Syncs until one fails.
+    pub(crate) syncs_left: Option<u32>,
+    /// Bytes that may still be written before the disk is full.
+    pub(crate) bytes_left: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inode {
+    current: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Change>,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write { position: usize, bytes: Vec<u8> },
+    Truncate(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    Directory,
+    File(u64),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Names(BTreeMap<PathBuf, Node>);
+
+#[derive(Clone, Debug)]
+enum NameChange {
+    Add(PathBuf, Node),
+    Rename(PathBuf, PathBuf),
+    Remove(PathBuf),
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    world: Arc<Mutex<World>>,
+    process: u64,
+    inode: u64,
+}
+
+/// A lock of a process, which its end takes away.
+#[derive(Debug)]
+struct Lock {
+    world: Arc<Mutex<World>>,
+    process: u64,
+    path: PathBuf,
+}
+
+impl FaultyStorage {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            rng: fastrand::Rng::with_seed(seed),
+            process: 0,
+            inodes: HashMap::new(),
+            names: Names::default(),
+            durable_names: Names::default(),
+            unsynced_names: Vec::new(),
+            locks: HashSet::new(),
+            faults: Faults::default(),
+        })))
+    }
+
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.0.lock().faults = faults;
+    }
+
+    /// Ends the process; what it wrote stays readable.
+    pub(crate) fn kill(&self) {
+        let mut world = self.0.lock();
+        world.process += 1;
+        world.locks.clear();
+        world.faults = Faults::default();
+    }
+
+    /// Cuts the power.
+    pub(crate) fn cut_power(&self) {
+        self.kill();
+        let world = &mut *self.0.lock();
+        let kept = world.rng.usize(..=world.unsynced_names.len());
+        let changes = std::mem::take(&mut world.unsynced_names);
+        for change in changes.into_iter().take(kept) {
+            world.durable_names.apply(&change);
+        }
+        world.durable_names.drop_orphans();
+        world.names = world.durable_names.clone();
+        let mut ids: Vec<_> = world.inodes.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let inode = world.inodes.get_mut(&id).unwrap();
+            inode.lose_unsynced(&mut world.rng);
+        }
+    }
+}
+
+impl World {
+    fn change_names(&mut self, change: NameChange) {
+        self.names.apply(&change);
+        if let NameChange::Rename(from, to) = &change {
+            // What is yet to be synced in a directory moves with it.
+            for unsynced in &mut self.unsynced_names {
+                unsynced.move_with(from, to);
+            }
+        }
+        self.unsynced_names.push(change);
+    }
+
+    fn sync_fails(&mut self) -> bool {
+        let Some(left) = self.faults.syncs_left.as_mut() else {
+            return false;
+        };
+        *left = left.saturating_sub(1);
+        *left == 0
+    }
+}
+
+impl Names {
+    fn apply(&mut self, change: &NameChange) {
+        match change {
+            NameChange::Add(path, node) => {
+                self.0.insert(path.clone(), *node);
+            }
+            NameChange::Remove(path) => {
+                self.0.retain(|known, _| !known.starts_with(path));
+            }
+            NameChange::Rename(from, to) => {
+                let renamed: Vec<_> = self
+                    .0
+                    .iter()
+                    .filter_map(|(path, node)| Some((path.clone(), moved(path, from, to)?, *node)))
+                    .collect();
+                for (old, new, node) in renamed {
+                    self.0.remove(&old);
+                    self.0.insert(new, node);
+                }
+            }
+        }
+    }
+
+    fn drop_orphans(&mut self) {
+        let known: HashSet<_> = self.0.keys().cloned().collect();
+        let is_rooted = |path: &Path| {
+            path.ancestors()
+                .skip(1)
+                .filter(|above| !above.as_os_str().is_empty() && *above != Path::new("/"))
+                .all(|above| known.contains(above))
+        };
+        self.0.retain(|path, _| is_rooted(path));
+    }
+}
+
+/// `path` below `to`, where it was below `from` or the same.
+fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
+    let rest = path.strip_prefix(from).ok()?;
+    // Joining nothing would end the path in a slash.
+    Some(match rest.as_os_str().is_empty() {
+        true => to.to_owned(),
+        false => to.join(rest),
+    })
+}
+
+impl NameChange {
+    /// Follows the rename of a directory that holds the name.
+    fn move_with(&mut self, from: &Path, to: &Path) {
+        let follow = |path: &mut PathBuf| {
+            if path != from
+                && let Some(moved) = moved(path, from, to)
+            {
+                *path = moved;
+            }
+        };
+        match self {
+            Self::Add(path, _) | Self::Remove(path) => follow(path),
+            Self::Rename(old, new) => {
+                follow(old);
+                follow(new);
+            }
+        }
+    }
+
+    fn is_in(&self, directory: &Path) -> bool {
+        let is_in = |path: &Path| path.parent() == Some(directory);
+        match self {
+            Self::Add(path, _) | Self::Remove(path) => is_in(path),
+            Self::Rename(from, to) => is_in(from) || is_in(to),
+        }
+    }
+}
+
+impl Inode {
+    fn change(&mut self, change: Change) {
+        apply(&mut self.current, &change);
+        self.unsynced.push(change);
+    }
+
+    /// Brings to the disk what was changed since the last sync, and only that: what a failed sync lost
+    /// stays lost.
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.unsynced) {
+            apply(&mut self.durable, &change);
+        }
+    }
+
+    fn lose_unsynced(&mut self, rng: &mut fastrand::Rng) {
+        for change in std::mem::take(&mut self.unsynced) {
+            match change {
+                Change::Truncate(_) if rng.bool() => apply(&mut self.durable, &change),
+                Change::Truncate(_) => {}
+                Change::Write { position, bytes } => match rng.u8(..4) {
+                    0 => {}
+                    1 => apply(&mut self.durable, &Change::Write { position, bytes }),
+                    _ => self.keep_sectors(position, &bytes, rng),
+                },
+            }
+        }
+        self.current = self.durable.clone();
+    }
+
+    fn keep_sectors(&mut self, position: usize, bytes: &[u8], rng: &mut fastrand::Rng) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let to_boundary = SECTOR_BYTES - (position + at) % SECTOR_BYTES;
+            let end = bytes.len().min(at + to_boundary);
+            if rng.bool() {
+                let write = Change::Write {
+                    position: position + at,
+                    bytes: bytes[at..end].to_vec(),
+                };
+                apply(&mut self.durable, &write);
+            }
+            at = end;
+        }
+    }
+}
+
+fn apply(contents: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Truncate(size) => contents.resize(*size, 0),
+        Change::Write { position, bytes } => {
+            let end = position + bytes.len();
+            if contents.len() < end {
+                contents.resize(end, 0);
+            }
+            contents[*position..end].copy_from_slice(bytes);
+        }
+    }
+}
+
+impl Storage for FaultyStorage {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
+        let world = &mut *self.0.lock();
+        let inode = match world.names.0.get(path) {
+            Some(Node::File(inode)) => *inode,
+            Some(Node::Directory) => return Err(ErrorKind::IsADirectory.into()),
+            None if mode == OpenMode::Create => {
+                let parent = path.parent().and_then(|parent| world.names.0.get(parent));
+                if parent != Some(&Node::Directory) {
+                    return Err(ErrorKind::NotFound.into());
+                }
+                let inode = u64::try_from(world.inodes.len()).unwrap();
+                world.inodes.insert(inode, Inode::default());
+                world.change_names(NameChange::Add(path.to_owned(), Node::File(inode)));
+                inode
+            }
+            None => return Err(ErrorKind::NotFound.into()),
+        };
+        Ok(Arc::new(FaultyFile {
+            world: Arc::clone(&self.0),
+            process: world.process,
+            inode,
+        }))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let world = self.0.lock();
+        if world.names.0.get(directory) != Some(&Node::Directory) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let paths = world.names.0.keys();
+        Ok(paths
+            .filter(|path| path.parent() == Some(directory))
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect())
+    }
+
+    fn create_dir(&self, directory: &Path) -> io::Result<()> {
+        let mut world = self.0.lock();
+        let mut missing: Vec<_> = directory
+            .ancestors()
+            .filter(|path| path.parent().is_some())
+            .filter(|path| !world.names.0.contains_key(*path))
+            .map(Path::to_owned)
+            .collect();
+        missing.reverse();
+        for path in missing {
+            world.change_names(NameChange::Add(path, Node::Directory));
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut world = self.0.lock();
+        if !world.names.0.contains_key(from) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        world.change_names(NameChange::Rename(from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.0.lock();
+        if !world.names.0.contains_key(path) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        world.change_names(NameChange::Remove(path.to_owned()));
+        Ok(())
+    }
+
+    fn remove_dir(&self, directory: &Path) -> io::Result<()> {
+        self.remove_file(directory)
+    }
+
+    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        let world = &mut *self.0.lock();
+        if world.sync_fails() {
+            return Err(io::Error::other("injected"));
+        }
+        let changes = std::mem::take(&mut world.unsynced_names);
+        for change in changes {
+            match change.is_in(directory) {
+                true => world.durable_names.apply(&change),
+                false => world.unsynced_names.push(change),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_all(&self, _: &Path) -> io::Result<()> {
+        let world = &mut *self.0.lock();
+        if world.sync_fails() {
+            return Err(io::Error::other("injected"));
+        }
+        world.unsynced_names.clear();
+        world.durable_names = world.names.clone();
+        for inode in world.inodes.values_mut() {
+            inode.sync();
+        }
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+        self.open(path, OpenMode::Create)?;
+        let mut world = self.0.lock();
+        if !world.locks.insert(path.to_owned()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Lock {
+            world: Arc::clone(&self.0),
+            process: world.process,
+            path: path.to_owned(),
+        }))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let mut world = self.world.lock();
+        if world.process == self.process {
+            world.locks.remove(&self.path);
+        }
+    }
+}
+
+impl FaultyFile {
+    fn with<T>(&self, work: impl FnOnce(&mut World, u64) -> io::Result<T>) -> io::Result<T> {
+        let mut world = self.world.lock();
+        if world.process != self.process {
+            return Err(io::Error::other("the process that opened the file is dead"));
+        }
+        work(&mut world, self.inode)
+    }
+}
+
+impl StorageFile for FaultyFile {
+    fn size(&self) -> io::Result<u64> {
+        self.with(|world, inode| Ok(u64::try_from(world.inodes[&inode].current.len()).unwrap()))
+    }
+
+    fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        self.with(|world, inode| {
+            let current = &world.inodes[&inode].current;
+            let start = current.len().min(usize::try_from(position).unwrap());
+            let end = current.len().min(start.saturating_add(length));
+            Ok(Bytes::copy_from_slice(&current[start..end]))
+        })
+    }
+
+    fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
+        self.with(|world, inode| {
+            let mut bytes = chunks.concat();
+            let mut outcome = Ok(());
+            if let Some(left) = world.faults.bytes_left.as_mut() {
+                let room = usize::try_from(*left).unwrap();
+                if bytes.len() > room {
+                    bytes.truncate(room);
+                    outcome = Err(ErrorKind::StorageFull.into());
+                }
+                *left -= u64::try_from(bytes.len()).unwrap();
+            }
+            let position = usize::try_from(position).unwrap();
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            inode.change(Change::Write { position, bytes });
+            outcome
+        })
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.with(|world, inode| {
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            inode.change(Change::Truncate(usize::try_from(size).unwrap()));
+            Ok(())
+        })
+    }
+
+    fn drop_cache(&self) -> io::Result<()> {
+        self.with(|world, inode| {
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            if inode.unsynced.is_empty() {
+                inode.current = inode.durable.clone();
+            }
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|world, inode| {
+            let fails = world.sync_fails();
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            if fails {
+                inode.unsynced.clear();
+                return Err(io::Error::other("injected"));
+            }
+            inode.sync();
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,455 @@
+//! Random life and death of a broker against a model, on a disk that loses what was not synced.
+//!
+//! Rules: what was acknowledged is there, at the offset that was told, for ever; what is visible is
+//! durable; nothing else than what was sent ever appears, in the order it was sent; a repeated batch
+//! is never there twice; offsets never change. `SLUICE_SEED` runs one seed, `SLUICE_SEEDS` that many.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::log::{Disk, Faults, FaultyStorage, SyncPool, flush_once};
+
+const SEEDS: u64 = 150;
+const STEPS: usize = 120;
+/// Batches of the idempotent producer without an answer, at most.
+const IN_FLIGHT: usize = 5;
+const TOPICS: [&str; 3] = ["a", "b", "c"];
+
+/// A topic as it must be.
+#[derive(Debug, Default)]
+struct Expected {
+    id: crate::model::Uuid,
+    /// Values by offset: those acknowledged, and those sent and not answered.
+    acknowledged: BTreeMap<i64, String>,
+    sent: BTreeMap<i64, String>,
+    /// The log start is at least this, and at most that.
+    start_min: i64,
+    start_max: i64,
+    /// The idempotent producer's next sequence.
+    sequence: i32,
+    /// Its batches without an answer.
+    unanswered: Vec<Unanswered>,
+}
+
+/// A batch that its producer sends again until it has an answer.
+#[derive(Clone, Debug)]
+struct Unanswered {
+    sequence: i32,
+    offset: i64,
+    values: Vec<String>,
+}
+
+impl Unanswered {
+    fn batch(&self) -> ValidatedBatch {
+        let texts: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        sequenced(&texts, 0, self.sequence)
+    }
+}
+
+struct Simulation {
+    rng: fastrand::Rng,
+    storage: FaultyStorage,
+    disk: Disk,
+    pool: SyncPool,
+    clock: Clock,
+    topics: Topics,
+    expected: BTreeMap<&'static str, Expected>,
+    appending: Vec<(&'static str, i64, usize, Appending)>,
+    next_value: u64,
+    trace: Vec<String>,
+}
+
+fn config() -> TopicsConfig {
+    TopicsConfig {
+        directory: "/data".into(),
+        node_id: 1,
+        topics_max: 10,
+        partitions_max: 100,
+        defaults: Settings::new(),
+    }
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Self {
+        let storage = FaultyStorage::new(seed);
+        let disk = Disk::new(storage.clone());
+        let pool = SyncPool::new(0).unwrap();
+        let clock = Clock::manual(TimestampMs(NOW));
+        let topics = Topics::open_on(&disk, config(), clock.clone(), &pool).unwrap();
+        Self {
+            rng: fastrand::Rng::with_seed(seed ^ 0x5eed),
+            storage,
+            disk,
+            pool,
+            clock,
+            topics,
+            expected: BTreeMap::new(),
+            appending: Vec::new(),
+            next_value: 0,
+            trace: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) {
+        for _ in 0..STEPS {
+            let topic = TOPICS[self.rng.usize(..TOPICS.len())];
+            match self.rng.u32(..100) {
+                0..8 => self.create(topic),
+                8..11 => self.delete(topic),
+                11..50 => self.append(topic),
+                50..72 => self.flush(),
+                72..78 => self.repeat(topic),
+                78..82 => self.delete_records(topic),
+                82..86 => self.retain(),
+                86..90 => self.check(topic),
+                90..93 => self.die("kill", FaultyStorage::kill),
+                93..96 => self.die("power cut", FaultyStorage::cut_power),
+                96..98 => self.fail(),
+                _ => self.restart(),
+            }
+        }
+        self.die("last power cut", FaultyStorage::cut_power);
+    }
+
+    fn note(&mut self, what: impl Into<String>) {
+        self.trace.push(what.into());
+    }
+
+    /// Runs an operation to its end, flushing whenever it waits.
+    fn drive<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                return output;
+            }
+            self.flush_disk();
+        }
+    }
+
+    fn flush_disk(&self) -> bool {
+        let registry = &self.topics.0;
+        flush_once(&registry.queue, &registry.log_context, &self.pool).is_ok()
+    }
+
+    fn create(&mut self, topic: &'static str) {
+        if self.expected.contains_key(topic) {
+            return;
+        }
+        self.note(format!("create {topic}"));
+        let created = self.drive(self.topics.create(new_topic(topic, 1, &[]), Commit::Yes));
+        let id = created.unwrap().unwrap().id();
+        let expected = Expected {
+            id,
+            ..Expected::default()
+        };
+        self.expected.insert(topic, expected);
+        self.make_segments_small();
+    }
+
+    fn make_segments_small(&self) {
+        for topic in self.topics.list() {
+            let log = &topic.partition(PartitionId(0)).unwrap().log;
+            let mut config = topic.config().log.clone();
+            config.segment_bytes = 700;
+            config.index_interval_bytes = 100;
+            config.retention.bytes = Some(4000);
+            log.set_config(config);
+        }
+    }
+
+    fn delete(&mut self, topic: &'static str) {
+        if self.expected.remove(topic).is_none() {
+            return;
+        }
+        self.note(format!("delete {topic}"));
+        self.settle();
+        let name = TopicName::parse(topic).unwrap();
+        self.drive(self.topics.delete(&name)).unwrap();
+    }
+
+    fn append(&mut self, topic: &'static str) {
+        let Some(expected) = self.expected.get_mut(topic) else {
+            return;
+        };
+        let count = self.rng.usize(1..4);
+        let length = self.rng.usize(1..200);
+        let values: Vec<String> = (0..count)
+            .map(|_| {
+                self.next_value += 1;
+                format!("{:0length$}", self.next_value)
+            })
+            .collect();
+        let texts: Vec<&str> = values.iter().map(String::as_str).collect();
+        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let offset = partition.offsets().log_end.0;
+        let batch = match self.rng.bool() || expected.unanswered.len() >= IN_FLIGHT {
+            true => batch(&texts),
+            false => {
+                let unanswered = Unanswered {
+                    sequence: expected.sequence,
+                    offset,
+                    values: values.clone(),
+                };
+                expected.sequence += i32::try_from(count).unwrap();
+                let batch = unanswered.batch();
+                expected.unanswered.push(unanswered);
+                batch
+            }
+        };
+        self.trace.push(format!(
+            "append {count} to {topic} at {offset}, sequence {}",
+            batch.header().base_sequence
+        ));
+        let appending = partition.append(batch, Acks::All).unwrap();
+        for (index, value) in values.into_iter().enumerate() {
+            let offset = offset + i64::try_from(index).unwrap();
+            expected.sent.insert(offset, value);
+        }
+        self.appending.push((topic, offset, count, appending));
+    }
+
+    fn flush(&mut self) {
+        self.note("flush");
+        assert!(self.flush_disk());
+        self.settle();
+    }
+
+    /// Collects the answers of appends that have one.
+    fn settle(&mut self) {
+        for (topic, offset, count, appending) in std::mem::take(&mut self.appending) {
+            let outcome = self.drive(appending.durable());
+            let Some(expected) = self.expected.get_mut(topic) else {
+                continue;
+            };
+            assert_eq!(outcome.unwrap().base_offset, Offset(offset));
+            for offset in (offset..).take(count) {
+                let value = expected.sent.remove(&offset).unwrap();
+                expected
+                    .unanswered
+                    .retain(|unanswered| !unanswered.values.contains(&value));
+                expected.acknowledged.insert(offset, value);
+            }
+        }
+    }
+
+    /// Sends a batch again that has no answer yet; the answer is that of the first.
+    fn repeat(&mut self, topic: &'static str) {
+        let Some(expected) = self.expected.get(topic) else {
+            return;
+        };
+        let Some(unanswered) = self.rng.choice(expected.unanswered.clone()) else {
+            return;
+        };
+        self.note(format!("repeat {} in {topic}", unanswered.sequence));
+        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let appending = partition.append(unanswered.batch(), Acks::All).unwrap();
+        let appended = self.drive(appending.durable()).unwrap();
+        assert_eq!(appended.base_offset.0, unanswered.offset);
+        assert!(partition.offsets().high_watermark.0 > unanswered.offset);
+        self.settle();
+    }
+
+    /// Sends everything again that has no answer, as a client does after a crash: what survived gets
+    /// its offset, what was lost is appended.
+    fn send_again(&mut self, topic: &'static str) {
+        let Some(expected) = self.expected.get_mut(topic) else {
+            return;
+        };
+        for unanswered in std::mem::take(&mut expected.unanswered) {
+            self.note(format!("send {} again to {topic}", unanswered.sequence));
+            let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+            let appending = partition.append(unanswered.batch(), Acks::All).unwrap();
+            let appended = self.drive(appending.durable()).unwrap();
+            let expected = self.expected.get_mut(topic).unwrap();
+            for (offset, value) in (appended.base_offset.0..).zip(unanswered.values) {
+                let survived = expected.acknowledged.values().any(|known| *known == value);
+                let known = expected.acknowledged.insert(offset, value.clone());
+                assert_eq!(known.is_some(), survived, "once and once only");
+                assert!(known.is_none_or(|known| known == value));
+            }
+        }
+    }
+
+    fn delete_records(&mut self, topic: &'static str) {
+        self.settle();
+        let Some(expected) = self.expected.get_mut(topic) else {
+            return;
+        };
+        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let to = self.rng.i64(0..=partition.offsets().high_watermark.0);
+        expected.start_max = expected.start_max.max(to);
+        self.trace
+            .push(format!("delete records of {topic} to {to}"));
+        let start = self.drive(partition.delete_records(Some(Offset(to))));
+        let expected = self.expected.get_mut(topic).unwrap();
+        expected.start_min = start.unwrap().0;
+    }
+
+    fn retain(&mut self) {
+        self.note("retain");
+        self.settle();
+        for (topic, expected) in &mut self.expected {
+            let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+            self.topics.retention_check().unwrap();
+            let start = partition.offsets().log_start.0;
+            expected.start_max = expected.start_max.max(start);
+        }
+        self.clock.advance(Duration::from_secs(30));
+    }
+
+    /// What is visible is what was acknowledged, and it is on the disk.
+    fn check(&mut self, topic: &'static str) {
+        self.settle();
+        let Some(expected) = self.expected.get(topic) else {
+            assert!(self.topics.topic(topic).is_none());
+            return;
+        };
+        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        assert_eq!(partition.topic_id(), expected.id);
+        let offsets = partition.offsets();
+        let start = offsets.log_start.0;
+        assert!((expected.start_min..=expected.start_max).contains(&start));
+        let end = expected
+            .acknowledged
+            .keys()
+            .last()
+            .map_or(0, |last| last + 1);
+        assert_eq!(offsets.high_watermark.0, end.max(start));
+        let mut visible = expected.acknowledged.clone();
+        visible.retain(|offset, _| *offset >= start);
+        let visible: Vec<_> = visible.into_iter().collect();
+        assert_eq!(values(&partition, start), visible);
+    }
+
+    /// A sync fails, or the disk is full: nothing is acknowledged, and the process ends.
+    fn fail(&mut self) {
+        self.settle();
+        let is_full = self.rng.bool();
+        self.note(format!("fail, full: {is_full}"));
+        for topic in TOPICS {
+            self.append(topic);
+            self.append(topic);
+        }
+        if self.appending.is_empty() {
+            return;
+        }
+        self.storage.set_faults(match is_full {
+            true => Faults {
+                bytes_left: Some(self.rng.u64(..300)),
+                ..Faults::default()
+            },
+            false => Faults {
+                syncs_left: Some(self.rng.u32(1..4)),
+                ..Faults::default()
+            },
+        });
+        if self.flush_disk() {
+            self.storage.set_faults(Faults::default());
+            return self.settle();
+        }
+        for (topic, _, _, appending) in std::mem::take(&mut self.appending) {
+            let outcome = self.drive(appending.durable());
+            assert!(matches!(outcome, Err(AppendError::Storage(_))), "{topic}");
+            let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+            let again = partition.append(batch(&["too late"]), Acks::All);
+            assert!(matches!(again, Err(AppendError::Storage(_))));
+        }
+        assert!(self.topics.close().is_err(), "not a clean stop");
+        match self.rng.bool() {
+            true => self.die("power cut after the failure", FaultyStorage::cut_power),
+            false => self.die("kill after the failure", FaultyStorage::kill),
+        }
+    }
+
+    fn die(&mut self, how: &str, end: fn(&FaultyStorage)) {
+        self.note(how);
+        if self.rng.bool() {
+            self.settle();
+        }
+        self.appending.clear();
+        end(&self.storage);
+        self.reopen();
+        // What could be read after a kill must survive a power cut.
+        if self.rng.u8(..4) == 0 {
+            self.note("power cut at once");
+            self.storage.cut_power();
+            self.reopen();
+        }
+    }
+
+    fn restart(&mut self) {
+        self.note("restart");
+        self.settle();
+        self.topics.close().unwrap();
+        match self.rng.bool() {
+            true => self.storage.kill(),
+            false => self.storage.cut_power(),
+        }
+        self.reopen();
+        assert_eq!(self.topics.recovery().last_stop, LastStop::Clean);
+    }
+
+    fn reopen(&mut self) {
+        let opened = Topics::open_on(&self.disk, config(), self.clock.clone(), &self.pool);
+        self.topics = opened.unwrap();
+        assert!(self.topics.recovery().quarantined.len() <= TOPICS.len());
+        self.make_segments_small();
+        for topic in TOPICS {
+            self.adopt_survivors(topic);
+            self.check(topic);
+            self.send_again(topic);
+            self.check(topic);
+        }
+    }
+
+    /// What was sent and not answered may have survived: from the first on, without a hole, each
+    /// where it was.
+    fn adopt_survivors(&mut self, topic: &'static str) {
+        let Some(expected) = self.expected.get_mut(topic) else {
+            return;
+        };
+        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let end = partition.offsets().high_watermark.0;
+        let sent = std::mem::take(&mut expected.sent);
+        for (offset, value) in sent.into_iter().take_while(|(offset, _)| *offset < end) {
+            expected.acknowledged.insert(offset, value);
+        }
+        expected.start_min = expected.start_min.min(partition.offsets().log_start.0);
+    }
+}
+
+fn run(seed: u64) -> Result<Vec<String>, Vec<String>> {
+    let mut simulation = Simulation::new(seed);
+    let run = std::panic::AssertUnwindSafe(|| simulation.run());
+    let outcome = std::panic::catch_unwind(run);
+    match outcome {
+        Ok(()) => Ok(simulation.trace),
+        Err(_) => Err(simulation.trace),
+    }
+}
+
+#[test]
+fn acknowledged_records_survive_everything() {
+    let only = std::env::var("SLUICE_SEED").ok();
+    let only = only.map(|seed| seed.parse::<u64>().unwrap());
+    let count = std::env::var("SLUICE_SEEDS").ok();
+    let count = count.map_or(SEEDS, |count| count.parse().unwrap());
+    let seeds = match only {
+        Some(seed) => seed..seed + 1,
+        None => 0..count,
+    };
+    for seed in seeds {
+        if let Err(trace) = run(seed) {
+            let last = trace.len().saturating_sub(40);
+            panic!("SLUICE_SEED={seed} fails after {:#?}", &trace[last..]);
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_life() {
+    assert_eq!(run(42), run(42));
+}
