@@ -77,16 +77,24 @@ impl Prometheus {
     /// # Panics
     /// If the expression is wrong.
     pub async fn query(&self, expression: &str) -> Vec<Value> {
-        let request = self.http.request(reqwest::Method::POST, "/api/v1/query");
-        let body = format!("query={}", percent_encoded(expression));
-        let request = request
+        let data = self.ask("/api/v1/query", &[("query", expression)]).await;
+        data["result"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The `data` of what its API answers to `fields` at `path`.
+    ///
+    /// # Panics
+    /// Unless it is a success.
+    pub async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> Value {
+        let fields = fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)));
+        let request = self
+            .http
+            .request(reqwest::Method::POST, path)
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(body);
-        let answer = http::ok_json(request).await;
-        answer["data"]["result"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
+            .body(fields.collect::<Vec<_>>().join("&"));
+        http::ok_json(request).await["data"].take()
     }
 
     /// Its HTTP API.

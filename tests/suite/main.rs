@@ -5,6 +5,7 @@
 
 mod batches;
 mod crash;
+mod dashboards;
 mod groups;
 mod oracle;
 mod produce_consume;

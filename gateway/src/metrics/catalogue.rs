@@ -26,67 +26,32 @@ All are on `GET /metrics`. Counters exist from the start at 0, or from the first
 values. A value that is not known is absent, never 0.
 ";
 
-/// The title of the chapter whose families the bundled broker declares.
-const BROKER: &str = "Bundled broker (absent in front of a cluster)";
-
-/// Every family, by chapter.
-fn chapters() -> impl Iterator<Item = (&'static str, Vec<Row>)> {
-    let own = CHAPTERS
-        .iter()
-        .map(|(title, families)| (*title, families.iter().map(Row::of_family).collect()));
-    let broker = sluice_broker::METRICS.iter().map(Row::of_broker).collect();
-    own.chain([(BROKER, broker)])
+/// Every family the gateway declares.
+pub fn all() -> impl Iterator<Item = &'static Family> {
+    CHAPTERS.iter().flat_map(|(_, families)| families.iter())
 }
 
-/// What the family of that name means, if there is one.
+/// The page of all metrics, `docs/metrics.md`, as it is committed; `broker` are those the bundled broker
+/// declares.
 #[must_use]
-pub fn meaning(name: &str) -> Option<&'static str> {
-    let mut rows = chapters().flat_map(|(_, rows)| rows);
-    rows.find(|row| row.name == name).map(|row| row.help)
-}
-
-/// A family as a row of a table.
-struct Row {
-    name: &'static str,
-    kind: &'static str,
-    labels: &'static [&'static str],
-    help: &'static str,
-}
-
-impl Row {
-    const fn of_family(family: &Family) -> Self {
-        Self {
-            name: family.name,
-            kind: family.kind.as_str(),
-            labels: family.labels,
-            help: family.help,
-        }
-    }
-
-    const fn of_broker(metric: &sluice_broker::Metric) -> Self {
-        Self {
-            name: metric.name,
-            kind: metric.kind,
-            labels: metric.labels,
-            help: metric.help,
-        }
-    }
-}
-
-/// The page of all metrics, `docs/metrics.md`, as it is committed.
-#[must_use]
-pub fn reference() -> String {
+pub fn reference(broker: &[Family]) -> String {
     let mut out = INTRODUCTION.to_owned();
-    for (title, rows) in chapters() {
+    let bundled = ("Bundled broker (absent in front of a cluster)", broker);
+    for (title, families) in CHAPTERS.into_iter().chain([bundled]) {
         // Writing to a string cannot fail.
         write!(
             out,
             "\n## {title}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n"
         )
         .unwrap_or_default();
-        for row in rows {
-            let (name, kind, help) = (row.name, row.kind, row.help);
-            let labels = row.labels.join(", ");
+        for Family {
+            name,
+            kind,
+            labels,
+            help,
+        } in families
+        {
+            let (kind, labels) = (kind.as_str(), labels.join(", "));
             writeln!(out, "| `{name}` | {kind} | {labels} | {help} |").unwrap_or_default();
         }
     }
@@ -95,12 +60,13 @@ pub fn reference() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::exposition::Kind;
     use super::*;
 
     #[test]
     fn names_follow_prometheus_conventions_and_are_unique() {
         let mut names = std::collections::BTreeSet::new();
-        for metric in chapters().flat_map(|(_, rows)| rows) {
+        for metric in all() {
             assert!(
                 names.insert(metric.name),
                 "{} is declared twice",
@@ -109,7 +75,7 @@ mod tests {
             assert!(metric.help.ends_with('.'), "{}", metric.name);
             assert!(!metric.help.contains(['\\', '\n', '|']), "{}", metric.name);
             assert_eq!(
-                metric.kind == "counter",
+                metric.kind == Kind::Counter,
                 metric.name.ends_with("_total"),
                 "{} must end in _total if and only if it is a counter",
                 metric.name
