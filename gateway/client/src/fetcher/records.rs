@@ -230,5 +230,4 @@ fn aborts(mut markers: Records) -> bool {
 }
 
 #[cfg(test)]
-#[path = "records_tests.rs"]
 mod tests;

@@ -151,7 +151,7 @@ impl Queue {
         if let Some(number) = self.send_first(Flight::Ready) {
             return Next::Send(number);
         }
-        if self.waiting.is_empty() || (sent > 0 && self.waiting_bytes < PIPELINE_BYTES) {
+        if self.waiting.is_empty() || (sent > 0 && !self.has_much_waiting()) {
             return Next::Idle;
         }
         let parcels = self.take_waiting();
@@ -161,6 +161,11 @@ impl Queue {
         let number = batch.number;
         self.batches.push_back(batch);
         Next::Send(number)
+    }
+
+    /// Whether so much waits that it need not become more before it leaves.
+    fn has_much_waiting(&self) -> bool {
+        self.waiting_bytes >= PIPELINE_BYTES.min(self.batch_bytes_max)
     }
 
     fn may_pipeline(&self, now: Instant) -> bool {
@@ -375,5 +380,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;
