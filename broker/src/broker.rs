@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services};
 use crate::log::{LastStop, OpenError, StorageError};
@@ -47,6 +47,9 @@ pub struct Broker {
 /// Why a broker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Limits that would let nothing through.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
     /// It cannot listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -74,6 +77,7 @@ impl Broker {
     /// # Errors
     /// [`StartError`], which names the setting to change. Nothing is left running.
     pub async fn start(config: Config, registry: &Registry) -> Result<Self, StartError> {
+        config.check()?;
         let clock = Clock::system();
         // First what fails fastest; clients that come early wait in the kernel's queue.
         let listeners = Listeners::bind(&config.network).await?;

@@ -92,6 +92,14 @@ pub struct NetworkConfig {
     pub stall_timeout: Duration,
 }
 
+/// What is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", faults.join("; "))]
+pub struct InvalidConfig {
+    /// Each fault with its setting.
+    pub faults: Vec<String>,
+}
+
 impl Config {
     /// The defaults, which are Kafka's where Kafka has them.
     #[must_use]
@@ -102,6 +110,46 @@ impl Config {
             network: NetworkConfig::default(),
             topics: TopicDefaults::default(),
             groups: GroupConfig::default(),
+        }
+    }
+
+    /// Checks what the types cannot: limits that would let nothing through.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`], with everything that is wrong.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let network = &self.network;
+        let positive = [
+            ("network.connections_max", network.connections_max),
+            ("network.request_bytes_max", network.request_bytes_max),
+            (
+                "network.connection_requests_max",
+                network.connection_requests_max,
+            ),
+            ("network.connection_bytes_max", network.connection_bytes_max),
+            ("topics.topics_max", self.topics.topics_max),
+            ("topics.partitions_max", self.topics.partitions_max),
+        ];
+        let zeros = positive.iter().filter(|(_, value)| *value == 0);
+        let mut faults = zeros
+            .map(|(setting, _)| format!("{setting} must be at least 1"))
+            .collect::<Vec<_>>();
+        if self.topics.partitions < 1 {
+            faults.push("topics.partitions must be at least 1".to_owned());
+        }
+        if self.node_id < 0 {
+            faults.push("node_id must not be negative".to_owned());
+        }
+        let (all, one) = (network.in_flight_bytes_max, network.request_bytes_max);
+        if all < one {
+            faults.push(format!(
+                "network.in_flight_bytes_max ({all}) must be at least network.request_bytes_max \
+                 ({one}), or such a request could never be read"
+            ));
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(InvalidConfig { faults }),
         }
     }
 
@@ -195,6 +243,22 @@ mod tests {
         ] {
             assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn all_faults_of_a_configuration_are_told_at_once() {
+        let mut config = Config::for_testing("unused");
+        assert_eq!(config.check(), Ok(()));
+        config.network.connections_max = 0;
+        config.network.in_flight_bytes_max = 5;
+        config.topics.partitions = 0;
+        let error = config.check().unwrap_err();
+        assert_eq!(error.faults.len(), 3, "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("network.in_flight_bytes_max (5)")
+        );
     }
 
     #[test]
