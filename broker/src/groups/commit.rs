@@ -120,14 +120,21 @@ impl Group {
             .collect()
     }
 
-    /// Partitions with an offset, durable or on its way.
-    pub(super) fn committed_partitions(&self) -> BTreeMap<TopicName, BTreeSet<PartitionId>> {
+    /// Partitions with an offset, durable or on its way, of the topics wanted.
+    pub(super) fn committed_partitions<'a>(
+        &'a self,
+        topics: impl IntoIterator<Item = &'a TopicName>,
+        is_wanted: impl Fn(&TopicName) -> bool,
+    ) -> BTreeMap<TopicName, BTreeSet<PartitionId>> {
         let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for topic in self.offsets.topics() {
-            let partitions = self.offsets.partitions(topic);
-            all.entry(topic.clone()).or_default().extend(partitions);
+        for topic in topics {
+            let mut partitions = self.offsets.partitions(topic).peekable();
+            if partitions.peek().is_some() {
+                all.entry(topic.clone()).or_default().extend(partitions);
+            }
         }
-        for (topic, partition) in self.partitions_in_flight() {
+        let in_flight = self.partitions_in_flight();
+        for (topic, partition) in in_flight.into_iter().filter(|(topic, _)| is_wanted(topic)) {
             all.entry(topic).or_default().insert(partition);
         }
         all
@@ -173,7 +180,7 @@ impl Group {
         for member in self.pending.clone() {
             self.give_back(&member);
         }
-        let mut changes = self.removals(self.committed_partitions());
+        let mut changes = self.removals(self.committed_partitions(self.offsets.topics(), |_| true));
         changes.push(Change::GroupRemoved);
         self.write_then_reply(changes, waiter, Reply::Delete(Ok(())));
         Ok(())

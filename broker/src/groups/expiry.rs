@@ -125,8 +125,7 @@ impl Group {
 
     /// Removes the offsets of topics that are no more.
     pub(super) fn forget_topics(&mut self, topics: &[TopicName]) {
-        let mut partitions = self.committed_partitions();
-        partitions.retain(|topic, _| topics.contains(topic));
+        let partitions = self.committed_partitions(topics, |topic| topics.contains(topic));
         let changes = self.removals(partitions);
         if !changes.is_empty() {
             self.write(changes, Then::Nothing);

@@ -195,7 +195,7 @@ impl Registry {
 
     /// Looks at a group, if it exists.
     pub(crate) fn view<T>(&self, id: &GroupId, look: impl FnOnce(&Group) -> T) -> Option<T> {
-        let slot = Arc::clone(self.slots.read().get(id)?);
+        let slot = self.slot(id)?;
         let live = slot.0.lock();
         live.as_ref().map(|live| look(&live.group))
     }
@@ -213,13 +213,12 @@ impl Registry {
     /// Acts on a group under its lock, and forgets the group if nothing is left of it.
     fn enter(&self, id: &GroupId, absence: Absence, act: impl FnOnce(&mut Live)) {
         loop {
-            let slot = match (self.slots.read().get(id), absence) {
-                (Some(slot), _) => Some(Arc::clone(slot)),
+            let slot = match (self.slot(id), absence) {
+                (Some(slot), _) => slot,
                 (None, Absence::Ignore) => return,
                 (None, Absence::Pretend) => return act(&mut self.vacant(id)),
-                (None, Absence::Found) => None,
+                (None, Absence::Found) => self.found(id),
             };
-            let slot = slot.unwrap_or_else(|| self.found(id));
             let mut guard = slot.0.lock();
             // A slot without a group was taken out of the map before its lock was released.
             let Some(live) = guard.as_mut() else {
@@ -233,6 +232,10 @@ impl Registry {
             }
             return;
         }
+    }
+
+    fn slot(&self, id: &GroupId) -> Option<Arc<Slot>> {
+        self.slots.read().get(id).map(Arc::clone)
     }
 
     fn vacant(&self, id: &GroupId) -> Live {
