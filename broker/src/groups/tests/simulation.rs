@@ -308,6 +308,8 @@ impl Simulation {
             };
             if stable && self.clients.iter().all(joined) && self.world.group.roster.len() == CLIENTS
             {
+                let owned = |partition| self.owners.contains_key(&(generation, partition));
+                assert!((0..PARTITIONS).all(owned), "a partition has no owner");
                 return;
             }
             self.act(Action::PassSeconds(4));

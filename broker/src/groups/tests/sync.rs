@@ -140,17 +140,17 @@ fn assignment_that_a_rebalance_overtook_reaches_nobody() {
         world.sync_reply(waiter),
         Err(SyncError::RebalanceInProgress)
     );
-    world.flush();
-    assert_eq!(world.state(), GroupState::PreparingRebalance);
     world.join(returning(&leader.member));
     world.join(returning(&follower.member));
     let joined = world.joined(newcomer);
     let waiter = world.sync(&joined, Vec::new());
+    assert_eq!(world.state(), GroupState::CompletingRebalance);
     world.flush();
     assert!(
         world.is_parked(waiter),
         "the old assignment is not the new one"
     );
+    assert_eq!(world.state(), GroupState::CompletingRebalance);
 }
 
 #[test]
