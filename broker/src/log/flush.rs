@@ -28,6 +28,9 @@ pub enum FlushError {
     /// The log was closed before its turn came.
     #[error("the log is closed")]
     Closed,
+    /// Nothing is flushed any more.
+    #[error("the broker is stopping")]
+    Stopped,
     /// Too much is queued already.
     #[error("{queued_bytes} bytes already wait for the disk")]
     QueueFull {
@@ -156,7 +159,7 @@ impl FlushQueue {
         let (done, durable) = oneshot::channel();
         let mut waiting = self.waiting.lock();
         if waiting.is_closed {
-            return Err(self.failure().map_or(FlushError::Closed, Into::into));
+            return Err(self.failure().map_or(FlushError::Stopped, Into::into));
         }
         let queued_bytes = waiting.bytes;
         if queued_bytes.saturating_add(size) > bytes_max {
@@ -216,12 +219,25 @@ pub fn flush_until_closed(
     clock: &Clock,
     mut flushed: impl FnMut(Duration),
 ) {
+    let _end = FailAtPanic(queue);
     while queue.wait() {
         let started = clock.now();
         if flush_once(queue, context, pool).is_err() {
             break;
         }
         flushed(clock.now().duration_since(started));
+    }
+}
+
+/// Fails the queue when its thread dies, so that nobody waits for ever.
+struct FailAtPanic<'a>(&'a FlushQueue);
+
+impl Drop for FailAtPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let cause = std::io::Error::other("the thread that flushes died");
+            self.0.fail(&StorageError::new("flush", "".as_ref(), cause));
+        }
     }
 }
 

@@ -104,6 +104,9 @@ pub enum AppendError {
     /// The topic was deleted.
     #[error("the topic was deleted")]
     Deleted,
+    /// The broker takes nothing more. Whether the batch is in the log is not known.
+    #[error("the broker is stopping")]
+    Stopped,
     /// The disk failed. Whether the batch is in the log is not known.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -113,6 +116,7 @@ impl From<FlushError> for AppendError {
     fn from(error: FlushError) -> Self {
         match error {
             FlushError::Closed => Self::Deleted,
+            FlushError::Stopped => Self::Stopped,
             FlushError::QueueFull { queued_bytes } => Self::QueueFull { queued_bytes },
             FlushError::Storage(error) => Self::Storage(error),
         }
@@ -159,6 +163,7 @@ impl AppendError {
             | Self::StaleProducerEpoch { .. }
             | Self::QueueFull { .. }
             | Self::Deleted
+            | Self::Stopped
             | Self::Storage(_) => None,
         }
     }

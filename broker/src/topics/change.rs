@@ -261,7 +261,7 @@ impl Registry {
         }
         for durable in buried {
             let outcome = match durable {
-                Ok(durable) => durable.await.unwrap_or(Err(FlushError::Closed)),
+                Ok(durable) => durable.await.unwrap_or(Err(FlushError::Stopped)),
                 Err(error) => Err(error),
             };
             if let Err(FlushError::Storage(error)) = outcome {

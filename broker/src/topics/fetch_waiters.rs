@@ -5,8 +5,8 @@
 //! remembered, so the order "register, read, await" cannot miss one. A wake-up says that something
 //! changed, not what: the waiter reads again.
 //!
-//! Partitions wake their waiters when data became durable, when the log start moved, when the topic
-//! is deleted and when the storage failed.
+//! Partitions wake their waiters when data became durable, when the log start moved and when the
+//! topic is deleted.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -109,7 +109,7 @@ impl MetadataLog {
         let durable = self.append(events)?;
         let outcome = durable.await;
         outcome
-            .unwrap_or(Err(FlushError::Closed))
+            .unwrap_or(Err(FlushError::Stopped))
             .map_err(|error| self.failed(error))
     }
 
@@ -141,7 +141,7 @@ impl MetadataLog {
         let durable = self.append_to(&mut written, &events)?;
         drop(written);
         let outcome = durable.blocking_recv();
-        let outcome = outcome.unwrap_or(Err(FlushError::Closed));
+        let outcome = outcome.unwrap_or(Err(FlushError::Stopped));
         outcome.map_err(|error| self.failed(error))?;
         self.log.advance_log_start(start);
         if let Some(dropped) = self.log.retain(self.clock.wall().0, start)? {
@@ -175,7 +175,9 @@ impl MetadataLog {
     fn failed(&self, error: FlushError) -> StorageError {
         match error {
             FlushError::Storage(error) => error,
-            FlushError::Closed | FlushError::QueueFull { .. } => self.refused(error),
+            FlushError::Closed | FlushError::Stopped | FlushError::QueueFull { .. } => {
+                self.refused(error)
+            }
         }
     }
 

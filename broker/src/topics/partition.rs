@@ -81,7 +81,7 @@ impl Appending {
     /// [`AppendError::Storage`] and [`AppendError::Deleted`].
     pub async fn durable(self) -> Result<Appended, AppendError> {
         if let Some(durable) = self.durable {
-            durable.await.unwrap_or(Err(FlushError::Closed))?;
+            durable.await.unwrap_or(Err(FlushError::Stopped))?;
         }
         let (log_start, _) = self.log.bounds();
         Ok(Appended {

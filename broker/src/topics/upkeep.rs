@@ -38,14 +38,7 @@ impl Topics {
     /// # Errors
     /// [`StorageError`]; the next start then recovers as after a crash.
     pub fn close(&self) -> Result<(), StorageError> {
-        self.0.queue.close();
-        if let Some(flusher) = self.0.flusher.lock().take() {
-            // A thread that panicked has left its queue unflushed; the marker is not written then.
-            flusher.join().map_err(|_panic| {
-                let error = std::io::Error::other("the flush thread panicked");
-                StorageError::new("close", &self.0.config.directory, error)
-            })?;
-        }
+        self.0.stop_flushing();
         if let Some(failure) = self.0.queue.failure() {
             return Err(failure);
         }
@@ -61,6 +54,15 @@ impl Topics {
 }
 
 impl Registry {
+    /// Ends the thread that flushes, when it has flushed what is queued.
+    fn stop_flushing(&self) {
+        self.queue.close();
+        if let Some(flusher) = self.flusher.lock().take() {
+            // If it panicked, the queue has failed, which says so.
+            drop(flusher.join());
+        }
+    }
+
     fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
         let now = self.clock.wall().0;
         if partition.log.is_retention_due(now)? {
@@ -91,6 +93,13 @@ impl Registry {
 
     fn remove_deleted(&self) -> Result<(), StorageError> {
         self.log_context.remove_all_in(&self.directory.deleted())
+    }
+}
+
+impl Drop for Registry {
+    /// Nobody may write to the directory once another process can have it.
+    fn drop(&mut self) {
+        self.stop_flushing();
     }
 }
 

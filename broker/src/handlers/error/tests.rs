@@ -132,6 +132,7 @@ fn every_refused_append_has_its_code() {
         (&E::UnreadableRecords(unreadable), ErrorCode::InvalidRecord),
         (&E::Recompression { codec: Compression::Zstd, reason: String::new() }, ErrorCode::InvalidRecord),
         (&E::Transactional, ErrorCode::InvalidTxnState),
+        (&E::Stopped, ErrorCode::NotLeaderOrFollower),
         (&E::NotEnoughReplicas { required: 2 }, ErrorCode::NotEnoughReplicas),
         (&E::OutOfOrderSequence { producer_id, expected: Sequence(1), found }, ErrorCode::OutOfOrderSequenceNumber),
         (&E::DuplicateSequence { producer_id, found }, ErrorCode::DuplicateSequenceNumber),

@@ -59,6 +59,8 @@ impl Refused for AppendError {
             // Retried by every client, and without a look for another leader.
             Self::QueueFull { .. } => ErrorCode::RequestTimedOut,
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            // Retried, after a look for another leader: the broker that starts next.
+            Self::Stopped => ErrorCode::NotLeaderOrFollower,
             Self::Storage(error) => error.code(),
         }
     }

@@ -1,6 +1,7 @@
 //! What callers of the registry and of partitions rely on, on a real disk.
 
 mod directory;
+mod failure;
 mod records;
 mod simulation;
 
@@ -98,15 +99,18 @@ impl World {
     }
 }
 
-fn open(directory: &Path, clock: &Clock) -> Result<Topics, OpenError> {
-    let config = TopicsConfig {
-        directory: directory.join("data"),
+fn config(parent: &Path) -> TopicsConfig {
+    TopicsConfig {
+        directory: parent.join("data"),
         node_id: 1,
         topics_max: 10,
         partitions_max: 100,
         defaults: Settings::new(),
-    };
-    Topics::open(config, clock.clone(), |_elapsed| ())
+    }
+}
+
+fn open(directory: &Path, clock: &Clock) -> Result<Topics, OpenError> {
+    Topics::open(config(directory), clock.clone(), |_elapsed| ())
 }
 
 fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic {

@@ -5,11 +5,10 @@
 //! is never there twice; offsets never change. `SLUICE_SEED` runs one seed, `SLUICE_SEEDS` that many.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
+use super::failure::FaultyWorld;
 use super::*;
-use crate::log::{Disk, Faults, FaultyStorage, SyncPool, flush_once};
+use crate::log::{Faults, FaultyStorage};
 
 const SEEDS: u64 = 150;
 const STEPS: usize = 120;
@@ -50,41 +49,18 @@ impl Unanswered {
 
 struct Simulation {
     rng: fastrand::Rng,
-    storage: FaultyStorage,
-    disk: Disk,
-    pool: SyncPool,
-    clock: Clock,
-    topics: Topics,
+    world: FaultyWorld,
     expected: BTreeMap<&'static str, Expected>,
     appending: Vec<(&'static str, i64, usize, Appending)>,
     next_value: u64,
     trace: Vec<String>,
 }
 
-fn config() -> TopicsConfig {
-    TopicsConfig {
-        directory: "/data".into(),
-        node_id: 1,
-        topics_max: 10,
-        partitions_max: 100,
-        defaults: Settings::new(),
-    }
-}
-
 impl Simulation {
     fn new(seed: u64) -> Self {
-        let storage = FaultyStorage::new(seed);
-        let disk = Disk::new(storage.clone());
-        let pool = SyncPool::new(0).unwrap();
-        let clock = Clock::manual(TimestampMs(NOW));
-        let topics = Topics::open_on(&disk, config(), clock.clone(), &pool).unwrap();
         Self {
             rng: fastrand::Rng::with_seed(seed ^ 0x5eed),
-            storage,
-            disk,
-            pool,
-            clock,
-            topics,
+            world: FaultyWorld::new(seed),
             expected: BTreeMap::new(),
             appending: Vec::new(),
             next_value: 0,
@@ -117,30 +93,12 @@ impl Simulation {
         self.trace.push(what.into());
     }
 
-    /// Runs an operation to its end, flushing whenever it waits.
-    fn drive<T>(&self, future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
-        let mut context = Context::from_waker(Waker::noop());
-        loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-                return output;
-            }
-            self.flush_disk();
-        }
-    }
-
-    fn flush_disk(&self) -> bool {
-        let registry = &self.topics.0;
-        flush_once(&registry.queue, &registry.log_context, &self.pool).is_ok()
-    }
-
     fn create(&mut self, topic: &'static str) {
         if self.expected.contains_key(topic) {
             return;
         }
         self.note(format!("create {topic}"));
-        let created = self.drive(self.topics.create(new_topic(topic, 1, &[]), Commit::Yes));
-        let id = created.unwrap().unwrap().id();
+        let id = self.world.create(topic).id();
         let expected = Expected {
             id,
             ..Expected::default()
@@ -150,7 +108,7 @@ impl Simulation {
     }
 
     fn make_segments_small(&self) {
-        for topic in self.topics.list() {
+        for topic in self.world.topics.list() {
             let log = &topic.partition(PartitionId(0)).unwrap().log;
             let mut config = topic.config().log.clone();
             config.segment_bytes = 700;
@@ -167,7 +125,7 @@ impl Simulation {
         self.note(format!("delete {topic}"));
         self.settle();
         let name = TopicName::parse(topic).unwrap();
-        self.drive(self.topics.delete(&name)).unwrap();
+        self.world.drive(self.world.topics.delete(&name)).unwrap();
     }
 
     fn append(&mut self, topic: &'static str) {
@@ -183,7 +141,7 @@ impl Simulation {
             })
             .collect();
         let texts: Vec<&str> = values.iter().map(String::as_str).collect();
-        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let partition = self.world.partition(topic);
         let offset = partition.offsets().log_end.0;
         let batch = match self.rng.bool() || expected.unanswered.len() >= IN_FLIGHT {
             true => batch(&texts),
@@ -213,14 +171,14 @@ impl Simulation {
 
     fn flush(&mut self) {
         self.note("flush");
-        assert!(self.flush_disk());
+        assert!(self.world.flush());
         self.settle();
     }
 
     /// Collects the answers of appends that have one.
     fn settle(&mut self) {
         for (topic, offset, count, appending) in std::mem::take(&mut self.appending) {
-            let outcome = self.drive(appending.durable());
+            let outcome = self.world.drive(appending.durable());
             let Some(expected) = self.expected.get_mut(topic) else {
                 continue;
             };
@@ -244,9 +202,9 @@ impl Simulation {
             return;
         };
         self.note(format!("repeat {} in {topic}", unanswered.sequence));
-        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let partition = self.world.partition(topic);
         let appending = partition.append(unanswered.batch(), Acks::All).unwrap();
-        let appended = self.drive(appending.durable()).unwrap();
+        let appended = self.world.drive(appending.durable()).unwrap();
         assert_eq!(appended.base_offset.0, unanswered.offset);
         assert!(partition.offsets().high_watermark.0 > unanswered.offset);
         self.settle();
@@ -260,9 +218,9 @@ impl Simulation {
         };
         for unanswered in std::mem::take(&mut expected.unanswered) {
             self.note(format!("send {} again to {topic}", unanswered.sequence));
-            let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+            let partition = self.world.partition(topic);
             let appending = partition.append(unanswered.batch(), Acks::All).unwrap();
-            let appended = self.drive(appending.durable()).unwrap();
+            let appended = self.world.drive(appending.durable()).unwrap();
             let expected = self.expected.get_mut(topic).unwrap();
             for (offset, value) in (appended.base_offset.0..).zip(unanswered.values) {
                 let survived = expected.acknowledged.values().any(|known| *known == value);
@@ -278,12 +236,12 @@ impl Simulation {
         let Some(expected) = self.expected.get_mut(topic) else {
             return;
         };
-        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let partition = self.world.partition(topic);
         let to = self.rng.i64(0..=partition.offsets().high_watermark.0);
         expected.start_max = expected.start_max.max(to);
         self.trace
             .push(format!("delete records of {topic} to {to}"));
-        let start = self.drive(partition.delete_records(Some(Offset(to))));
+        let start = self.world.drive(partition.delete_records(Some(Offset(to))));
         let expected = self.expected.get_mut(topic).unwrap();
         expected.start_min = start.unwrap().0;
     }
@@ -292,22 +250,22 @@ impl Simulation {
         self.note("retain");
         self.settle();
         for (topic, expected) in &mut self.expected {
-            let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
-            self.topics.retention_check().unwrap();
+            let partition = self.world.partition(topic);
+            self.world.topics.retention_check().unwrap();
             let start = partition.offsets().log_start.0;
             expected.start_max = expected.start_max.max(start);
         }
-        self.clock.advance(Duration::from_secs(30));
+        self.world.clock.advance(Duration::from_secs(30));
     }
 
     /// What is visible is what was acknowledged, and it is on the disk.
     fn check(&mut self, topic: &'static str) {
         self.settle();
         let Some(expected) = self.expected.get(topic) else {
-            assert!(self.topics.topic(topic).is_none());
+            assert!(self.world.topics.topic(topic).is_none());
             return;
         };
-        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let partition = self.world.partition(topic);
         assert_eq!(partition.topic_id(), expected.id);
         let offsets = partition.offsets();
         let start = offsets.log_start.0;
@@ -336,7 +294,7 @@ impl Simulation {
         if self.appending.is_empty() {
             return;
         }
-        self.storage.set_faults(match is_full {
+        self.world.storage.set_faults(match is_full {
             true => Faults {
                 bytes_left: Some(self.rng.u64(..300)),
                 ..Faults::default()
@@ -346,18 +304,18 @@ impl Simulation {
                 ..Faults::default()
             },
         });
-        if self.flush_disk() {
-            self.storage.set_faults(Faults::default());
+        if self.world.flush() {
+            self.world.storage.set_faults(Faults::default());
             return self.settle();
         }
         for (topic, _, _, appending) in std::mem::take(&mut self.appending) {
-            let outcome = self.drive(appending.durable());
+            let outcome = self.world.drive(appending.durable());
             assert!(matches!(outcome, Err(AppendError::Storage(_))), "{topic}");
-            let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+            let partition = self.world.partition(topic);
             let again = partition.append(batch(&["too late"]), Acks::All);
             assert!(matches!(again, Err(AppendError::Storage(_))));
         }
-        assert!(self.topics.close().is_err(), "not a clean stop");
+        assert!(self.world.topics.close().is_err(), "not a clean stop");
         match self.rng.bool() {
             true => self.die("power cut after the failure", FaultyStorage::cut_power),
             false => self.die("kill after the failure", FaultyStorage::kill),
@@ -370,12 +328,12 @@ impl Simulation {
             self.settle();
         }
         self.appending.clear();
-        end(&self.storage);
+        end(&self.world.storage);
         self.reopen();
         // What could be read after a kill must survive a power cut.
         if self.rng.u8(..4) == 0 {
             self.note("power cut at once");
-            self.storage.cut_power();
+            self.world.storage.cut_power();
             self.reopen();
         }
     }
@@ -383,19 +341,18 @@ impl Simulation {
     fn restart(&mut self) {
         self.note("restart");
         self.settle();
-        self.topics.close().unwrap();
+        self.world.topics.close().unwrap();
         match self.rng.bool() {
-            true => self.storage.kill(),
-            false => self.storage.cut_power(),
+            true => self.world.storage.kill(),
+            false => self.world.storage.cut_power(),
         }
         self.reopen();
-        assert_eq!(self.topics.recovery().last_stop, LastStop::Clean);
+        assert_eq!(self.world.topics.recovery().last_stop, LastStop::Clean);
     }
 
     fn reopen(&mut self) {
-        let opened = Topics::open_on(&self.disk, config(), self.clock.clone(), &self.pool);
-        self.topics = opened.unwrap();
-        assert!(self.topics.recovery().quarantined.len() <= TOPICS.len());
+        self.world.reopen();
+        assert!(self.world.topics.recovery().quarantined.len() <= TOPICS.len());
         self.make_segments_small();
         for topic in TOPICS {
             self.adopt_survivors(topic);
@@ -411,7 +368,7 @@ impl Simulation {
         let Some(expected) = self.expected.get_mut(topic) else {
             return;
         };
-        let partition = self.topics.partition(topic, PartitionId(0)).unwrap();
+        let partition = self.world.partition(topic);
         let end = partition.offsets().high_watermark.0;
         let sent = std::mem::take(&mut expected.sent);
         for (offset, value) in sent.into_iter().take_while(|(offset, _)| *offset < end) {
