@@ -94,6 +94,14 @@ impl Client {
             .clone()
     }
 
+    /// Waits until every record given to a producer so far is acknowledged or refused.
+    pub async fn flush(&self) {
+        let producers: Vec<_> = self.producers.lock().values().cloned().collect();
+        for producer in producers {
+            producer.flush().await;
+        }
+    }
+
     /// A topic from the cache, or from the cluster where the cache has none. Never creates it.
     ///
     /// # Errors
