@@ -14,6 +14,7 @@ mod broker;
 mod fault;
 mod general;
 mod http;
+mod kafka;
 mod layers;
 mod log;
 mod monitor;
@@ -31,14 +32,16 @@ pub use broker::Broker;
 pub use fault::{Fault, Faults};
 pub use general::General;
 pub use http::Http;
+pub use kafka::Kafka;
 pub use log::Log;
 pub use monitor::Monitor;
 pub use reference::reference;
 pub use rest::RestV2;
 pub use setting::Setting;
-pub use source::{Machine, Source};
+pub use source::{Machine, Nothing, Source};
 pub use value::{
-    Address, Advertised, BaseUri, ByteCount, ClusterName, Filter, Listen, Servers, Value,
+    Address, Advertised, BaseUri, ByteCount, ClusterName, Filter, Listen, Servers, TopicDefaults,
+    Value,
 };
 
 use layers::Layers;
@@ -53,6 +56,8 @@ pub struct Config {
     pub broker: Broker,
     /// The HTTP side.
     pub http: Http,
+    /// The gateway's own way to Kafka.
+    pub kafka: Kafka,
     /// How strictly the v2 API follows Confluent's.
     pub rest_v2: RestV2,
     /// The lag monitor.
@@ -75,18 +80,27 @@ impl Config {
             General::read(&mut layers),
             Broker::read(&mut layers),
             Http::read(&mut layers),
+            Kafka::read(&mut layers),
             RestV2::read(&mut layers),
             Monitor::read(&mut layers),
             Log::read(&mut layers),
         );
         let (lines, mut faults) = layers.finish();
-        if let (Some(general), Some(broker), Some(http), Some(rest_v2), Some(monitor), Some(log)) =
-            parts
+        if let (
+            Some(general),
+            Some(broker),
+            Some(http),
+            Some(kafka),
+            Some(rest_v2),
+            Some(monitor),
+            Some(log),
+        ) = parts
         {
             let config = Self {
                 general,
                 broker,
                 http,
+                kafka,
                 rest_v2,
                 monitor,
                 log,
@@ -117,7 +131,7 @@ impl Config {
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
-        Self::load(&source::Nothing, flags).map(|loaded| loaded.config)
+        Self::load(&Nothing, flags).map(|loaded| loaded.config)
     }
 }
 
@@ -137,11 +151,12 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
     sections().into_iter().flat_map(|section| section.settings)
 }
 
-fn sections() -> [setting::SectionInfo; 6] {
+fn sections() -> [setting::SectionInfo; 7] {
     [
         General::INFO,
         Broker::INFO,
         Http::INFO,
+        Kafka::INFO,
         RestV2::INFO,
         Monitor::INFO,
         Log::INFO,

@@ -9,7 +9,7 @@ const INTRODUCTION: &str = "\
 # Configuration
 
 Generated from the declarations in `gateway/src/config/`. Do not edit: run
-`BLESS=1 cargo test -p sluice --test generated`.
+`SLUICE_REGENERATE=1 cargo test -p sluice --test generated`.
 
 A setting is read from, the later winning: its default, the file `sluice.toml` of the working directory
 (or the one named by `--config` or `SLUICE_CONFIG`), its environment variable, its flag. Keys that do not

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::value::{Listen, Value};
-use super::{Broker, Config, Http, Monitor};
+use super::{Broker, Config, Http, Kafka, Monitor};
 
 /// Every rule that `config` breaks.
 pub(super) fn check(config: &Config) -> Vec<Fault> {
@@ -18,13 +18,16 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     );
     if general.bootstrap_servers.is_none() {
         rules.broker(&config.broker, general.insecure);
+        rules.broker_limits(&config.broker);
     }
     rules.http(&config.http, general.insecure);
+    rules.kafka(&config.kafka);
     rules.monitor(&config.monitor);
     rules.0
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// The rules broken so far.
@@ -69,6 +72,74 @@ impl Rules {
             "broker.advertised",
             advertised,
             "needs a port, because broker.listen has port 0 and so none to take over",
+        );
+    }
+
+    fn broker_limits(&mut self, broker: &Broker) {
+        for (key, value) in [
+            ("broker.connections_max", &broker.connections_max),
+            ("broker.topics_max", &broker.topics_max),
+            ("broker.partitions_max", &broker.partitions_max),
+            ("broker.groups_max", &broker.groups_max),
+        ] {
+            self.require(*value > 0, key, value, "must be at least 1");
+        }
+        let partitions = &broker.partitions;
+        self.require(
+            *partitions > 0,
+            "broker.partitions",
+            partitions,
+            "must be at least 1",
+        );
+        self.require(
+            (MIB..=1 << 30).contains(&broker.request_size_max.0),
+            "broker.request_size_max",
+            &broker.request_size_max,
+            "must be from 1MiB to 1GiB",
+        );
+        self.require(
+            broker.request_memory_max >= broker.request_size_max,
+            "broker.request_memory_max",
+            &broker.request_memory_max,
+            "must be at least broker.request_size_max, or the largest request could never be served",
+        );
+        self.require(
+            broker.group_memory_max.0 >= MIB,
+            "broker.group_memory_max",
+            &broker.group_memory_max,
+            "must be at least 1MiB",
+        );
+        self.require(
+            broker.offsets_retention >= SECOND * 60,
+            "broker.offsets_retention",
+            &broker.offsets_retention,
+            "must be at least 1m",
+        );
+    }
+
+    fn kafka(&mut self, kafka: &Kafka) {
+        for (key, value) in [
+            ("kafka.connect_timeout", &kafka.connect_timeout),
+            ("kafka.request_timeout", &kafka.request_timeout),
+        ] {
+            self.require(
+                value.as_millis() >= 100,
+                key,
+                value,
+                "must be at least 100ms",
+            );
+        }
+        self.require(
+            kafka.operation_timeout >= kafka.connect_timeout,
+            "kafka.operation_timeout",
+            &kafka.operation_timeout,
+            "must be at least kafka.connect_timeout",
+        );
+        self.require(
+            kafka.producer_memory_max.0 >= MIB,
+            "kafka.producer_memory_max",
+            &kafka.producer_memory_max,
+            "must be at least 1MiB",
         );
     }
 

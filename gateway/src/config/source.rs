@@ -42,7 +42,7 @@ fn lossy(text: &std::ffi::OsStr) -> String {
 
 /// No file and no variable: defaults and flags alone.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Nothing;
+pub struct Nothing;
 
 impl Source for Nothing {
     fn file(&self, _path: &Path) -> io::Result<Option<String>> {

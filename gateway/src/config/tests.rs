@@ -268,6 +268,23 @@ fn bounds_are_checked() {
             "at least monitor.interval",
         ),
         ("monitor.history", "8d", "from 1m to 7d"),
+        ("broker.partitions", "0", "at least 1"),
+        ("broker.request_size_max", "1KiB", "from 1MiB to 1GiB"),
+        (
+            "broker.request_memory_max",
+            "1MiB",
+            "at least broker.request_size_max",
+        ),
+        ("broker.group_memory_max", "1KiB", "at least 1MiB"),
+        ("broker.offsets_retention", "1s", "at least 1m"),
+        ("broker.topic_defaults", "retention.ms", "key=value"),
+        ("kafka.connect_timeout", "1ms", "at least 100ms"),
+        (
+            "kafka.operation_timeout",
+            "1s",
+            "at least kafka.connect_timeout",
+        ),
+        ("kafka.producer_memory_max", "1KiB", "at least 1MiB"),
         ("http.advertised", "kafka.example.org", "http://"),
         ("http.advertised", "http://user@host", "http://"),
         ("cluster_name", "a b", "letters"),
@@ -301,6 +318,20 @@ fn durations_and_sizes_read_back() {
     for text in ["", "5", "5 weeks", "-1s", "1.5s", "99999999999999999999d"] {
         assert!(Duration::parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn topic_defaults_may_hold_lists() {
+    let text = "cleanup.policy=compact,delete,retention.ms=1000";
+    let TopicDefaults(pairs) = TopicDefaults::parse(text).unwrap();
+    assert_eq!(pairs["cleanup.policy"], "compact,delete");
+    assert_eq!(TopicDefaults(pairs).show(), text);
+    let source = toml("[broker]\ntopic_defaults = [\"retention.ms=5\", \"segment.ms=6\"]\n");
+    let config = Config::load(&source, Flags::new()).unwrap().config;
+    assert_eq!(
+        config.broker.topic_defaults.unwrap().show(),
+        "retention.ms=5,segment.ms=6"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a value of each kind looks like: its text, its bounds, its type.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -187,6 +188,13 @@ impl Listen {
     #[must_use]
     pub fn is_unspecified(&self) -> bool {
         self.ip.is_some_and(|ip| ip.is_unspecified())
+    }
+
+    /// The host as it was written, an IPv6 address without brackets.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.ip
+            .map_or_else(|| "localhost".to_owned(), |ip| ip.to_string())
     }
 
     /// The port; 0 picks a free one.
@@ -389,6 +397,46 @@ impl Value for BaseUri {
 
     fn show(&self) -> String {
         self.as_text()
+    }
+}
+
+/// Configs of topics, by Kafka's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDefaults(pub BTreeMap<String, String>);
+
+impl Value for TopicDefaults {
+    const KIND: &'static str = "key=value,...";
+
+    /// A part without `=` belongs to the value before it, since some values are lists.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for part in text.split(',') {
+            match (part.split_once('='), pairs.last_mut()) {
+                (Some((key, value)), _) if !key.trim().is_empty() => {
+                    pairs.push((key.trim().to_owned(), value.trim().to_owned()));
+                }
+                (None, Some((_, value))) => {
+                    value.push(',');
+                    value.push_str(part.trim());
+                }
+                (Some(_), _) | (None, None) => {
+                    return Err(
+                        "must be key=value; several have commas between them, such as \
+                                retention.ms=86400000,cleanup.policy=compact,delete"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+        Ok(Self(pairs.into_iter().collect()))
+    }
+
+    fn show(&self) -> String {
+        self.0
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect::<Vec<_>>()
+            .join(",")
     }
 }
 
