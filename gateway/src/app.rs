@@ -8,6 +8,7 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError as _};
 use prometheus::Registry;
 use utoipa_actix_web::AppExt as _;
 
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::extract::Terms;
@@ -36,6 +37,8 @@ pub enum AppError {
 pub struct AppState {
     /// What the program was told.
     pub config: Config,
+    /// The Kafka that is worked with.
+    pub cluster: Cluster,
     /// Whether it serves.
     pub lifecycle: Lifecycle,
     /// What `/metrics` shows.
@@ -51,13 +54,14 @@ impl AppState {
     ///
     /// # Errors
     /// None in practice: names and routes are fixed.
-    pub fn new(config: Config, registry: Registry) -> Result<Self, AppError> {
+    pub fn new(config: Config, cluster: Cluster, registry: Registry) -> Result<Self, AppError> {
         let terms = Terms::new(&config, HttpMetrics::new(&registry)?);
         Ok(Self {
             lifecycle: Lifecycle::default(),
             scrape: Scrape::new(registry)?,
             terms: Data::new(terms),
             description: Description::from_routes()?,
+            cluster,
             config,
         })
     }

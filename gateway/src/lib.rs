@@ -2,6 +2,7 @@
 //!
 //! * [`config`]: what the program is told; [`data_dir`]: what it keeps.
 //! * [`error`], [`extract`], [`middleware`], [`metrics`], [`lifecycle`]: what every resource shares.
+//! * [`cluster`]: the Kafka that is worked with.
 //! * [`monitor`]: consumer lag, from samples to snapshots.
 //! * [`api`], [`ui`]: what HTTP offers to programs and to people; [`routes`] has all of it on one page,
 //!   [`openapi`] describes it.
@@ -9,6 +10,7 @@
 
 pub mod api;
 pub mod app;
+pub mod cluster;
 pub mod config;
 pub mod data_dir;
 pub mod embedded;

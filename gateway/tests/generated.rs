@@ -1,4 +1,4 @@
-//! Generated files are as the code would generate them. `BLESS=1` writes them.
+//! Generated files are as the code would generate them. `SLUICE_REGENERATE=1` writes them.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,11 +8,12 @@ use sluice::metrics::exposition::{Family, Kind};
 
 fn check(file: &str, generated: &str) -> Result<(), Box<dyn Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("SLUICE_REGENERATE").is_some() {
         std::fs::write(&path, generated)?;
     }
     if std::fs::read_to_string(&path)? != generated {
-        let advice = "run `BLESS=1 cargo test -p sluice --test generated` and review the change";
+        let advice =
+            "run `SLUICE_REGENERATE=1 cargo test -p sluice --test generated` and review the change";
         return Err(format!("{file} is not current; {advice}").into());
     }
     Ok(())

@@ -4,13 +4,20 @@ use std::error::Error;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
+use sluice_client::{Client, ProduceRecord, ProducerSettings, TcpDial};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn sluice(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    command(folder, env!("CARGO_BIN_EXE_sluice"), arguments)
+}
+
+/// A command without settings from the surroundings.
+fn command(folder: &Path, program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SLUICE_") {
             command.env_remove(name);
@@ -25,15 +32,15 @@ fn run(folder: &Path, arguments: &[&str]) -> std::io::Result<Output> {
     sluice(folder, arguments).output()
 }
 
-/// A start that is refused: status 1, nothing on standard output, and the lines of standard error.
+/// A command that is refused: status 1, nothing on standard output, and the lines of standard error.
 fn refused(folder: &Path, arguments: &[&str]) -> Result<Vec<String>, Box<dyn Error>> {
-    let output = run(folder, arguments)?;
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stdout.is_empty(), "{output:?}");
-    Ok(String::from_utf8(output.stderr)?
-        .lines()
-        .map(str::to_owned)
-        .collect())
+    let running = Running::spawn(sluice(folder, arguments))?;
+    if !running.ready.is_empty() {
+        return Err(format!("it is not refused: {}", running.ready).into());
+    }
+    let (status, log) = running.end()?;
+    assert_eq!(status, Some(1), "{log}");
+    Ok(log.lines().map(str::to_owned).collect())
 }
 
 /// A running program; killed when dropped.
@@ -50,7 +57,11 @@ impl Running {
             "--http-listen",
             "127.0.0.1:0",
         ];
-        let mut child = sluice(folder, &[&free, arguments].concat())
+        Self::spawn(sluice(folder, &[&free, arguments].concat()))
+    }
+
+    fn spawn(mut command: Command) -> Result<Self, Box<dyn Error>> {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
@@ -128,12 +139,15 @@ fn a_port_in_use_is_one_line_with_the_setting() -> Outcome {
     let folder = tempfile::tempdir()?;
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
-    let arguments = ["--http-listen", &address, "--broker-listen", "127.0.0.1:0"];
-    let lines = refused(folder.path(), &arguments)?;
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    let line = lines.concat();
-    for part in [&address, "(http.listen)", "--http-listen"] {
-        assert!(line.contains(part), "{line}");
+    for (flag, other) in [
+        ("--http-listen", "--broker-listen"),
+        ("--broker-listen", "--http-listen"),
+    ] {
+        let lines = refused(folder.path(), &[flag, &address, other, "127.0.0.1:0"])?;
+        let [line] = &lines[..] else {
+            return Err(format!("{lines:?}").into());
+        };
+        assert!(line.contains(&address) && line.contains(flag), "{line}");
     }
     Ok(())
 }
@@ -167,12 +181,107 @@ fn a_data_directory_that_cannot_be_used_is_one_line_with_the_setting() -> Outcom
         "{lines:?}"
     );
 
+    std::fs::write(
+        folder.path().join("used/gateway/meta.properties"),
+        "format.version=1\n",
+    )?;
+    let broker = folder.path().join("used/broker/meta.properties");
+    let damaged = std::fs::read_to_string(&broker)?.replace("sluice.format=", "sluice.format=9");
+    std::fs::write(&broker, damaged)?;
+    let lines = refused(folder.path(), &[&free[..], &["used"]].concat())?;
+    assert!(
+        matches!(&lines[..], [line] if line.contains("used/broker") && line.contains("91")),
+        "{lines:?}"
+    );
+
     std::fs::write(folder.path().join("file"), "")?;
     let lines = refused(folder.path(), &[&free[..], &["file"]].concat())?;
     assert!(
         matches!(&lines[..], [line] if line.contains("--data-dir")),
         "{lines:?}"
     );
+    Ok(())
+}
+
+#[test]
+fn it_works_in_front_of_another_kafka_and_takes_its_id_as_the_name() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let kafka = Running::start(folder.path(), &["--data-dir", "kafka"])?;
+    assert!(
+        kafka.ready.ends_with(" (cluster local)\n"),
+        "{}",
+        kafka.ready
+    );
+    let servers = kafka.part("broker ")?;
+    let front = ["--data-dir", "front", "--bootstrap-servers", servers];
+    let running = Running::start(folder.path(), &front)?;
+    assert_eq!(running.part("kafka ")?, servers);
+    assert!(
+        !running.ready.contains("(cluster local)"),
+        "{}",
+        running.ready
+    );
+    assert!(
+        !folder.path().join("front/broker").exists(),
+        "the bundled broker stays off"
+    );
+    let named = Running::start(
+        folder.path(),
+        &[
+            "--data-dir",
+            "named",
+            "--bootstrap-servers",
+            servers,
+            "--cluster-name",
+            "east",
+        ],
+    )?;
+    assert!(
+        named.ready.ends_with(" (cluster east)\n"),
+        "{}",
+        named.ready
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_ends_the_program_with_what_happened() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    // No file may grow beyond 32 KiB, and the signal that says so is ignored: writing fails.
+    let limited = r#"trap '' XFSZ; ulimit -f 64; exec "$0" "$@""#;
+    let mut arguments = vec![
+        "-c",
+        limited,
+        env!("CARGO_BIN_EXE_sluice"),
+        "--data-dir",
+        "data",
+    ];
+    arguments.extend([
+        "--broker-listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "127.0.0.1:0",
+    ]);
+    let running = Running::spawn(command(folder.path(), "sh", &arguments))?;
+
+    let bootstrap = vec![running.part("broker ")?.parse()?];
+    let (dial, runtime) = (Arc::new(TcpDial), tokio::runtime::Handle::current());
+    let client = Client::new(sluice_client::Config::new(bootstrap), dial, runtime);
+    let producer = client.producer(ProducerSettings::default());
+    let value = Some(vec![b'v'; 60_000].into());
+    let record = ProduceRecord {
+        value,
+        ..ProduceRecord::default()
+    };
+    let sending = tokio::spawn(async move { producer.send("orders", vec![record]).await });
+    let (status, log) = running.end()?;
+    let last = log.lines().last().unwrap_or_default();
+    assert_eq!(status, Some(1), "{log}");
+    assert!(
+        last.starts_with("sluice: the bundled broker can no longer keep"),
+        "{log}"
+    );
+    sending.abort();
     Ok(())
 }
 

@@ -13,7 +13,22 @@ use super::*;
 fn state(change: impl FnOnce(&mut Config)) -> Data<AppState> {
     let mut config = Config::for_testing(std::path::Path::new("unused")).unwrap();
     change(&mut config);
-    Data::new(AppState::new(config, Registry::new()).unwrap())
+    Data::new(AppState::new(config, unreachable(), Registry::new()).unwrap())
+}
+
+/// A cluster that nobody asks for anything.
+fn unreachable() -> Cluster {
+    let nobody = sluice_client::Config::new(vec!["127.0.0.1:1".parse().unwrap()]);
+    let (dial, runtime) = (
+        Arc::new(sluice_client::TcpDial),
+        tokio::runtime::Handle::current(),
+    );
+    let client = sluice_client::Client::new(nobody, dial, runtime);
+    Cluster {
+        client,
+        id: "none".into(),
+        name: "local".into(),
+    }
 }
 
 fn defaults() -> Data<AppState> {

@@ -5,7 +5,9 @@
 //! clap's to explain, with status 2.
 
 mod health;
+mod kafka;
 mod listen;
+mod serve;
 mod start;
 
 use std::ffi::OsString;

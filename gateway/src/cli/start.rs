@@ -1,29 +1,24 @@
-//! Starts the program, and ends it in order.
+//! Starts the program: configuration, log, data directory, HTTP port, Kafka, HTTP.
 //!
-//! Start: configuration, log, data directory, HTTP port, broker, client, HTTP. The line that says so
-//! comes when everything listens. Stop, on SIGTERM or Ctrl-C, within one deadline: readiness off, HTTP
-//! stops accepting, streams end, requests finish, the client flushes, the broker drains. A second signal
-//! exits at once.
+//! What fails fastest comes first. The line that says so comes when everything listens; whatever is in
+//! the way is one line that names the setting.
 
 use std::io;
-use std::net::TcpListener;
-use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
-use std::time::Instant;
+use std::net::SocketAddr;
 
-use actix_web::HttpServer;
-use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use prometheus::Registry;
 use rustix::process::Resource;
-use sluice::app::{AppError, AppState, app};
+use sluice::app::{AppError, AppState};
 use sluice::config::{Config, Loaded};
 use sluice::data_dir::{DataDir, DataDirError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::runtime::Runtime;
 
+use super::kafka::{self, Kafka, KafkaError};
 use super::listen::{self, ListenError};
+use super::serve::{self, Program};
 
-/// Threads for broker, client and monitor.
+/// Threads for broker, client and monitor. HTTP has its own.
 const CORE_THREADS: usize = 2;
 
 /// The program cannot start, or ended badly.
@@ -35,9 +30,18 @@ pub(super) enum StartError {
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// There is no Kafka to work with.
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
     /// A mistake of ours.
     #[error(transparent)]
     App(#[from] AppError),
+    /// The disk failed while the bundled broker was serving.
+    #[error(
+        "the bundled broker can no longer keep what it acknowledges: {0}; check the disk, then start \
+         again: what was acknowledged is kept"
+    )]
+    Storage(sluice_broker::log::StorageError),
     /// The system refuses threads, sockets or signals.
     #[error("the system refuses: {0}")]
     System(#[from] io::Error),
@@ -45,21 +49,46 @@ pub(super) enum StartError {
 
 /// Starts, serves until a signal, and stops.
 pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
-    let config = loaded.config;
+    let Loaded {
+        config, changed, ..
+    } = loaded;
     log(&config);
     raise_file_limit();
     let data_dir = DataDir::open(&config.general.data_dir)?;
-    let http = listen::bind("http.listen", config.http.listen)?;
-    let core = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CORE_THREADS)
-        .thread_name("sluice-core")
-        .enable_all()
-        .build()?;
-    let state = Data::new(AppState::new(config, Registry::new())?);
-    let outcome = actix_web::rt::System::new().block_on(serve(state, http, &loaded.changed));
+    let listeners = listen::bind("http.listen", config.http.listen)?;
+    let core = core()?;
+    let registry = Registry::new();
+    let Kafka {
+        cluster,
+        broker,
+        line,
+    } = core.block_on(kafka::start(&config, &registry))?;
+    let state = Data::new(AppState::new(config, cluster, registry)?);
+    let program = Program {
+        state,
+        broker,
+        core: core.handle().clone(),
+    };
+    let outcome =
+        actix_web::rt::System::new().block_on(serve::serve(program, listeners, |program, http| {
+            super::say(&ready_line(&program.state, &line, http));
+            tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                settings = changed,
+                "started"
+            );
+        }));
     core.shutdown_background();
     drop(data_dir);
     outcome
+}
+
+fn core() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CORE_THREADS)
+        .thread_name("sluice-core")
+        .enable_all()
+        .build()
 }
 
 /// Every connection is an open file, and so is every segment: take what the system grants.
@@ -81,91 +110,15 @@ fn log(config: &Config) {
         .init();
 }
 
-async fn serve(
-    state: Data<AppState>,
-    listeners: Vec<TcpListener>,
-    settings_given: &str,
-) -> Result<(), StartError> {
-    let mut signals = Signals::listen()?;
-    let settings = &state.config.http;
-    let workers = match usize::from(settings.workers) {
-        0 => available_parallelism().map_or(1, NonZeroUsize::get),
-        workers => workers,
-    };
-    let connections = usize::try_from(settings.connections_max).unwrap_or(usize::MAX);
-    let shutdown_timeout = state.config.general.shutdown_timeout;
-    let shared = state.clone();
-    let mut server = HttpServer::new(move || app(shared.clone()))
-        .workers(workers)
-        .max_connections(connections.div_ceil(workers))
-        .keep_alive(settings.idle_timeout)
-        .client_request_timeout(settings.idle_timeout)
-        .shutdown_timeout(shutdown_timeout.as_secs())
-        .disable_signals();
-    for listener in listeners {
-        server = server.listen(listener)?;
-    }
-    let line = ready_line(&state.config, &server.addrs());
-    let server = server.run();
-    let handle = server.handle();
-    let server = actix_web::rt::spawn(server);
-    super::say(&line);
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        settings_given,
-        "started"
-    );
-    signals.next().await;
-    let deadline = Instant::now() + shutdown_timeout;
-    tokio::select! {
-        () = stop(&state, &handle, deadline) => {}
-        () = signals.next() => tracing::warn!("second signal, exiting at once"),
-    }
-    server.abort();
-    Ok(())
-}
-
-async fn stop(state: &AppState, http: &ServerHandle, deadline: Instant) {
-    tracing::info!("stopping");
-    state.lifecycle.drain();
-    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-    if tokio::time::timeout(left(deadline), http.stop(true))
-        .await
-        .is_err()
-    {
-        tracing::warn!("requests were cut off at the deadline");
-    }
-    tracing::info!("stopped");
-}
-
-/// SIGTERM and Ctrl-C.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 /// What a person wants to know and a test can parse.
-fn ready_line(config: &Config, http: &[std::net::SocketAddr]) -> String {
+fn ready_line(state: &AppState, kafka: &str, http: &[SocketAddr]) -> String {
     let http: Vec<String> = http
         .iter()
         .map(|address| format!("http://{address}"))
         .collect();
-    let data = config.general.data_dir.display();
-    format!("sluice ready: http {}, data {data}\n", http.join(" "))
+    let (http, data) = (http.join(" "), state.config.general.data_dir.display());
+    format!(
+        "sluice ready: {kafka}, http {http}, data {data} (cluster {})\n",
+        state.cluster.name
+    )
 }

@@ -20,7 +20,7 @@ const INTRODUCTION: &str = "\
 # Metrics
 
 Generated from the declarations in `gateway/src/metrics/` and `broker/src/telemetry/`. Do not edit: run
-`BLESS=1 cargo test -p sluice --test generated`.
+`SLUICE_REGENERATE=1 cargo test -p sluice --test generated`.
 
 All are on `GET /metrics`. Counters exist from the start at 0, or from the first use of their label
 values. A value that is not known is absent, never 0.
