@@ -53,10 +53,10 @@ impl Produce {
 
 /// A name of few values, for a label.
 fn error_name(error: &ProduceError) -> String {
-    match error {
-        ProduceError::BufferFull { .. } => "BufferFull".to_owned(),
-        other => other
-            .code()
-            .map_or_else(|| "Unreachable".to_owned(), |code| format!("{code:?}")),
+    if matches!(error, ProduceError::BufferFull { .. }) {
+        return "BufferFull".to_owned();
     }
+    error
+        .code()
+        .map_or_else(|| "Unreachable".to_owned(), |code| format!("{code:?}"))
 }
