@@ -94,9 +94,9 @@ impl Client {
             .clone()
     }
 
-    /// Waits until every record given to a producer so far is acknowledged or refused.
+    /// Waits until no producer has anything on its way. Records sent meanwhile are waited for too.
     pub async fn flush(&self) {
-        let producers: Vec<_> = self.producers.lock().values().cloned().collect();
+        let producers: Vec<Producer> = self.producers.lock().values().cloned().collect();
         for producer in producers {
             producer.flush().await;
         }
@@ -114,5 +114,66 @@ impl Client {
     #[must_use]
     pub fn cluster(&self) -> Arc<ClusterInfo> {
         self.cluster.metadata().cluster()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::admin::ConfigQuery;
+    use crate::group::GroupConfig;
+    use crate::link::TcpDial;
+    use crate::model::Isolation;
+
+    fn sendable<T: Send>(future: T) {
+        drop(future);
+    }
+
+    /// Servers spawn what they call; a future that may not move between threads cannot be.
+    #[tokio::test]
+    async fn every_operation_may_move_between_threads() {
+        let config = Config::new(vec!["127.0.0.1:1".parse().unwrap()]);
+        let client = Client::new(config, Arc::new(TcpDial), Handle::current());
+        let admin = client.admin();
+        sendable(admin.list_topics());
+        sendable(admin.describe_topics(Vec::new()));
+        sendable(admin.create_topics(Vec::new(), false));
+        sendable(admin.create_partitions(Vec::new(), false));
+        sendable(admin.delete_topics(Vec::new()));
+        sendable(admin.describe_configs(Vec::new(), &ConfigQuery::default()));
+        sendable(admin.alter_configs(Vec::new(), false));
+        sendable(admin.list_groups());
+        sendable(admin.describe_groups(Vec::new()));
+        sendable(admin.delete_groups(Vec::new()));
+        sendable(admin.delete_offsets("", Vec::new()));
+        sendable(admin.delete_records(Vec::new()));
+        sendable(admin.describe_cluster());
+        sendable(admin.log_dirs(Vec::new()));
+        let offsets = client.offsets();
+        sendable(offsets.list(Vec::new(), Isolation::default()));
+        sendable(offsets.committed(Vec::new()));
+        sendable(
+            client
+                .fetcher()
+                .fetch(Vec::new(), crate::fetcher::FetchOptions::default()),
+        );
+        sendable(
+            client
+                .watcher()
+                .wait(&[], Isolation::default(), Duration::ZERO),
+        );
+        sendable(
+            client
+                .producer(ProducerSettings::default())
+                .send("", Vec::new()),
+        );
+        sendable(client.flush());
+        let member = client.groups().join(GroupConfig::new("", Vec::new()));
+        sendable(member.assigned());
+        sendable(member.commit(Vec::new()));
+        sendable(member.lost(0));
+        sendable(member.leave());
     }
 }
