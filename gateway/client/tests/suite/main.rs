@@ -8,7 +8,11 @@ mod fetcher;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod producer;
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod target;
 #[cfg(test)]
