@@ -86,8 +86,9 @@ const CRATES: [Crate; 2] = [
             rule("data_dir", "", &[CLIENT, BROKER]),
             rule("lifecycle", "", &[CLIENT, BROKER]),
             rule("error", "produce consume admin monitor", &[BROKER]),
-            rule("extract", "app error metrics config", SURFACE),
-            rule("middleware", "app config error extract metrics", SURFACE),
+            rule("cluster", "", &[ACTIX, BROKER]),
+            rule("extract", "config error metrics", SURFACE),
+            rule("middleware", "config error extract metrics", SURFACE),
             rule(
                 "api",
                 "admin app config consume embedded error extract metrics monitor produce",
