@@ -11,8 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+use crate::console::Jvm;
 use crate::process::{self, Server};
-use crate::{console, port, repository, tool};
+use crate::{port, repository, tool};
 
 const START: Duration = Duration::from_secs(60);
 
@@ -34,7 +35,7 @@ pub async fn shared() -> &'static ApacheKafka {
         .get_or_init(|| async {
             let folder = repository::fresh_log_folder("apache-kafka");
             process::remove_in_the_end(&folder);
-            ApacheKafka::start(&folder, "").await
+            ApacheKafka::start(&folder, "", Jvm::Hurried).await
         })
         .await
 }
@@ -44,12 +45,12 @@ impl ApacheKafka {
     ///
     /// # Panics
     /// If it is not ready after a minute.
-    pub async fn start(folder: &Path, settings: &str) -> Self {
+    pub async fn start(folder: &Path, settings: &str, jvm: Jvm) -> Self {
         let mut failure = String::new();
         for attempt in 0..TRIES {
             let folder = folder.join(format!("kafka-{attempt}"));
             std::fs::create_dir_all(&folder).expect("a folder for Apache Kafka");
-            match Self::try_start(folder, settings).await {
+            match Self::try_start(folder, settings, jvm).await {
                 Ok(kafka) => return kafka,
                 Err(error) => failure = error,
             }
@@ -57,7 +58,7 @@ impl ApacheKafka {
         panic!("{failure}");
     }
 
-    async fn try_start(folder: PathBuf, settings: &str) -> Result<Self, String> {
+    async fn try_start(folder: PathBuf, settings: &str, jvm: Jvm) -> Result<Self, String> {
         let [broker_port, controller_port] = port::free();
         let template = repository::tests("apache-kafka/server.properties");
         let properties = std::fs::read_to_string(template)
@@ -68,8 +69,12 @@ impl ApacheKafka {
         let config = folder.join("server.properties");
         std::fs::write(&config, format!("{properties}\n{settings}\n")).expect("write the config");
         format_storage(&config).await;
-        let mut command = java();
-        command.arg("-Xmx384M").arg("kafka.Kafka").arg(&config);
+        let heap = match jvm {
+            Jvm::Hurried => "384M",
+            Jvm::AsShipped => "1G",
+        };
+        let mut command = java(jvm, heap);
+        command.arg("kafka.Kafka").arg(&config);
         let mut server = Server::start("kafka", &mut command, &folder);
         server
             .ready(START, |out| {
@@ -103,9 +108,9 @@ impl ApacheKafka {
     }
 }
 
-fn java() -> std::process::Command {
+fn java(jvm: Jvm, heap: &str) -> std::process::Command {
     let logging = repository::tests("apache-kafka/log4j2.properties");
-    let mut command = console::java();
+    let mut command = jvm.command(heap);
     command.arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
     command
 }
@@ -113,7 +118,7 @@ fn java() -> std::process::Command {
 /// Gives the data directory its identity, without which Kafka refuses to start.
 async fn format_storage(config: &Path) {
     let cluster_id = URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
-    let mut command = java();
+    let mut command = java(Jvm::Hurried, "128M");
     command
         .args(["kafka.tools.StorageTool", "format", "-t", &cluster_id, "-c"])
         .arg(config);

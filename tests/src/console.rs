@@ -71,28 +71,55 @@ impl Tool {
     }
 }
 
-/// A JVM with Apache Kafka's jars on its class path, set up to start fast and stay small.
-#[must_use]
-pub fn java() -> std::process::Command {
-    let jars = jars();
-    // Made by tests/run; where it is missing or does not fit, the JVM goes without.
-    let archive = jars.with_extension("jsa");
-    let mut command = std::process::Command::new("java");
-    command
-        .env("CLASSPATH", jars.join("*"))
-        .args([
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
-        ])
-        .arg(format!("-XX:SharedArchiveFile={}", archive.display()));
-    command
+/// What a JVM is set up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jvm {
+    /// To start fast and stay small, for what runs a moment.
+    Hurried,
+    /// To run fast, as Kafka's own scripts set it up, for what is measured.
+    AsShipped,
+}
+
+impl Jvm {
+    /// A JVM with Apache Kafka's jars on its class path and at most `heap` of memory, such as `128M`.
+    #[must_use]
+    pub fn command(self, heap: &str) -> std::process::Command {
+        let jars = jars();
+        let mut command = std::process::Command::new("java");
+        command
+            .env("CLASSPATH", jars.join("*"))
+            .arg(format!("-Xmx{heap}"));
+        match self {
+            Self::Hurried => {
+                // Made by tests/run; where it is missing or does not fit, the JVM goes without.
+                let archive = jars.with_extension("jsa");
+                command
+                    .args([
+                        "-XX:+UseSerialGC",
+                        "-XX:TieredStopAtLevel=1",
+                        "-Xshare:auto",
+                    ])
+                    .arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+            }
+            Self::AsShipped => {
+                command.args([
+                    "-server",
+                    "-XX:+UseG1GC",
+                    "-XX:MaxGCPauseMillis=20",
+                    "-XX:InitiatingHeapOccupancyPercent=35",
+                    "-XX:+ExplicitGCInvokesConcurrent",
+                ]);
+            }
+        }
+        command
+    }
 }
 
 /// The tools, talking to one cluster.
 #[derive(Debug, Clone)]
 pub struct Console {
     bootstrap: String,
+    jvm: Jvm,
 }
 
 impl Console {
@@ -101,6 +128,16 @@ impl Console {
     pub fn new(bootstrap: &str) -> Self {
         Self {
             bootstrap: bootstrap.to_owned(),
+            jvm: Jvm::Hurried,
+        }
+    }
+
+    /// For the cluster at `bootstrap`, to measure it.
+    #[must_use]
+    pub fn as_shipped(bootstrap: &str) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            jvm: Jvm::AsShipped,
         }
     }
 
@@ -108,9 +145,12 @@ impl Console {
     #[must_use]
     pub fn command(&self, tool: Tool, args: &str) -> std::process::Command {
         let logging = repository::tests("apache-kafka/tools-log4j2.properties");
-        let mut command = java();
+        let heap = match self.jvm {
+            Jvm::Hurried => "128M",
+            Jvm::AsShipped => "512M",
+        };
+        let mut command = self.jvm.command(heap);
         command
-            .arg("-Xmx128M")
             .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
             .arg(tool.class())
             .args(["--bootstrap-server", &self.bootstrap])
