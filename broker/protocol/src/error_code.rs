@@ -213,6 +213,24 @@ error_codes! {
     ShareSessionLimitReached = 133, retriable: "the broker has as many share sessions as it may";
 }
 
+impl ErrorCode {
+    /// Kafka's name, as its documentation spells it; of a code without one, the number.
+    #[must_use]
+    pub fn kafka_name(self) -> String {
+        if let Self::Other(code) = self {
+            return code.to_string();
+        }
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_uppercase());
+        }
+        name
+    }
+}
+
 impl std::fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({self:?}, {})", self.description(), self.code())
@@ -226,5 +244,18 @@ impl Wire for ErrorCode {
 
     fn decode(reader: &mut Reader, _: Version) -> Result<Self, DecodeError> {
         reader.i16().map(Self::from_code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_bear_the_names_of_kafkas_documentation() {
+        let name = ErrorCode::UnknownTopicOrPartition.kafka_name();
+        assert_eq!(name, "UNKNOWN_TOPIC_OR_PARTITION");
+        assert_eq!(ErrorCode::None.kafka_name(), "NONE");
+        assert_eq!(ErrorCode::Other(999).kafka_name(), "999");
     }
 }

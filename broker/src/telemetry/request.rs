@@ -36,7 +36,7 @@ impl RequestRefused<'_> {
     pub(crate) fn emit(self, telemetry: &Telemetry) {
         let Self { api, code, reason } = self;
         let api = api.name();
-        let error = kafka_name(code);
+        let error = code.kafka_name();
         telemetry
             .errors
             .with_label_values(&[api, error.as_str()])
@@ -49,33 +49,5 @@ impl RequestRefused<'_> {
         } else {
             tracing::debug!(api, error, %reason, "request refused");
         }
-    }
-}
-
-/// Kafka's name of an error, as its documentation spells it.
-fn kafka_name(code: ErrorCode) -> String {
-    if let ErrorCode::Other(code) = code {
-        return code.to_string();
-    }
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_bear_the_names_of_kafkas_documentation() {
-        let name = kafka_name(ErrorCode::UnknownTopicOrPartition);
-        assert_eq!(name, "UNKNOWN_TOPIC_OR_PARTITION");
-        assert_eq!(kafka_name(ErrorCode::None), "NONE");
-        assert_eq!(kafka_name(ErrorCode::Other(999)), "999");
     }
 }

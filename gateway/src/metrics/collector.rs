@@ -13,7 +13,7 @@ families! {
     CYCLE_DURATION = "sluice_collector_cycle_duration_seconds", Histogram, ["cluster", "phase"],
         "How long a reading took.";
     ERRORS = "sluice_collector_errors_total", Counter, ["cluster", "phase", "error"],
-        "Requests of a reading that failed, by Kafka's name of the error.";
+        "Requests of a reading that failed, by Kafka's name of the error; `UNREACHABLE` without an answer.";
     UNAVAILABLE = "sluice_collector_unavailable_partitions", Gauge, ["cluster", "reason"],
         "Partitions of groups whose lag could not be told in the last reading, by reason.";
     ANOMALIES = "sluice_collector_offset_anomalies_total", Counter, ["cluster", "kind"],

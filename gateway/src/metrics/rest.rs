@@ -10,7 +10,7 @@ families! {
     RECORDS_PRODUCED = "sluice_rest_records_produced_total", Counter, ["cluster", "topic"],
         "Records written through the gateway.";
     PRODUCE_ERRORS = "sluice_rest_produce_errors_total", Counter, ["error"],
-        "Records, or whole requests, that could not be written, by Kafka's name of the error.";
+        "Records, or whole requests, that could not be written, by Kafka's name of the error; `UNREACHABLE` without an answer, `BUFFER_FULL` where too much was under way.";
     PRODUCE_DURATION = "sluice_rest_produce_duration_seconds", Histogram, [],
         "From the records of a request being ready to the last acknowledgement.";
     RECORDS_CONSUMED = "sluice_rest_records_consumed_total", Counter, ["cluster", "topic"],

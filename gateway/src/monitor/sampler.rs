@@ -368,9 +368,9 @@ impl Failed {
 /// A name of few values for an error, for a label.
 fn name(error: &ClientError) -> String {
     match error.code() {
-        Some(ErrorCode::Other(_)) => "Other".to_owned(),
-        Some(code) => format!("{code:?}"),
-        None => "Unreachable".to_owned(),
+        Some(ErrorCode::Other(_)) => "OTHER".to_owned(),
+        Some(code) => code.kafka_name(),
+        None => "UNREACHABLE".to_owned(),
     }
 }
 

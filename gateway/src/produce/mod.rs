@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use sluice_client::{ProduceError, ProduceRecord, Producer, RecordMetadata};
+use sluice_client::{ErrorCode, ProduceError, ProduceRecord, Producer, RecordMetadata};
 
 use crate::metrics::rest::RestMetrics;
 
@@ -54,9 +54,9 @@ impl Produce {
 /// A name of few values, for a label.
 fn error_name(error: &ProduceError) -> String {
     if matches!(error, ProduceError::BufferFull { .. }) {
-        return "BufferFull".to_owned();
+        return "BUFFER_FULL".to_owned();
     }
     error
         .code()
-        .map_or_else(|| "Unreachable".to_owned(), |code| format!("{code:?}"))
+        .map_or_else(|| "UNREACHABLE".to_owned(), ErrorCode::kafka_name)
 }
