@@ -1,21 +1,29 @@
 //! What handlers share, and the application built around it, for `main` and for tests alike.
 
+use std::sync::Arc;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Compress, NormalizePath, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError as _};
 use prometheus::Registry;
+use sluice_client::ProducerSettings;
 use utoipa_actix_web::AppExt as _;
 
+use crate::admin::Admin;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::extract::Terms;
 use crate::lifecycle::Lifecycle;
+use crate::metrics::collector::CollectorMetrics;
+use crate::metrics::rest::RestMetrics;
 use crate::metrics::{HttpMetrics, Scrape};
 use crate::middleware::{gate, measure, spare};
+use crate::monitor::Monitor;
 use crate::openapi::Description;
+use crate::produce::Produce;
 use crate::routes;
 
 #[cfg(test)]
@@ -43,6 +51,14 @@ pub struct AppState {
     pub lifecycle: Lifecycle,
     /// What `/metrics` shows.
     pub scrape: Scrape,
+    /// Consumer lag.
+    pub monitor: Arc<Monitor>,
+    /// Producing records.
+    pub produce: Produce,
+    /// Administering topics and their configs.
+    pub admin: Admin,
+    /// The metrics of REST.
+    pub rest: RestMetrics,
     /// What every request must meet.
     pub terms: Data<Terms>,
     /// The description of the API.
@@ -56,15 +72,47 @@ impl AppState {
     /// None in practice: names and routes are fixed.
     pub fn new(config: Config, cluster: Cluster, registry: Registry) -> Result<Self, AppError> {
         let terms = Terms::new(&config, HttpMetrics::new(&registry)?);
+        let rest = RestMetrics::new(&cluster.name, &registry)?;
+        let metrics = CollectorMetrics::new(&cluster.name, &registry)?;
+        let monitor = Arc::new(Monitor::start(&cluster, &config.monitor, metrics));
+        let producer = cluster.client.producer(ProducerSettings::default());
         Ok(Self {
-            lifecycle: Lifecycle::default(),
-            scrape: Scrape::new(registry)?,
+            lifecycle: lifecycle(&monitor),
+            scrape: scrape(registry, &monitor)?,
+            monitor,
+            produce: Produce::new(producer, rest.clone()),
+            admin: Admin::new(cluster.client.clone()),
+            rest,
             terms: Data::new(terms),
             description: Description::from_routes()?,
             cluster,
             config,
         })
     }
+}
+
+/// Ready is who can read its cluster.
+fn lifecycle(monitor: &Arc<Monitor>) -> Lifecycle {
+    let mut lifecycle = Lifecycle::default();
+    let monitor = Arc::clone(monitor);
+    lifecycle.check(move || {
+        let failure = monitor.latest().failure?;
+        tracing::debug!(%failure, "not ready");
+        Some("the cluster does not answer".to_owned())
+    });
+    lifecycle
+}
+
+/// What is registered, and what follows from the monitor's picture.
+fn scrape(registry: Registry, monitor: &Arc<Monitor>) -> prometheus::Result<Scrape> {
+    let mut scrape = Scrape::new(registry)?;
+    let monitor = Arc::clone(monitor);
+    scrape.append(move |out| {
+        let picture = monitor.latest();
+        out.push_str(&picture.rendered.text);
+        out.push_str(&picture.standing);
+    });
+    Ok(scrape)
 }
 
 /// The application: every route, behind the middleware.

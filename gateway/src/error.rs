@@ -10,7 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mod client;
+mod embedded;
 mod kafka;
+mod produce;
 #[cfg(test)]
 mod tests;
 
@@ -192,22 +194,6 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Data that should be base64 and is not a string, with the JSON text of what it is.
-    #[must_use]
-    pub fn not_base64(json: &str) -> Self {
-        Self::BadRequest {
-            detail: format!("data={json} is not a base64 string."),
-        }
-    }
-
-    /// A string that should be base64 and is not, with its JSON text (quotes included).
-    #[must_use]
-    pub fn invalid_base64(json: &str) -> Self {
-        Self::BadRequest {
-            detail: format!("data={json} is not a valid base64 string."),
-        }
-    }
-
     /// An unexpected failure. What it was goes to the log alone.
     #[must_use]
     pub fn internal(cause: impl std::fmt::Display) -> Self {

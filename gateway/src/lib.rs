@@ -8,6 +8,7 @@
 //!   [`openapi`] describes it.
 //! * [`app`]: all of it put together, for the program and for tests.
 
+pub mod admin;
 pub mod api;
 pub mod app;
 pub mod cluster;

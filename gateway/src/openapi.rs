@@ -21,7 +21,16 @@ use crate::routes;
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
-    tags((name = "operations", description = "Health, metrics, and this description.")),
+    tags(
+        (name = "v2 produce", description = "Producing, as Confluent's API v2 has it."),
+        (name = "v3 clusters", description = "The cluster."),
+        (name = "v3 brokers", description = "Its brokers."),
+        (name = "v3 topics", description = "Its topics, their configs, partitions and offsets."),
+        (name = "v3 records", description = "Producing, streamed or in batches."),
+        (name = "v3 consumer groups", description = "Groups, their consumers and their lag."),
+        (name = "pages", description = "What people look at."),
+        (name = "operations", description = "Health, metrics, and this description."),
+    ),
 )]
 struct Base;
 

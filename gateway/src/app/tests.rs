@@ -23,9 +23,11 @@ fn unreachable() -> Cluster {
         Arc::new(sluice_client::TcpDial),
         tokio::runtime::Handle::current(),
     );
-    let client = sluice_client::Client::new(nobody, dial, runtime);
+    let client = sluice_client::Client::new(nobody, dial, runtime.clone());
     Cluster {
+        monitoring: client.clone(),
         client,
+        runtime,
         id: "none".into(),
         name: "local".into(),
     }
@@ -195,7 +197,7 @@ async fn requests_are_counted_by_route_and_never_by_path() {
     }
     send(
         &state,
-        TestRequest::default().method(Method::from_bytes(b"BREW").unwrap()),
+        TestRequest::with_uri("/pot").method(Method::from_bytes(b"BREW").unwrap()),
     )
     .await;
     let answer = get(&state, "/metrics").await;

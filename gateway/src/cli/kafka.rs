@@ -71,16 +71,16 @@ async fn start_bundled(config: &Config, registry: &Registry) -> Result<Kafka, Ka
         host: "localhost".to_owned(),
         port: config.broker.listen.port().max(1),
     };
-    let client = client(
-        config,
-        vec![anywhere],
-        Arc::new(InProcessDial(broker.connector())),
-    );
+    let dial: Arc<dyn Dial> = Arc::new(InProcessDial(broker.connector()));
+    let client = client(config, vec![anywhere.clone()], Arc::clone(&dial));
+    let monitoring = monitoring(config, vec![anywhere], dial);
     let id = broker.cluster_id().into();
     let line = format!("broker {}", addresses.join(" "));
     Ok(Kafka {
         cluster: Cluster {
             client,
+            monitoring,
+            runtime: Handle::current(),
             id,
             name: name(config, BUNDLED_NAME),
         },
@@ -96,7 +96,8 @@ async fn reach(config: &Config, Servers(servers): &Servers) -> Result<Kafka, Kaf
             host: server.host.clone(),
             port: server.port,
         })
-        .collect();
+        .collect::<Vec<_>>();
+    let monitoring = monitoring(config, bootstrap.clone(), Arc::new(TcpDial));
     let client = client(config, bootstrap, Arc::new(TcpDial));
     let servers = Servers(servers.clone()).show();
     let id = first_answer(&client, config.kafka.start_timeout)
@@ -108,6 +109,8 @@ async fn reach(config: &Config, Servers(servers): &Servers) -> Result<Kafka, Kaf
         })?;
     let cluster = Cluster {
         client,
+        monitoring,
+        runtime: Handle::current(),
         name: name(config, &id),
         id: id.into(),
     };
@@ -149,6 +152,19 @@ fn name(config: &Config, otherwise: &str) -> Arc<str> {
         .as_ref()
         .map_or(otherwise, |name| name.as_str())
         .into()
+}
+
+/// The monitor's client: whatever takes longer than a cycle is not worth waiting for.
+fn monitoring(config: &Config, bootstrap: Vec<Address>, dial: Arc<dyn Dial>) -> Client {
+    let patience = config.monitor.interval.min(config.kafka.request_timeout);
+    let settings = sluice_client::Config {
+        client_id: "sluice-monitor".to_owned(),
+        connect_timeout: config.kafka.connect_timeout.min(patience),
+        request_timeout: patience,
+        operation_timeout: patience,
+        ..sluice_client::Config::new(bootstrap)
+    };
+    Client::new(settings, dial, Handle::current())
 }
 
 fn client(config: &Config, bootstrap: Vec<Address>, dial: Arc<dyn Dial>) -> Client {

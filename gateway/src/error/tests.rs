@@ -111,18 +111,6 @@ fn an_internal_cause_is_never_sent() {
 }
 
 #[test]
-fn bad_base64_is_named_as_confluent_names_it() {
-    assert_eq!(
-        ApiError::not_base64("1").to_string(),
-        "Bad Request: data=1 is not a base64 string."
-    );
-    assert_eq!(
-        ApiError::invalid_base64("\"fooba\"").to_string(),
-        "Bad Request: data=\"fooba\" is not a valid base64 string."
-    );
-}
-
-#[test]
 fn refusals_that_pass_say_when_to_come_again() {
     for error in every_variant() {
         let response = error.error_response();

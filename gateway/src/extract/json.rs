@@ -4,6 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
@@ -52,7 +53,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonV3<T> {
 ///
 /// # Errors
 /// 400 with what is wrong and its line and column; 422 when there is no body at all.
-pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         let message = "Request body is empty. Data is required.".to_owned();
         return Err(ApiError::InvalidPayload { message });

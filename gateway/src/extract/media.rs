@@ -5,6 +5,7 @@
 //! the default, `application/json` is taken as JSON records and accepted for answers; the label of an
 //! answer stays the strict one.
 
+use crate::embedded::EmbeddedFormat;
 use crate::error::ApiError;
 
 #[cfg(test)]
@@ -14,15 +15,6 @@ mod tests;
 pub const V2: &str = "application/vnd.kafka.v2+json";
 /// The type of v3 requests and answers.
 pub const JSON: &str = "application/json";
-
-/// How keys and values are embedded in v2 bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmbeddedFormat {
-    /// Bytes as base64.
-    Binary,
-    /// Any JSON value.
-    Json,
-}
 
 impl EmbeddedFormat {
     /// The media type of bodies in this format.

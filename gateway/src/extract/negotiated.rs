@@ -6,8 +6,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
 
-use super::media::{self, EmbeddedFormat, RecordsRequested};
+use super::media::{self, RecordsRequested};
 use super::terms::Terms;
+use crate::embedded::EmbeddedFormat;
 use crate::error::ApiError;
 
 /// A v2 answer without records may be given.

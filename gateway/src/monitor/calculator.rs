@@ -22,7 +22,7 @@ const STALE_CYCLES_MAX: u8 = 2;
 /// What is remembered from cycle to cycle.
 #[derive(Debug, Default)]
 pub struct Calculator {
-    name: Option<Arc<str>>,
+    name: Arc<str>,
     topics: BTreeMap<Arc<str>, TopicMemory>,
     lags: BTreeMap<(Arc<str>, PartitionKey), LagMemory>,
     anomalies: u64,
@@ -49,12 +49,11 @@ struct LagMemory {
 }
 
 impl Calculator {
-    /// A calculator without memory, for the cluster of that name; without a name, the cluster's id
-    /// serves.
+    /// A calculator without memory, for the cluster of that name.
     #[must_use]
-    pub fn new(name: Option<&str>) -> Self {
+    pub fn new(name: &str) -> Self {
         Self {
-            name: name.map(Arc::from),
+            name: name.into(),
             ..Self::default()
         }
     }
@@ -89,7 +88,7 @@ impl Calculator {
             )
         });
         Snapshot {
-            cluster: Arc::clone(self.name.as_ref().unwrap_or(&sample.cluster_id)),
+            cluster: Arc::clone(&self.name),
             cluster_id: sample.cluster_id,
             committed_at: sample.committed_at,
             sampled_at: sample.ended_at,

@@ -18,16 +18,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sluice_client::Client;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::cluster::Cluster;
 use crate::config;
 use crate::metrics::collector::{self, CollectorMetrics, Phase, Standing};
 use crate::metrics::lag;
 use calculator::Calculator;
-use history::{History, Point};
+use history::History;
 use published::Gallery;
 pub use published::Picture;
 use sample::{Millis, Sample};
@@ -46,24 +45,17 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Reads the cluster behind `client` on `runtime`, under the configured name or, without one,
-    /// under the cluster's id.
+    /// Reads `cluster` from now on.
     #[must_use]
-    pub fn start(
-        client: &Client,
-        name: Option<String>,
-        settings: &config::Monitor,
-        metrics: CollectorMetrics,
-        runtime: &Handle,
-    ) -> Self {
+    pub fn start(cluster: &Cluster, settings: &config::Monitor, metrics: CollectorMetrics) -> Self {
         let mut monitor = Self::idle(settings);
         let mut watch = Watch {
             sampler: Sampler::new(
-                client.for_monitoring(),
+                cluster.monitoring.for_monitoring(),
                 settings.discovery_interval,
                 metrics.clone(),
             ),
-            calculator: Calculator::new(name.as_deref()),
+            calculator: Calculator::new(&cluster.name),
             gallery: Arc::clone(&monitor.gallery),
             history: Arc::clone(&monitor.history),
             partition_series_max: usize::try_from(settings.partition_series_max)
@@ -73,7 +65,7 @@ impl Monitor {
             metrics,
         };
         let period = settings.interval;
-        monitor.task = Some(runtime.spawn(async move {
+        monitor.task = Some(cluster.runtime.spawn(async move {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -131,10 +123,15 @@ impl Monitor {
         }
     }
 
-    /// Points of a group's chart from `since` on, over all its topics.
-    #[must_use]
-    pub fn group_points(&self, group: &str, since: Millis) -> Vec<Point> {
-        self.history.lock().group_points(group, since)
+    /// A picture that knows `group`: the current one, or a new one, since groups are looked for less
+    /// often than offsets. A group that does not exist is in neither.
+    pub async fn knowing(&self, group: &str) -> Picture {
+        let current = self.current().await;
+        if current.snapshot.groups.contains_key(group) {
+            current
+        } else {
+            self.gallery.fresh().await
+        }
     }
 
     /// Renders something from the history, which must be quick.

@@ -26,21 +26,27 @@ pub struct Frame {
     pub version: &'static str,
     /// Milliseconds until the page asks for itself again.
     pub refresh_millis: u32,
+    /// The address the page was asked for at, for examples that can be copied.
+    pub base_url: String,
+    /// Whether there is anything to show yet.
+    pub is_empty: bool,
 }
 
 impl Frame {
     /// The frame around what `snapshot` knows, `now`, where a new one is due every `interval`
     /// milliseconds.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, now: Millis, interval: Millis) -> Self {
+    pub fn new(snapshot: &Snapshot, now: Millis, interval: Millis, base_url: String) -> Self {
         let age = now.saturating_sub(snapshot.sampled_at).max(0);
         Self {
             cluster: Arc::clone(&snapshot.cluster),
             cluster_id: Arc::clone(&snapshot.cluster_id),
             age: format::duration(f64::from(i32::try_from(age / 1_000).unwrap_or(i32::MAX))),
-            is_stale: age > interval.saturating_mul(STALE_CYCLES),
+            is_stale: snapshot.sampled_at > 0 && age > interval.saturating_mul(STALE_CYCLES),
             version: env!("CARGO_PKG_VERSION"),
             refresh_millis: REFRESH_MILLIS,
+            base_url,
+            is_empty: snapshot.sampled_at == 0,
         }
     }
 }

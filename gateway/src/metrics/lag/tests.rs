@@ -44,7 +44,7 @@ fn snapshot(committed: &[(i32, i64)]) -> Snapshot {
         groups: BTreeMap::from([("billing".into(), group)]),
         ..Sample::default()
     };
-    Calculator::new(Some("local")).compute(sample)
+    Calculator::new("local").compute(sample)
 }
 
 fn lines<'a>(text: &'a str, start: &str) -> Vec<&'a str> {

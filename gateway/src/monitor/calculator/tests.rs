@@ -36,7 +36,7 @@ impl Cluster {
         sample.groups.insert("g".into(), group);
         Self {
             sample,
-            calculator: Calculator::new(Some("local")),
+            calculator: Calculator::new("local"),
         }
     }
 

@@ -1,0 +1,3 @@
+//! The resources of Confluent's REST API v2.
+
+pub mod produce;
