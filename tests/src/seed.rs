@@ -45,6 +45,12 @@ impl Random {
         usize::try_from(self.next() % end).expect("it is below a usize")
     }
 
+    /// A generator of its own, for somebody who draws at moments that cannot be repeated.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        Self(self.next())
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -67,5 +73,7 @@ mod tests {
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
         assert!(draw(7).iter().all(|&number| number < 1000));
+        let split = |seed| Random::new(seed).split().below(1000);
+        assert_eq!(split(7), split(7));
     }
 }
