@@ -124,6 +124,10 @@ impl DataDirectory {
             true => LastStop::Clean,
             false => LastStop::Unclean,
         };
+        if last_stop == LastStop::Unclean {
+            // What a dead process left in memory must not be served and then be lost.
+            disk.sync_all(path)?;
+        }
         disk.remove_file(&clean)?;
         disk.sync_dir(path)?;
         Ok(Self {

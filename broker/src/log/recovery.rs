@@ -3,9 +3,9 @@
 //! What is relied on: a segment exists only once all before it are durable and whole, and an index
 //! appears under its name only once it is whole. So after an unclean stop the last segment alone is
 //! in doubt. After the death of a process, what was never synced may still be read, and then be lost
-//! to a power cut; after a failed sync it may be read though it will never reach the disk. So
-//! everything in doubt is synced first and then read from the disk itself; every batch is checked,
-//! and what is behind the last whole one is cut off.
+//! to a power cut; after a failed sync it may be read though it will never reach the disk. So the
+//! whole directory is synced when it is taken, and what is in doubt is read from the disk itself;
+//! every batch is checked, and what is behind the last whole one is cut off.
 //!
 //! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
 //! as after an unclean one.
@@ -95,9 +95,6 @@ struct Opening<'a> {
 impl Opening<'_> {
     fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
         let names = self.context.disk.list(&self.options.directory)?;
-        if self.last_stop == LastStop::Unclean && !names.is_empty() {
-            self.context.disk.sync_dir(&self.options.directory)?;
-        }
         let bases = self.sort_out(&names)?;
         let mut opened = Opened {
             sealed: Vec::new(),
@@ -167,7 +164,7 @@ impl Opening<'_> {
         {
             return Ok(tail);
         }
-        file.settle()?;
+        file.drop_cache()?;
         let mut tail = self.scanned_tail(base, &segment, &file, size)?;
         let end = tail.active.size;
         tail.cut_bytes = size.saturating_sub(end);
@@ -311,7 +308,7 @@ impl Opening<'_> {
     }
 }
 
-/// A small file as it will still be after a power cut.
+/// A small file; after an unclean stop as it is on the disk.
 fn read_small(
     disk: &Disk,
     path: &Path,
@@ -319,7 +316,7 @@ fn read_small(
 ) -> Result<Option<Bytes>, StorageError> {
     match last_stop {
         LastStop::Clean => disk.read_file(path),
-        LastStop::Unclean => disk.read_file_settled(path),
+        LastStop::Unclean => disk.read_file_uncached(path),
     }
 }
 

@@ -207,11 +207,11 @@ impl Disk {
         file.read_at(0, size).map(Some)
     }
 
-    /// As [`Disk::read_file`], durably: what is returned is on the disk, whatever happened before.
-    pub(crate) fn read_file_settled(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+    /// As [`Disk::read_file`], from the disk and not from memory.
+    pub(crate) fn read_file_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
         match self.open(path, OpenMode::Read) {
             Err(error) if error.cause.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened?.settle()?,
+            opened => opened?.drop_cache()?,
         }
         self.read_file(path)
     }
@@ -254,10 +254,8 @@ impl DiskFile {
         self.file.truncate(size).map_err(self.failed("truncate"))
     }
 
-    /// Writes what an earlier process left in memory, and forgets what cannot be written any more: what
-    /// is read from now on is on the disk.
-    pub(crate) fn settle(&self) -> Result<(), StorageError> {
-        self.sync()?;
+    /// As [`StorageFile::drop_cache`].
+    pub(crate) fn drop_cache(&self) -> Result<(), StorageError> {
         self.file
             .drop_cache()
             .map_err(self.failed("drop the cache of"))

@@ -177,8 +177,7 @@ impl Registry {
             })
             .collect();
         let deleted: Vec<String> = state.deleted.iter().map(|id| label(*id)).collect();
-        // Names that a dead process left in memory must survive it.
-        let mut is_changed = self.directory.last_stop() == LastStop::Unclean;
+        let mut is_changed = false;
         for name in disk.list(&topics)? {
             let found = directory_label(disk, &topics.join(&name), self.directory.last_stop())?;
             if found.is_some() && labels.get(&name) == found.as_ref() {
