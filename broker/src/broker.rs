@@ -24,7 +24,7 @@ use crate::telemetry::{
     BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined, LogFlushed,
     RetentionFailed, TailCut, Telemetry,
 };
-use crate::topics::{CutLog, RecoveryReport, Topics, TopicsConfig};
+use crate::topics::{RecoveryReport, Topics, TopicsConfig};
 use crate::transactions::ProducerIds;
 
 /// The least time that closing the log gets, even where draining took the whole deadline.
@@ -221,9 +221,13 @@ async fn open(
 }
 
 fn tell_recovery(report: &RecoveryReport) {
-    for CutLog { directory, bytes } in &report.cut {
-        let bytes = *bytes;
-        TailCut { directory, bytes }.emit();
+    for log in &report.cut {
+        TailCut {
+            directory: &log.directory,
+            bytes: log.bytes,
+            missing_offsets: log.missing_offsets,
+        }
+        .emit();
     }
     for directory in &report.quarantined {
         DirectoryQuarantined { directory }.emit();

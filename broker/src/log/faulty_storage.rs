@@ -463,11 +463,15 @@ impl StorageFile for FaultyFile {
         })
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
+    fn drop_cache(&self, position: u64) -> io::Result<()> {
         self.with(|world, inode| {
             let inode = world.inodes.get_mut(&inode).unwrap();
-            if inode.unsynced.is_empty() {
-                inode.current = inode.durable.clone();
+            // The system forgets whole pages; here it forgets to the byte.
+            let position = usize::try_from(position).unwrap();
+            if inode.unsynced.is_empty() && position <= inode.current.len() {
+                inode.current.truncate(position);
+                let behind = inode.durable.get(position..).unwrap_or_default();
+                inode.current.extend_from_slice(behind);
             }
             Ok(())
         })

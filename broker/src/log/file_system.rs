@@ -122,8 +122,8 @@ impl StorageFile for RealFile {
         self.0.set_len(size)
     }
 
-    fn drop_cache(&self) -> io::Result<()> {
-        Ok(fadvise(&self.0, 0, None, Advice::DontNeed)?)
+    fn drop_cache(&self, position: u64) -> io::Result<()> {
+        Ok(fadvise(&self.0, position, None, Advice::DontNeed)?)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -211,21 +211,30 @@ impl Work {
     }
 }
 
+/// What a flush made durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Entries of the queue.
+    pub entries: usize,
+    /// Bytes of batches.
+    pub bytes: usize,
+}
+
 /// Flushes until the queue is closed and empty, and tells how long each flush took.
 pub fn flush_until_closed(
     queue: &FlushQueue,
     context: &LogContext,
     pool: &SyncPool,
     clock: &Clock,
-    mut flushed: impl FnMut(Duration),
+    mut flushed: impl FnMut(Duration, Flushed),
 ) {
     let _end = FailAtPanic(queue);
     while queue.wait() {
         let started = clock.now();
-        if flush_once(queue, context, pool).is_err() {
+        let Ok(what) = flush_once(queue, context, pool) else {
             break;
-        }
-        flushed(clock.now().duration_since(started));
+        };
+        flushed(clock.now().duration_since(started), what);
     }
 }
 
@@ -242,7 +251,7 @@ impl Drop for FailAtPanic<'_> {
 }
 
 /// Makes durable what is queued now: writes it, syncs what was written, publishes it, and tells
-/// those who wait. Returns the number of entries.
+/// those who wait.
 ///
 /// # Errors
 /// [`StorageError`]; the queue has failed for good then.
@@ -250,9 +259,12 @@ pub fn flush_once(
     queue: &FlushQueue,
     context: &LogContext,
     pool: &SyncPool,
-) -> Result<usize, StorageError> {
+) -> Result<Flushed, StorageError> {
     let entries = queue.drain();
-    let count = entries.len();
+    let flushed = Flushed {
+        entries: entries.len(),
+        bytes: entries.iter().map(|entry| entry.work.size()).sum(),
+    };
     let mut rounds = by_log(entries);
     let mut dirty = Dirty::default();
     let written = rounds
@@ -264,12 +276,12 @@ pub fn flush_once(
             complete(round.entries, &Err(error.clone().into()));
         }
         queue.fail(error);
-        return synced.map(|()| count);
+        return synced.map(|()| flushed);
     }
     for round in rounds {
         round.finish(queue)?;
     }
-    Ok(count)
+    Ok(flushed)
 }
 
 /// What one log has in a flush.

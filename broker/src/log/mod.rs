@@ -42,7 +42,7 @@ pub use error::StorageError;
 #[cfg(test)]
 pub(crate) use faulty_storage::{Faults, FaultyStorage};
 pub use file_system::FileSystem;
-pub use flush::{Durable, FlushError, FlushQueue, flush_once, flush_until_closed};
+pub use flush::{Durable, FlushError, FlushQueue, Flushed, flush_once, flush_until_closed};
 pub use look_up::TimedOffset;
 pub use maintain::Dropped;
 pub use open_files::open_files_limit;

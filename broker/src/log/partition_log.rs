@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::BatchHeader;
 
@@ -32,6 +33,22 @@ impl LogContext {
     pub fn new(disk: Disk, open_files_max: usize) -> Arc<Self> {
         let files = OpenFiles::new(disk.clone(), open_files_max);
         Arc::new(Self { disk, files })
+    }
+
+    /// All bytes of a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn read_file(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+        self.disk.read_file(path)
+    }
+
+    /// Replaces a file as a whole, without making it durable.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn swap_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+        self.disk.swap_file(path, bytes)
     }
 
     /// Removes a file; not an error where there is none.
@@ -79,6 +96,9 @@ pub struct LogOptions {
     pub config: LogConfig,
     /// The first offset that may be read, by what is known elsewhere.
     pub log_start: i64,
+    /// An offset up to which the log is known to be durable, or 0: what is behind it is checked after
+    /// an unclean stop.
+    pub recovery_point: i64,
     /// Called when there may be something new to see: data, another start, an end.
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }

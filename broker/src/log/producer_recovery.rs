@@ -82,9 +82,7 @@ impl PartitionLog {
         if is_durable {
             disk.replace_file(&path, &bytes)?;
         } else {
-            let draft = path.with_extension("tmp");
-            disk.write_file(&draft, &bytes)?;
-            disk.rename(&draft, &path)?;
+            disk.swap_file(&path, &bytes)?;
         }
         let snapshots = self.snapshots()?;
         let old = snapshots.len().saturating_sub(SNAPSHOTS_KEPT);

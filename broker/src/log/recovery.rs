@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_protocol::record_batch::{BatchHeader, RawBatch};
+use sluice_protocol::record_batch::BatchHeader;
 
 use super::batch_walk::{BatchWalk, Step};
 use super::index::{SegmentIndex, decode_entries};
@@ -27,6 +27,11 @@ use super::segment::{
 use super::storage::{DiskFile, OpenMode};
 use super::write::LABEL_FILE;
 use super::{Disk, StorageError};
+
+/// What the name of a file of rescued bytes ends in.
+const RESCUED: &str = "log.cut";
+/// Bytes copied at once.
+const RESCUE_PIECE_BYTES: usize = 1024 * 1024;
 
 /// How the last process that had the directory ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub enum LastStop {
 pub struct LogRecovery {
     /// Bytes behind the last whole batch, which are gone now.
     pub cut_bytes: u64,
+    /// Offsets that are missing though they were known to be durable: the disk lost or changed them.
+    pub missing_offsets: i64,
 }
 
 /// The text that says whose the directory is, if there is any.
@@ -86,6 +93,27 @@ struct Tail {
     cut_bytes: u64,
 }
 
+impl Tail {
+    /// An empty segment.
+    const fn new(active: ActiveSegment) -> Self {
+        Self {
+            next_offset: active.base_offset,
+            active,
+            epochs: Vec::new(),
+            cut_bytes: 0,
+        }
+    }
+
+    /// Takes note of the next batch.
+    fn push(&mut self, header: &BatchHeader, interval: u32) {
+        self.active.push(header, interval);
+        self.next_offset = header.last_offset().saturating_add(1);
+        if self.epochs.last().map(|(epoch, _)| *epoch) != Some(header.leader_epoch) {
+            self.epochs.push((header.leader_epoch, header.base_offset));
+        }
+    }
+}
+
 struct Opening<'a> {
     context: &'a LogContext,
     options: &'a LogOptions,
@@ -116,12 +144,15 @@ impl Opening<'_> {
         opened.next_offset = tail.next_offset;
         opened.log_start = self.options.log_start.max(first);
         opened.epochs = self.epochs(&opened.sealed, &tail)?;
-        let cut_bytes = tail.cut_bytes;
+        let recovery = LogRecovery {
+            cut_bytes: tail.cut_bytes,
+            missing_offsets: self.missing_offsets(&tail),
+        };
         opened.active = Some(tail.active);
         if opened.log_start > opened.next_offset {
             self.begin_again(&mut opened)?;
         }
-        Ok((opened, LogRecovery { cut_bytes }))
+        Ok((opened, recovery))
     }
 
     /// The base offsets of the segments, in order. Leftovers are removed: drafts, and files whose
@@ -164,15 +195,52 @@ impl Opening<'_> {
         {
             return Ok(tail);
         }
-        file.drop_cache()?;
-        let mut tail = self.scanned_tail(base, &segment, &file, size)?;
+        let mut tail = match self.scanned_tail(base, &segment, size, self.options.recovery_point)? {
+            Some(tail) => tail,
+            // What was known to be durable is not what it was: look at everything.
+            None => self
+                .scanned_tail(base, &segment, size, 0)?
+                .unwrap_or_else(|| {
+                    let active =
+                        ActiveSegment::new(base, Arc::clone(&segment), SegmentIndex::default());
+                    Tail::new(active)
+                }),
+        };
         let end = tail.active.size;
         tail.cut_bytes = size.saturating_sub(end);
         if tail.cut_bytes > 0 {
+            if self.missing_offsets(&tail) > 0 {
+                self.rescue(&file, base, end, size)?;
+            }
             file.truncate(end)?;
             file.sync()?;
         }
         Ok(tail)
+    }
+
+    /// Offsets that are known to have been durable and are not there.
+    fn missing_offsets(&self, tail: &Tail) -> i64 {
+        let missing = self.options.recovery_point.saturating_sub(tail.next_offset);
+        missing.max(0)
+    }
+
+    /// Copies what is about to be cut to a file beside the segment, where it is more than a torn end.
+    fn rescue(&self, file: &DiskFile, base: i64, from: u64, to: u64) -> Result<(), StorageError> {
+        let name = super::segment::file_name(base, RESCUED);
+        let path = self.options.directory.join(name);
+        let copy = self.context.disk.open(&path, OpenMode::Create)?;
+        copy.truncate(0)?;
+        let mut position = from;
+        while position < to {
+            let bytes = file.read_at(position, RESCUE_PIECE_BYTES)?;
+            if bytes.is_empty() {
+                break;
+            }
+            copy.write_at(position.saturating_sub(from), &[&bytes])?;
+            position = position.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        }
+        copy.sync()?;
+        self.context.disk.sync_dir(&self.options.directory)
     }
 
     fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {
@@ -223,35 +291,39 @@ impl Opening<'_> {
         }))
     }
 
-    /// The last segment, every batch of it checked, up to the first that is not whole.
+    /// The last segment up to the first batch that is not whole. Batches from `checked_from` on are
+    /// read from the disk and checked; `None` where there is not a whole batch before.
     fn scanned_tail(
         &self,
         base: i64,
         segment: &Arc<SegmentFile>,
-        file: &DiskFile,
         size: u64,
-    ) -> Result<Tail, StorageError> {
+        checked_from: i64,
+    ) -> Result<Option<Tail>, StorageError> {
         let interval = self.options.config.index_interval_bytes;
-        let index = SegmentIndex::default();
-        let mut tail = Tail {
-            active: ActiveSegment::new(base, Arc::clone(segment), index),
-            next_offset: base,
-            epochs: Vec::new(),
-            cut_bytes: 0,
-        };
-        let mut walk = BatchWalk::new(file, 0, size);
-        while let Step::Batch((_, batch)) = walk.next_batch()? {
-            let header = batch.header();
-            if !is_sound(&batch, tail.next_offset) {
-                break;
-            }
-            tail.active.push(header, interval);
-            tail.next_offset = header.last_offset().saturating_add(1);
-            if tail.epochs.last().map(|(epoch, _)| *epoch) != Some(header.leader_epoch) {
-                tail.epochs.push((header.leader_epoch, header.base_offset));
+        let file = self.context.files.get(segment)?;
+        let active = ActiveSegment::new(base, Arc::clone(segment), SegmentIndex::default());
+        let mut tail = Tail::new(active);
+        let mut walk = BatchWalk::new(&file, 0, size);
+        while tail.next_offset < checked_from {
+            match walk.next_header()? {
+                Step::Batch((_, header)) if may_follow(&header, tail.next_offset) => {
+                    tail.push(&header, interval);
+                }
+                Step::Batch(_) | Step::Torn => return Ok(None),
+                Step::End => break,
             }
         }
-        Ok(tail)
+        file.drop_cache(walk.position())?;
+        let mut walk = BatchWalk::new(&file, walk.position(), size);
+        while let Step::Batch((_, batch)) = walk.next_batch()? {
+            let header = batch.header();
+            if !may_follow(header, tail.next_offset) || !batch.has_valid_crc() {
+                break;
+            }
+            tail.push(header, interval);
+        }
+        Ok(Some(tail))
     }
 
     /// The epochs by their file, or where there is none to rely on, by the batches.
@@ -320,13 +392,11 @@ fn read_small(
     }
 }
 
-/// Whether a batch is what was written, and may stand at `next_offset`.
-fn is_sound(batch: &RawBatch, next_offset: i64) -> bool {
-    let header: &BatchHeader = batch.header();
+/// Whether a batch may stand at `next_offset`.
+fn may_follow(header: &BatchHeader, next_offset: i64) -> bool {
     header.base_offset >= next_offset
         && header.last_offset_delta >= 0
         && header.last_offset() < i64::MAX
-        && batch.has_valid_crc()
 }
 
 fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {

@@ -111,12 +111,12 @@ pub trait StorageFile: Debug + Send + Sync {
     /// Those of the system.
     fn truncate(&self, size: u64) -> io::Result<()>;
 
-    /// Forgets what the system holds of the file in memory and has written, so that it is read from
-    /// the disk again. After a failed sync the two may differ.
+    /// Forgets what the system holds of the file in memory and has written, from `position` on, so
+    /// that it is read from the disk again. After a failed sync the two may differ.
     ///
     /// # Errors
     /// Those of the system.
-    fn drop_cache(&self) -> io::Result<()>;
+    fn drop_cache(&self, position: u64) -> io::Result<()>;
 
     /// Makes the bytes and the length durable.
     ///
@@ -211,7 +211,7 @@ impl Disk {
     pub(crate) fn read_file_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
         match self.open(path, OpenMode::Read) {
             Err(error) if error.cause.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened?.drop_cache()?,
+            opened => opened?.drop_cache(0)?,
         }
         self.read_file(path)
     }
@@ -222,6 +222,13 @@ impl Disk {
         file.truncate(0)?;
         file.write_at(0, &[bytes])?;
         Ok(file)
+    }
+
+    /// Replaces a small file as a whole, without making it durable.
+    pub(crate) fn swap_file(&self, path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+        let draft = path.with_extension("tmp");
+        self.write_file(&draft, bytes)?;
+        self.rename(&draft, path)
     }
 
     /// Replaces a small file durably and as a whole: after a crash it is the old or the new one.
@@ -255,9 +262,9 @@ impl DiskFile {
     }
 
     /// As [`StorageFile::drop_cache`].
-    pub(crate) fn drop_cache(&self) -> Result<(), StorageError> {
+    pub(crate) fn drop_cache(&self, position: u64) -> Result<(), StorageError> {
         self.file
-            .drop_cache()
+            .drop_cache(position)
             .map_err(self.failed("drop the cache of"))
     }
 

@@ -46,12 +46,27 @@ impl DirectoryOpened {
 pub(crate) struct TailCut<'a> {
     pub(crate) directory: &'a str,
     pub(crate) bytes: u64,
+    /// Offsets missing though they were known to be durable.
+    pub(crate) missing_offsets: i64,
 }
 
 impl TailCut<'_> {
     pub(crate) fn emit(self) {
-        let Self { directory, bytes } = self;
-        tracing::warn!(directory, bytes, "torn end of a log cut off");
+        let Self {
+            directory,
+            bytes,
+            missing_offsets,
+        } = self;
+        if missing_offsets > 0 {
+            tracing::error!(
+                directory,
+                bytes,
+                missing_offsets,
+                "the disk lost acknowledged records; what was cut is kept beside the segment"
+            );
+        } else {
+            tracing::warn!(directory, bytes, "torn end of a log cut off");
+        }
     }
 }
 

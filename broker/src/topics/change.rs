@@ -18,6 +18,15 @@ use crate::log::{
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
+/// What is known of a partition before its log is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownStart {
+    /// The first offset that may be read.
+    pub(super) log_start: i64,
+    /// An offset up to which it is durable.
+    pub(super) recovery_point: i64,
+}
+
 impl Topics {
     /// Creates a topic. It is durable before it is visible, and visible with all its partitions.
     /// With [`Commit::ValidateOnly`] returns `None` where it would be created.
@@ -213,7 +222,7 @@ impl Registry {
         topic: &Topic,
         id: PartitionId,
     ) -> Result<Arc<Partition>, StorageError> {
-        let opened = self.open_partition(topic, id, 0, LastStop::Clean)?;
+        let opened = self.open_partition(topic, id, KnownStart::default(), LastStop::Clean)?;
         Ok(opened.0)
     }
 
@@ -222,7 +231,7 @@ impl Registry {
         &self,
         topic: &Topic,
         id: PartitionId,
-        log_start: i64,
+        start: KnownStart,
         last_stop: LastStop,
     ) -> Result<(Arc<Partition>, LogRecovery), StorageError> {
         let waiters = Arc::new(FetchWaiters::default());
@@ -234,7 +243,8 @@ impl Registry {
                 .join(directory_name(topic.name(), id)),
             label: label(topic.id()),
             config: topic.config().log.clone(),
-            log_start,
+            log_start: start.log_start,
+            recovery_point: start.recovery_point,
             on_change: Box::new(move || woken.wake()),
         };
         let (log, recovery) = PartitionLog::open(&self.log_context, options, last_stop)?;

@@ -57,6 +57,7 @@ impl MetadataLog {
                 retention: Retention::default(),
             },
             log_start: 0,
+            recovery_point: 0,
             on_change: Box::new(|| ()),
         };
         let (log, _) = PartitionLog::open(context, options, last_stop)?;

@@ -17,6 +17,7 @@ mod open;
 mod partition;
 mod partition_read;
 mod read;
+mod recovery_points;
 mod recovery_report;
 mod registry;
 #[cfg(test)]

@@ -9,10 +9,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
-use super::change::{directory_name, label};
+use super::change::{KnownStart, directory_name, label};
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
+use super::recovery_points::{Checkpoint, RecoveryPoints};
 use super::recovery_report::{CutLog, RecoveryReport};
 use super::registry::{Catalog, Registry};
 use super::topic_config::TopicConfig;
@@ -21,8 +22,9 @@ use super::{Partition, Topic, Topics, TopicsConfig};
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    DataDirectory, Disk, FileSystem, FlushQueue, LastStop, LogContext, OpenError, StorageError,
-    SyncPool, directory_label, flush_once, flush_until_closed, id_text, open_files_limit,
+    DataDirectory, Disk, FileSystem, FlushQueue, Flushed, LastStop, LogContext, LogRecovery,
+    OpenError, StorageError, SyncPool, directory_label, flush_once, flush_until_closed, id_text,
+    open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
 
@@ -35,7 +37,7 @@ const RECOVERY_THREADS: usize = 4;
 struct Expected {
     topic: Arc<Topic>,
     id: PartitionId,
-    log_start: i64,
+    start: KnownStart,
 }
 
 impl Topics {
@@ -47,12 +49,17 @@ impl Topics {
     pub fn open(
         config: TopicsConfig,
         clock: Clock,
-        flushed: impl FnMut(Duration) + Send + 'static,
+        mut flushed: impl FnMut(Duration) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let pool = SyncPool::new(SYNC_THREADS).map_err(OpenError::Threads)?;
         let topics = Self::open_on(&Disk::new(FileSystem), config, clock.clone(), &pool)?;
         let queue = Arc::clone(&topics.0.queue);
         let context = Arc::clone(&topics.0.log_context);
+        let mut checkpoint = topics.0.checkpoint();
+        let flushed = move |elapsed, what: Flushed| {
+            flushed(elapsed);
+            checkpoint.flushed(what.bytes);
+        };
         let flusher = std::thread::Builder::new()
             .name("sluice-flush".to_owned())
             .spawn(move || flush_until_closed(&queue, &context, &pool, &clock, flushed))
@@ -111,7 +118,7 @@ impl Topics {
             log_context,
             queue,
             metadata,
-            catalog: RwLock::new(Catalog::default()),
+            catalog: Arc::new(RwLock::new(Catalog::default())),
             changes: tokio::sync::Mutex::new(()),
             graveyard: Mutex::new(Graveyard::default()),
             flusher: Mutex::new(None),
@@ -133,17 +140,27 @@ fn begin_epoch(metadata: &MetadataLog, is_new: bool) -> Result<(), StorageError>
 }
 
 impl Registry {
+    /// What writes the recovery points.
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::new(
+            Arc::clone(&self.log_context),
+            &self.config.directory,
+            Arc::clone(&self.catalog),
+        )
+    }
+
     /// The registry with everything that is in the directory.
     fn recovered(mut self, disk: &Disk, state: &MetadataState) -> Result<Topics, OpenError> {
         self.sort_out(disk, state)?;
         let (topics, expected) = self.expected(state)?;
         let opened = self.open_all(&expected)?;
         let mut by_topic: HashMap<_, Vec<Arc<Partition>>> = HashMap::new();
-        for (partition, cut_bytes) in opened {
-            if cut_bytes > 0 {
+        for (partition, recovery) in opened {
+            if recovery != LogRecovery::default() {
                 self.report.cut.push(CutLog {
                     directory: directory_name(partition.topic(), partition.id()),
-                    bytes: cut_bytes,
+                    bytes: recovery.cut_bytes,
+                    missing_offsets: recovery.missing_offsets,
                 });
             }
             let of_topic = by_topic.entry(partition.topic_id()).or_default();
@@ -208,6 +225,7 @@ impl Registry {
         &self,
         state: &MetadataState,
     ) -> Result<(Vec<Arc<Topic>>, Vec<Expected>), OpenError> {
+        let points = RecoveryPoints::read(&self.log_context, &self.config.directory)?;
         let mut topics = Vec::with_capacity(state.topics.len());
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
@@ -220,10 +238,14 @@ impl Registry {
             let topic = Topic::new(record.name.clone(), *id, config, Vec::new());
             for partition in 0..record.partitions {
                 let log_start = record.log_starts.get(&partition);
+                let partition = PartitionId(partition);
                 expected.push(Expected {
                     topic: Arc::clone(&topic),
-                    id: PartitionId(partition),
-                    log_start: log_start.copied().unwrap_or_default(),
+                    id: partition,
+                    start: KnownStart {
+                        log_start: log_start.copied().unwrap_or_default(),
+                        recovery_point: points.of(*id, partition),
+                    },
                 });
             }
             topics.push(topic);
@@ -232,7 +254,10 @@ impl Registry {
     }
 
     /// Opens partitions by several threads. They are returned in the order they were given.
-    fn open_all(&self, expected: &[Expected]) -> Result<Vec<(Arc<Partition>, u64)>, StorageError> {
+    fn open_all(
+        &self,
+        expected: &[Expected],
+    ) -> Result<Vec<(Arc<Partition>, LogRecovery)>, StorageError> {
         let next = AtomicUsize::new(0);
         let opened = Mutex::new(Vec::with_capacity(expected.len()));
         let work = || -> Result<(), StorageError> {
@@ -243,8 +268,8 @@ impl Registry {
                 };
                 let last_stop = self.directory.last_stop();
                 let (partition, recovery) =
-                    self.open_partition(&one.topic, one.id, one.log_start, last_stop)?;
-                opened.lock().push((index, partition, recovery.cut_bytes));
+                    self.open_partition(&one.topic, one.id, one.start, last_stop)?;
+                opened.lock().push((index, partition, recovery));
             }
         };
         let threads = RECOVERY_THREADS.min(expected.len().div_ceil(16));
@@ -265,7 +290,7 @@ impl Registry {
         opened.sort_unstable_by_key(|(index, _, _)| *index);
         let opened = opened.into_iter();
         Ok(opened
-            .map(|(_, partition, cut_bytes)| (partition, cut_bytes))
+            .map(|(_, partition, recovery)| (partition, recovery))
             .collect())
     }
 }

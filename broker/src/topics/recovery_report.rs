@@ -22,4 +22,7 @@ pub struct CutLog {
     pub directory: String,
     /// Bytes cut.
     pub bytes: u64,
+    /// Offsets missing though they were known to be durable. What was cut then is kept in a file
+    /// `.log.cut` beside the segment.
+    pub missing_offsets: i64,
 }

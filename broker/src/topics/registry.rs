@@ -68,7 +68,7 @@ pub(super) struct Registry {
     pub(super) queue: Arc<FlushQueue>,
     pub(super) metadata: Arc<MetadataLog>,
     pub(super) partition_context: Arc<PartitionContext>,
-    pub(super) catalog: RwLock<Catalog>,
+    pub(super) catalog: Arc<RwLock<Catalog>>,
     /// Held while topics are created, deleted or altered: one change at a time.
     pub(super) changes: tokio::sync::Mutex<()>,
     pub(super) graveyard: Mutex<Graveyard>,
@@ -113,6 +113,10 @@ impl Catalog {
         self.by_collision_key.get(&name.collision_key())
     }
 
+    pub(super) fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.by_name.values()
+    }
+
     pub(super) fn topic_count(&self) -> usize {
         self.by_name.len()
     }
@@ -152,7 +156,7 @@ impl Topics {
     /// All topics, sorted by name.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Topic>> {
-        self.0.catalog.read().by_name.values().cloned().collect()
+        self.0.catalog.read().topics().cloned().collect()
     }
 
     /// The configuration a topic of these settings would have.

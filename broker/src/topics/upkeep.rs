@@ -27,6 +27,7 @@ impl Topics {
             }
         }
         outcome
+            .and_then(|()| self.0.checkpoint().write())
             .and_then(|()| self.0.metadata.compact())
             .and_then(|()| self.0.remove_dropped())
             .and_then(|()| self.0.remove_deleted())
