@@ -1,15 +1,19 @@
 //! Consumer groups: members share partitions, take over from the dead, and lose nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
+use sluice_client::{Client, Config, GroupConfig, GroupMember, TcpDial};
 use sluice_e2e::console::{self, Tool};
 use sluice_e2e::process::Server;
 use sluice_e2e::{World, on_both_targets, wait};
+use tokio::runtime::Handle;
 
 on_both_targets!(
     console_tools_consumers_take_over_from_one_that_dies,
     console_tools_reset_and_delete_offsets_and_groups_of_kcat,
+    console_tools_consumer_shares_a_group_with_fifty_members_of_the_client,
 );
 
 const RECORDS: usize = 2400;
@@ -145,4 +149,52 @@ async fn console_tools_reset_and_delete_offsets_and_groups_of_kcat(world: World)
     let deleted = groups("--delete --group GROUP").await;
     assert!(deleted.contains("was successful"), "{deleted}");
     assert!(!groups("--list").await.lines().any(|line| line == group));
+}
+
+async fn console_tools_consumer_shares_a_group_with_fifty_members_of_the_client(world: World) {
+    let (topic, group) = (world.unique("orders"), world.unique("billing"));
+    let create = format!("--create --topic {topic} --partitions 102");
+    world.console().run(Tool::Topics, &create, "").await.ok();
+    let config = Config::new(vec![world.bootstrap().parse().unwrap()]);
+    let client = Client::new(config, Arc::new(TcpDial), Handle::current());
+    let consume = format!("--topic {topic} --group-id {group} --session-timeout 6000 --verbose");
+    let java = start(&world, "java", Tool::VerifiableConsumer, &consume);
+    // It leads the group then, and spreads the partitions of all.
+    wait::until("the Java member to be alone", wait::PATIENCE, || {
+        let count = assignment(&java).len();
+        std::future::ready(told(count == 102, &count))
+    })
+    .await;
+    let members: Vec<GroupMember> = (0..50)
+        .map(|_| {
+            client
+                .groups()
+                .join(GroupConfig::new(&group, vec![topic.clone()]))
+        })
+        .collect();
+    wait::until("all members to share", wait::PATIENCE, || {
+        let counts = members.iter().map(|member| {
+            let assignment = member.assignment();
+            assignment.map_or(0, |assignment| assignment.partitions.len())
+        });
+        let counts: Vec<usize> = counts.chain([assignment(&java).len()]).collect();
+        std::future::ready(told(counts == [2; 51], &counts))
+    })
+    .await;
+    // Without it one of the client's members leads.
+    drop(java);
+    wait::until("the members to take over", wait::PATIENCE, || {
+        let owned = members.iter().filter_map(GroupMember::assignment);
+        let owned: BTreeSet<_> = owned.flat_map(|it| it.partitions.clone()).collect();
+        std::future::ready(told(owned.len() == 102, &owned.len()))
+    })
+    .await;
+}
+
+fn told(is_so: bool, found: &impl std::fmt::Debug) -> Result<(), String> {
+    if is_so {
+        Ok(())
+    } else {
+        Err(format!("{found:?}"))
+    }
 }
