@@ -8,6 +8,9 @@ pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of batches that wait for the disk; beyond, appends are refused.
 pub const FLUSH_QUEUE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// Bytes of the newest batches that are kept in memory for readers at the end of their partitions.
+pub const TAIL_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Idempotent producers that one partition remembers; beyond, the ones idle for longest go.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 16 * 1024;
 

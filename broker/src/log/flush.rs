@@ -293,15 +293,18 @@ struct Round {
 }
 
 impl Round {
-    fn write(&mut self, dirty: &mut Dirty) -> Result<(), StorageError> {
-        let batches: Vec<_> = self
-            .entries
+    fn batches(&self) -> Vec<&StampedBatch> {
+        self.entries
             .iter()
             .filter_map(|entry| match &entry.work {
                 Work::Append(batch) => Some(batch),
                 Work::Barrier | Work::Bury(_) => None,
             })
-            .collect();
+            .collect()
+    }
+
+    fn write(&mut self, dirty: &mut Dirty) -> Result<(), StorageError> {
+        let batches = self.batches();
         if batches.is_empty() {
             return Ok(());
         }
@@ -320,7 +323,10 @@ impl Round {
             complete(self.entries, &Err(FlushError::Closed));
             return Ok(());
         }
-        self.log.publish();
+        let batches = self.batches();
+        if !batches.is_empty() {
+            self.log.publish(&batches);
+        }
         let graves = self.entries.iter().filter_map(|entry| match &entry.work {
             Work::Bury(grave) => Some(grave),
             Work::Append(_) | Work::Barrier => None,

@@ -34,6 +34,7 @@ pub mod retention;
 mod segment;
 mod storage;
 mod sync_pool;
+mod tail;
 mod write;
 
 pub use config::{LogConfig, Retention};

@@ -12,19 +12,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use sluice_protocol::record_batch::BatchHeader;
+use sluice_protocol::record_batch::{BatchHeader, StampedBatch};
 
 use super::leader_epochs::LeaderEpochs;
 use super::open_files::{OpenFiles, SegmentFile};
 use super::segment::{ActiveSegment, SealedSegment};
 use super::storage::Disk;
+use super::tail::{CachedBatch, Tail, Tails};
 use super::{LogConfig, StorageError};
+use crate::limits;
 
 /// What all logs of a data directory share.
 #[derive(Debug)]
 pub struct LogContext {
     pub(crate) disk: Disk,
     pub(crate) files: OpenFiles,
+    pub(crate) tails: Tails,
 }
 
 impl LogContext {
@@ -32,7 +35,8 @@ impl LogContext {
     #[must_use]
     pub fn new(disk: Disk, open_files_max: usize) -> Arc<Self> {
         let files = OpenFiles::new(disk.clone(), open_files_max);
-        Arc::new(Self { disk, files })
+        let tails = Tails::new(limits::TAIL_BYTES_MAX);
+        Arc::new(Self { disk, files, tails })
     }
 
     /// All bytes of a file; `None` where there is none.
@@ -146,6 +150,7 @@ pub(super) struct View {
     pub(super) sealed: Vec<Arc<SealedSegment>>,
     pub(super) active: Option<ActiveSegment>,
     pub(super) epochs: LeaderEpochs,
+    pub(super) tail: Tail,
     pub(super) is_closed: bool,
 }
 
@@ -209,6 +214,7 @@ impl PartitionLog {
                 sealed: opened.sealed,
                 active: opened.active,
                 epochs: opened.epochs,
+                tail: Tail::default(),
                 is_closed: false,
             }),
             on_change: options.on_change,
@@ -256,8 +262,16 @@ impl PartitionLog {
         self.view.lock().epochs.epoch_of(offset)
     }
 
-    /// Makes what was written visible. The caller has synced it.
-    pub(super) fn publish(&self) {
+    /// Makes what was written visible: these batches. The caller has synced them.
+    pub(super) fn publish(self: &Arc<Self>, batches: &[&StampedBatch]) {
+        let is_followed = self.view.lock().tail.is_followed();
+        let cached: Vec<_> = match is_followed {
+            true => batches
+                .iter()
+                .map(|batch| CachedBatch::copy_of(batch))
+                .collect(),
+            false => Vec::new(),
+        };
         let mut writer = self.writer.lock();
         let steps = std::mem::take(&mut writer.steps);
         let interval = self.config.load().index_interval_bytes;
@@ -269,9 +283,11 @@ impl PartitionLog {
         if view.epochs.last() != writer.epochs.last() {
             view.epochs = writer.epochs.clone();
         }
+        view.tail.extend(&cached);
         drop(view);
         self.published.notify_all();
         drop(writer);
+        self.context.tails.admit(self, &cached);
         (self.on_change)();
     }
 
@@ -290,7 +306,10 @@ impl PartitionLog {
     pub(super) fn bury(&self, grave: &Path) -> Result<(), StorageError> {
         let mut writer = self.writer.lock();
         writer.is_closed = true;
-        self.view.lock().is_closed = true;
+        let mut view = self.view.lock();
+        view.is_closed = true;
+        view.tail = Tail::default();
+        drop(view);
         (self.on_change)();
         if !writer.has_directory {
             return Ok(());

@@ -66,6 +66,21 @@ pub(super) enum Start {
 }
 
 impl PartitionLog {
+    /// Reads batches from memory; `None` where that cannot be done.
+    #[must_use]
+    pub fn read_tail(&self, read: LogRead) -> Option<Vec<Bytes>> {
+        let view = self.view.lock();
+        match view.is_closed || read.from < view.log_start {
+            true => None,
+            false => view.tail.read(read),
+        }
+    }
+
+    /// Takes note that somebody has read everything and waits for more.
+    pub fn follow(&self) {
+        self.view.lock().tail.follow();
+    }
+
     /// Reads batches of one segment. Empty where there is none in the range.
     ///
     /// # Errors

@@ -11,20 +11,13 @@ impl Partition {
     /// # Errors
     /// [`ReadError`].
     pub fn read(&self, request: ReadRequest) -> Result<ReadOutcome, ReadError> {
-        let offsets = match self.read_cached(request) {
-            Some(cached) => return cached,
-            None => self.offsets(),
-        };
-        let end = offsets.readable_end(request.isolation);
-        let read = LogRead {
-            from: request.offset.0,
-            end: end.0,
-            max_bytes: request.max_bytes,
-            at_least_one: request.at_least_one,
-        };
+        if let Some(cached) = self.read_cached(request) {
+            return cached;
+        }
+        let offsets = self.offsets();
         let records = self
             .log
-            .read(read)
+            .read(log_read(request, offsets))
             .map_err(|error| self.read_error(request.offset, error))?;
         Ok(ReadOutcome {
             records: match records.is_empty() {
@@ -42,13 +35,14 @@ impl Partition {
         if let Err(error) = self.check_range(request.offset, offsets) {
             return Some(Err(error));
         }
-        let is_at_end = request.offset >= offsets.readable_end(request.isolation);
-        is_at_end.then(|| {
-            Ok(ReadOutcome {
-                records: Vec::new(),
-                offsets,
-            })
-        })
+        let records = match request.offset >= offsets.readable_end(request.isolation) {
+            true => {
+                self.log.follow();
+                Vec::new()
+            }
+            false => self.log.read_tail(log_read(request, offsets))?,
+        };
+        Some(Ok(ReadOutcome { records, offsets }))
     }
 
     /// Looks a position up, precise to the record; `None` where no record is late enough. May block
@@ -123,5 +117,14 @@ impl Partition {
                 reason: error.to_string(),
             },
         }
+    }
+}
+
+const fn log_read(request: ReadRequest, offsets: PartitionOffsets) -> LogRead {
+    LogRead {
+        from: request.offset.0,
+        end: offsets.readable_end(request.isolation).0,
+        max_bytes: request.max_bytes,
+        at_least_one: request.at_least_one,
     }
 }

@@ -18,7 +18,7 @@ use sluice_protocol::record_batch::{
 use super::topic_config::{Alteration, ConfigChange, ConfigOperation, Settings};
 use super::*;
 use crate::clock::Clock;
-use crate::log::{LastStop, OpenError};
+use crate::log::{LastStop, LogRead, OpenError};
 use crate::model::{
     Acks, Isolation, LeaderEpoch, Offset, OffsetSpec, PartitionId, TimestampMs, TopicName,
 };
@@ -179,6 +179,7 @@ fn values(partition: &Partition, offset: i64) -> Vec<(i64, String)> {
         if outcome.records.is_empty() {
             return values;
         }
+        assert_same_on_disk(partition, next, &outcome);
         let batches = outcome.records.into_iter().flat_map(record_batch::batches);
         for batch in batches.map(Result::unwrap) {
             assert!(batch.has_valid_crc());
@@ -190,6 +191,20 @@ fn values(partition: &Partition, offset: i64) -> Vec<(i64, String)> {
             }
         }
     }
+}
+
+/// What came from memory is what is in the segments.
+fn assert_same_on_disk(partition: &Partition, offset: i64, outcome: &ReadOutcome) {
+    let read = LogRead {
+        from: offset,
+        end: outcome.offsets.high_watermark.0,
+        max_bytes: 1 << 20,
+        at_least_one: true,
+    };
+    let on_disk = partition.log.read(read).unwrap();
+    let read = outcome.records.concat();
+    assert!(!on_disk.is_empty());
+    assert!(read.starts_with(&on_disk) || on_disk.starts_with(&read));
 }
 
 fn pairs(expected: &[(i64, &str)]) -> Vec<(i64, String)> {

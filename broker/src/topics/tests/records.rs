@@ -242,3 +242,27 @@ fn a_waiting_fetch_wakes_for_durable_data_deletion_of_records_and_of_the_topic()
         Err(ReadError::Deleted)
     ));
 }
+
+#[test]
+fn a_reader_at_the_end_gets_what_comes_from_memory() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    let partition = world.partition("orders");
+    append(&partition, batch(&["before"])).unwrap();
+    let cached = |offset| {
+        let outcome = partition.read_cached(read_request(offset))?;
+        Some(outcome.unwrap().size())
+    };
+    assert_eq!(cached(0), None, "nobody was at the end");
+    assert_eq!(cached(1), Some(0));
+    append(&partition, batch(&["a"])).unwrap();
+    append(&partition, batch(&["b", "c"])).unwrap();
+    let from_memory = partition.read_cached(read_request(1)).unwrap().unwrap();
+    let from_memory = from_memory.records.concat();
+    let all = partition.read(read_request(0)).unwrap().records.concat();
+    assert!(all.len() > from_memory.len() && all.ends_with(&from_memory));
+    assert!(cached(2).unwrap() < from_memory.len());
+    assert_eq!(cached(0), None);
+    wait(partition.delete_records(Some(Offset(2)))).unwrap();
+    assert!(partition.read_cached(read_request(1)).unwrap().is_err());
+}
