@@ -6,7 +6,7 @@
 //! * a partition somebody waits for is parked, or in `fresh` for the next fetch that can be;
 //! * a reader is woken no later than the answer that passes its position, or fails its partition.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,10 @@ pub(super) struct Board {
     fresh: HashSet<TopicPartition>,
     /// Partitions that the main fetch must name next time, or leave out.
     dirty: HashSet<TopicPartition>,
-    busy: Vec<bool>,
+    is_main_parked: bool,
+    /// What the other fetches cover, each with its slot; the slots that are not here are free.
+    others: BTreeMap<Slot, Vec<TopicPartition>>,
+    slots: usize,
     next_number: u64,
     swept: Instant,
 }
@@ -77,7 +80,9 @@ impl Board {
             rows: HashMap::new(),
             fresh: HashSet::new(),
             dirty: HashSet::new(),
-            busy: vec![false; slots.max(1)],
+            is_main_parked: false,
+            others: BTreeMap::new(),
+            slots: slots.max(1),
             next_number: 0,
             swept: now,
         }
@@ -129,24 +134,30 @@ impl Board {
         !self.fresh.is_empty()
     }
 
-    /// The next fetch to park, if there is one and a slot for it.
-    pub(super) fn plan(&mut self, now: Instant) -> Option<Park> {
-        if !self.is_busy(MAIN) {
+    /// How many partitions are on the board.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The next fetch to park, if there is one and a slot for it. The main one only where it `may`.
+    pub(super) fn plan(&mut self, may_main: bool, now: Instant) -> Option<Park> {
+        if may_main && !self.is_main_parked {
             self.sweep(now);
             return self.plan_main();
         }
         if self.fresh.is_empty() {
             return None;
         }
-        let slot = self.busy.iter().position(|busy| !busy)?;
-        let mut changed = Vec::with_capacity(self.fresh.len());
-        for at in std::mem::take(&mut self.fresh) {
-            if let Some(row) = self.rows.get_mut(&at) {
+        let slot = (MAIN + 1..self.slots).find(|slot| !self.others.contains_key(slot))?;
+        let covered: Vec<TopicPartition> = std::mem::take(&mut self.fresh).into_iter().collect();
+        let mut changed = Vec::with_capacity(covered.len());
+        for at in &covered {
+            if let Some(row) = self.rows.get_mut(at) {
                 row.cover = Some(slot);
-                changed.push((at, row.offset));
+                changed.push((at.clone(), row.offset));
             }
         }
-        self.occupy(slot, true);
+        self.others.insert(slot, covered);
         Some(Park {
             slot,
             changed,
@@ -154,17 +165,23 @@ impl Board {
         })
     }
 
-    /// The main fetch takes over what was parked elsewhere meanwhile.
+    /// The main fetch takes over what is parked elsewhere, or nowhere yet.
     fn plan_main(&mut self) -> Option<Park> {
         if self.rows.is_empty() {
             self.dirty.clear();
             return None;
         }
-        self.fresh.clear();
-        for (at, row) in &mut self.rows {
-            if row.cover != Some(MAIN) {
+        let others = self.others.values().flatten().cloned();
+        let outside: Vec<TopicPartition> = std::mem::take(&mut self.fresh)
+            .into_iter()
+            .chain(others)
+            .collect();
+        for at in outside {
+            if let Some(row) = self.rows.get_mut(&at)
+                && row.cover != Some(MAIN)
+            {
                 row.cover = Some(MAIN);
-                self.dirty.insert(at.clone());
+                self.dirty.insert(at);
             }
         }
         let mut park = Park {
@@ -178,7 +195,7 @@ impl Board {
                 None => park.forgotten.push(at),
             }
         }
-        self.occupy(MAIN, true);
+        self.is_main_parked = true;
         Some(park)
     }
 
@@ -233,17 +250,19 @@ impl Board {
         self.release(slot);
     }
 
-    /// Frees a slot. What it covered alone needs another fetch; the main one's rows stay in its
-    /// session and are parked with it at once.
+    /// Frees a slot. What another fetch than the main one covered alone needs a new one; the rows of
+    /// the main one stay with it.
     fn release(&mut self, slot: Slot) {
-        self.occupy(slot, false);
         if slot == MAIN {
+            self.is_main_parked = false;
             return;
         }
-        for (at, row) in &mut self.rows {
-            if row.cover == Some(slot) {
+        for at in self.others.remove(&slot).unwrap_or_default() {
+            if let Some(row) = self.rows.get_mut(&at)
+                && row.cover == Some(slot)
+            {
                 row.cover = None;
-                self.fresh.insert(at.clone());
+                self.fresh.insert(at);
             }
         }
     }
@@ -251,7 +270,7 @@ impl Board {
     /// Has the next main fetch begin anew.
     pub(super) fn restart(&mut self) {
         self.dirty.clear();
-        self.occupy(MAIN, false);
+        self.is_main_parked = false;
     }
 
     /// Takes partitions off the board for which nobody has waited for some time.
@@ -267,16 +286,6 @@ impl Board {
             if row.cover == Some(MAIN) {
                 self.dirty.insert(at);
             }
-        }
-    }
-
-    fn is_busy(&self, slot: Slot) -> bool {
-        self.busy.get(slot).copied().unwrap_or(true)
-    }
-
-    fn occupy(&mut self, slot: Slot, is_busy: bool) {
-        if let Some(place) = self.busy.get_mut(slot) {
-            *place = is_busy;
         }
     }
 }

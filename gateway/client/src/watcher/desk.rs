@@ -27,6 +27,11 @@ const OTHER_WAIT: Duration = Duration::from_secs(1);
 /// A parked fetch asks for news, not for records: the least a broker can send.
 const BYTES_MAX: i32 = 1;
 
+/// Partitions for each [`PAUSE`] of a main fetch that must name them all.
+const PARTITIONS_PER_PAUSE: usize = 1000;
+const PAUSE: Duration = Duration::from_millis(1);
+const PAUSES_MAX: u32 = 10;
+
 /// The waiting at one broker.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -87,22 +92,28 @@ impl Desk {
         let mut session = Session::default();
         let mut backoff = Backoff::default();
         let mut parked = FuturesUnordered::new();
+        let mut main_from = None;
         loop {
-            while let Some((slot, step, request)) = self.next(session) {
+            main_from = main_from.filter(|from| *from > Instant::now());
+            while let Some((slot, step, request)) = self.next(session, main_from.is_none()) {
                 let desk = Arc::clone(&self);
                 parked.push(async move { (slot, step, desk.park(slot, &request).await) });
             }
-            if parked.is_empty() && self.stop() {
+            if parked.is_empty() && main_from.is_none() && self.stop() {
                 return;
             }
             let (slot, step, answer) = tokio::select! {
                 Some(answer) = parked.next(), if !parked.is_empty() => answer,
                 () = self.changed.notified() => continue,
+                () = until(main_from), if main_from.is_some() => continue,
             };
             match answer {
                 Ok(response) => {
                     backoff.reset();
                     self.answered(slot, step, response, &mut session);
+                    if slot == MAIN && session.step().is_full {
+                        main_from = self.pause();
+                    }
                 }
                 Err(error) => {
                     tracing::debug!(broker = self.broker, %error, "a wait for records failed");
@@ -117,9 +128,17 @@ impl Desk {
         }
     }
 
-    fn next(&self, session: Session) -> Option<(Slot, Step, FetchRequest)> {
+    /// Until when the main fetch waits before it parks again. Without a session it names every
+    /// partition each time; were that after every record, many partitions would take all of a core.
+    fn pause(&self) -> Option<Instant> {
+        let count = self.state.lock().board.len() / PARTITIONS_PER_PAUSE;
+        let pauses = u32::try_from(count).unwrap_or(u32::MAX).min(PAUSES_MAX);
+        (pauses > 0).then(|| Instant::now() + PAUSE * pauses)
+    }
+
+    fn next(&self, session: Session, may_main: bool) -> Option<(Slot, Step, FetchRequest)> {
         let mut state = self.state.lock();
-        let mut park = state.board.plan(Instant::now())?;
+        let mut park = state.board.plan(may_main, Instant::now())?;
         let step = if park.slot == MAIN {
             session.step()
         } else {
@@ -220,6 +239,12 @@ impl Desk {
                 .collect(),
             ..FetchRequest::default()
         }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    if let Some(time) = time {
+        tokio::time::sleep_until(time.into()).await;
     }
 }
 

@@ -30,7 +30,7 @@ impl Room {
 
     /// Plans a fetch: its slot, and the partitions it names with their offsets.
     fn plan(&mut self) -> Option<(Slot, Vec<(i32, i64)>)> {
-        let park = self.board.plan(self.now)?;
+        let park = self.board.plan(true, self.now)?;
         let named = park
             .changed
             .iter()
@@ -121,7 +121,7 @@ fn a_partition_with_news_for_nobody_goes() {
     room.plan();
     room.board.end(&wait);
     room.ends(MAIN, &[(0, 6)]);
-    let park = room.board.plan(room.now).unwrap();
+    let park = room.board.plan(true, room.now).unwrap();
     assert_eq!((park.changed, park.forgotten), (vec![], vec![at(0)]));
 }
 
@@ -171,4 +171,14 @@ fn a_session_begun_anew_names_everything() {
     assert_eq!(room.plan(), Some((MAIN, vec![])));
     assert_eq!(room.board.covered().len(), 2);
     assert!(!is_woken(&reader));
+}
+
+#[test]
+fn while_the_main_fetch_may_not_park_new_partitions_go_elsewhere() {
+    let mut room = Room::new();
+    let (_a, _wait_a) = room.reader(1, &[0]);
+    let park = room.board.plan(false, room.now).unwrap();
+    assert_eq!((park.slot, park.changed), (1, vec![(at(0), 1)]));
+    assert_eq!(room.board.plan(false, room.now), None);
+    assert_eq!(room.plan(), Some((MAIN, vec![(0, 1)])));
 }
