@@ -14,6 +14,7 @@ use utoipa_actix_web::AppExt as _;
 use crate::admin::Admin;
 use crate::cluster::Cluster;
 use crate::config::Config;
+use crate::consume::Consumers;
 use crate::error::ApiError;
 use crate::extract::Terms;
 use crate::lifecycle::Lifecycle;
@@ -59,6 +60,8 @@ pub struct AppState {
     pub admin: Admin,
     /// The metrics of REST.
     pub rest: RestMetrics,
+    /// The consumer instances of the v2 API.
+    pub consumers: Consumers,
     /// What every request must meet.
     pub terms: Data<Terms>,
     /// The description of the API.
@@ -82,6 +85,7 @@ impl AppState {
             monitor,
             produce: Produce::new(producer, rest.clone()),
             admin: Admin::new(cluster.client.clone()),
+            consumers: consumers(&cluster, &config, rest.clone()),
             rest,
             terms: Data::new(terms),
             description: Description::from_routes()?,
@@ -113,6 +117,13 @@ fn scrape(registry: Registry, monitor: &Arc<Monitor>) -> prometheus::Result<Scra
         out.push_str(&picture.standing);
     });
     Ok(scrape)
+}
+
+/// Consumer instances, which end when nobody uses them.
+fn consumers(cluster: &Cluster, config: &Config, metrics: RestMetrics) -> Consumers {
+    let consumers = Consumers::new(cluster.client.clone(), config.rest_v2.clone(), metrics);
+    consumers.expire(&cluster.runtime);
+    consumers
 }
 
 /// The application: every route, behind the middleware.

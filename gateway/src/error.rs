@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mod client;
+mod consume;
 mod embedded;
 mod kafka;
 mod produce;

@@ -13,6 +13,7 @@ pub mod api;
 pub mod app;
 pub mod cluster;
 pub mod config;
+pub mod consume;
 pub mod data_dir;
 pub mod embedded;
 pub mod error;

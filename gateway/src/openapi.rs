@@ -29,6 +29,8 @@ use crate::routes;
         (name = "v3 records", description = "Producing, streamed or in batches."),
         (name = "v3 consumer groups", description = "Groups, their consumers and their lag."),
         (name = "pages", description = "What people look at."),
+        (name = "v2 metadata", description = "Brokers, topics and partitions, as Confluent's API v2 tells them."),
+        (name = "v2 consumers", description = "Consumer instances of Confluent's API v2."),
         (name = "operations", description = "Health, metrics, and this description."),
     ),
 )]

@@ -30,7 +30,26 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 fn mount_v2(config: &mut ServiceConfig<'_>) {
     config
         .service(v2::produce::to_topic)
-        .service(v2::produce::to_partition);
+        .service(v2::produce::to_partition)
+        .service(v2::consumers::records::read)
+        .service(v2::consumers::offsets::commit)
+        .service(v2::consumers::offsets::committed)
+        .service(v2::consumers::instances::create)
+        .service(v2::consumers::instances::remove)
+        .service(v2::consumers::subscription::subscribe)
+        .service(v2::consumers::subscription::subscription)
+        .service(v2::consumers::subscription::unsubscribe)
+        .service(v2::consumers::assignments::assign)
+        .service(v2::consumers::assignments::assignments)
+        .service(v2::consumers::positions::seek)
+        .service(v2::consumers::positions::beginning)
+        .service(v2::consumers::positions::end)
+        .service(v2::brokers::list)
+        .service(v2::topics::list)
+        .service(v2::topics::get)
+        .service(v2::partitions::list)
+        .service(v2::partitions::get)
+        .service(v2::partitions::offsets);
 }
 
 /// Confluent's API v3.

@@ -1,8 +1,8 @@
 //! Serves until something ends it, and ends in order.
 //!
 //! On SIGTERM or Ctrl-C, within one deadline: readiness off, HTTP stops accepting, streams end, requests
-//! finish, records under way are acknowledged, the broker drains and marks its directory as cleanly
-//! closed. A second signal exits at once. When the disk fails under the broker nothing more can be
+//! finish, consumer instances commit and leave, records under way are acknowledged, the broker drains
+//! and marks its directory as cleanly closed. A second signal exits at once. When the disk fails under the broker nothing more can be
 //! acknowledged: readiness goes off and the program ends with an error within a second.
 
 use std::io;
@@ -119,6 +119,9 @@ impl Program {
         let for_http = whole.saturating_sub(AFTER_HTTP.min(whole / 2));
         if timeout(for_http, http.stop(true)).await.is_err() {
             tracing::warn!("requests were cut off at the deadline");
+        }
+        if timeout(left(), state.consumers.close_all()).await.is_err() {
+            tracing::warn!("consumer instances were still leaving at the deadline");
         }
         if timeout(left(), state.cluster.client.flush()).await.is_err() {
             tracing::warn!("records were still on their way at the deadline");

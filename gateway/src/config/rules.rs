@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::value::{Listen, Value};
-use super::{Broker, Config, Http, Kafka, Monitor};
+use super::{Broker, Config, Http, Kafka, Monitor, RestV2};
 
 /// Every rule that `config` breaks.
 pub(super) fn check(config: &Config) -> Vec<Fault> {
@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
     rules.http(&config.http, general.insecure);
     rules.kafka(&config.kafka);
     rules.monitor(&config.monitor);
+    rules.rest_v2(&config.rest_v2);
     rules.0
 }
 
@@ -114,6 +115,27 @@ impl Rules {
             "broker.offsets_retention",
             &broker.offsets_retention,
             "must be at least 1m",
+        );
+    }
+
+    fn rest_v2(&mut self, rest: &RestV2) {
+        self.require(
+            rest.consumer_idle_timeout >= SECOND,
+            "rest.v2.consumer_idle_timeout",
+            &rest.consumer_idle_timeout,
+            "must be at least 1s",
+        );
+        self.require(
+            rest.read_timeout_max >= SECOND,
+            "rest.v2.read_timeout_max",
+            &rest.read_timeout_max,
+            "must be at least 1s",
+        );
+        self.require(
+            (1..=1 << 30).contains(&rest.read_size_max.0),
+            "rest.v2.read_size_max",
+            &rest.read_size_max,
+            "must be from 1 to 1GiB",
         );
     }
 

@@ -31,6 +31,29 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonV2<T> {
     }
 }
 
+/// The JSON body of a v2 request that may have none.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionalJsonV2<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJsonV2<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = is_strict(request)
+            .and_then(|strict| media::check_v2_body(text(request, header::CONTENT_TYPE), strict));
+        let body = Body::from_request(request, payload);
+        Box::pin(async move {
+            let body = body.await?.0;
+            if body.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Self(None));
+            }
+            checked?;
+            parse(&body).map(|json| Self(Some(json)))
+        })
+    }
+}
+
 /// The JSON body of a v3 request.
 #[derive(Clone, Copy, Debug)]
 pub struct JsonV3<T>(pub T);

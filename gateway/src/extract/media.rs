@@ -112,11 +112,11 @@ pub fn check_v2_answer(accept: Option<&str>, strict: bool) -> Result<(), ApiErro
         .ok_or(ApiError::NotAcceptable)
 }
 
-/// Whether an answer of the v2 consumer resources may be given: they answer in any type of the family.
+/// The label of an answer of the v2 consumer resources: they answer in any type of the family.
 ///
 /// # Errors
-/// 406 otherwise.
-pub fn check_v2_consumer_answer(accept: Option<&str>, strict: bool) -> Result<(), ApiError> {
+/// 406 for types outside of the family; without `strict`, `application/json` gets the plain v2 type.
+pub fn v2_consumer_answer(accept: Option<&str>, strict: bool) -> Result<&'static str, ApiError> {
     let [binary, json] = EmbeddedFormat::ALL.map(EmbeddedFormat::media_type);
     let offered = [V2, binary, json, JSON];
     let offered = if strict {
@@ -124,9 +124,11 @@ pub fn check_v2_consumer_answer(accept: Option<&str>, strict: bool) -> Result<()
     } else {
         &offered
     };
-    best(accept, offered)
-        .map(|_| ())
-        .ok_or(ApiError::NotAcceptable)
+    match best(accept, offered).ok_or(ApiError::NotAcceptable)? {
+        named if named == binary => Ok(EmbeddedFormat::Binary.media_type()),
+        named if named == json => Ok(EmbeddedFormat::Json.media_type()),
+        _ => Ok(V2),
+    }
 }
 
 /// Whether a v3 answer may be given.

@@ -11,6 +11,6 @@ mod terms;
 
 pub use base_url::BaseUrl;
 pub use body::{Body, Budget, Permit};
-pub use json::{JsonV2, JsonV3, parse};
-pub use negotiated::{AcceptV2, AcceptV3, ProduceFormat, RecordsFormat};
+pub use json::{JsonV2, JsonV3, OptionalJsonV2, parse};
+pub use negotiated::{AcceptV2, AcceptV2Consumer, AcceptV3, ProduceFormat, RecordsFormat};
 pub use terms::Terms;

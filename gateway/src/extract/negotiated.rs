@@ -28,6 +28,23 @@ impl FromRequest for AcceptV2 {
     }
 }
 
+/// The label of an answer of the v2 consumer resources that holds no records.
+#[derive(Clone, Copy, Debug)]
+pub struct AcceptV2Consumer(pub &'static str);
+
+impl FromRequest for AcceptV2Consumer {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let accept = text(request, header::ACCEPT);
+        ready(
+            is_strict(request)
+                .and_then(|strict| media::v2_consumer_answer(accept, strict).map(Self)),
+        )
+    }
+}
+
 /// A v3 answer may be given.
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptV3;
