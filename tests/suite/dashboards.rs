@@ -2,10 +2,15 @@
 
 mod catalogue;
 mod dashboard;
+mod grafana;
 mod lint;
+mod live;
 mod promql;
 mod promtool;
 mod rules;
+mod scrape;
+mod traffic;
+mod triggers;
 
 use std::collections::BTreeSet;
 
