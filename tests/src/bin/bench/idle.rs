@@ -12,7 +12,7 @@ use sluice_e2e::sluice::{self, Sluice};
 
 use crate::Extent;
 use crate::load::resident_mb;
-use crate::rounds::{self, Samples};
+use crate::rounds::{Promise, Samples, Table};
 
 const INSTANCES: usize = 1000;
 
@@ -21,14 +21,15 @@ const AT_A_TIME: usize = 16;
 
 const V2: &str = "application/vnd.kafka.v2+json";
 
-pub(crate) async fn measure(extent: Extent, folder: &Path) {
+pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let mut ready = Samples::default();
     for round in 0..extent.rounds {
         let folder = folder.join(format!("start-{round}"));
         std::fs::create_dir(&folder).expect("a folder");
         ready.push(start_to_ready(&folder).as_secs_f64() * 1000.0);
     }
-    rounds::tell("start to ready, empty directory", "ms", &ready);
+    let promise = Promise::AtMost(300.0);
+    table.tell("start to ready, empty directory", "ms", &ready, promise);
 
     let folder = folder.join("idle");
     std::fs::create_dir(&folder).expect("a folder");
@@ -38,14 +39,23 @@ pub(crate) async fn measure(extent: Extent, folder: &Path) {
     let mut memory = Samples::default();
     let idle = resident_mb(sluice.server());
     memory.push(idle);
-    rounds::tell("resident memory, idle", "MB", &memory);
+    let promise = Promise::AtMost(40.0);
+    table.tell("resident memory, idle", "MB", &memory, promise);
+    measure_instances(&sluice, table).await;
+}
 
+async fn measure_instances(sluice: &Sluice, table: &mut Table) {
+    let what = "memory of 1,000 idle REST instances, a group each";
     let gateway = Http::new(&sluice.addresses().http);
     let topic = gateway.request(Method::POST, "/topics/orders");
     let record = topic
         .header("content-type", "application/vnd.kafka.json.v2+json")
         .body(r#"{"records":[{"value":1}]}"#);
     http::ok(record).await;
+    let nobody = gateway.request(Method::POST, "/consumers/nobody");
+    if http::send(nobody).await.0 == 404 {
+        return table.leave_out(what, "POST /consumers/{group} answers 404");
+    }
     // The first one brings what all share.
     instances(&gateway, 0..1).await;
     let one = resident_mb(sluice.server());
@@ -53,11 +63,7 @@ pub(crate) async fn measure(extent: Extent, folder: &Path) {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let mut instances = Samples::default();
     instances.push(resident_mb(sluice.server()) - one);
-    rounds::tell(
-        "memory of 1,000 idle REST instances, a group each",
-        "MB",
-        &instances,
-    );
+    table.tell(what, "MB", &instances, Promise::AtMost(16.0));
 }
 
 /// From the start of the process to the line that says everything listens.

@@ -8,10 +8,10 @@ use sluice_e2e::process::Server;
 use sluice_e2e::sluice::{Addresses, Sluice};
 
 use crate::Extent;
-use crate::load::{self, pause, resume};
-use crate::rounds::{self, Samples};
+use crate::load::{self, pause, resume, settle};
+use crate::rounds::{Promise, Samples, Table};
 
-pub(crate) async fn measure(extent: Extent, folder: &Path) {
+pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let folder = folder.join("rest");
     std::fs::create_dir(&folder).expect("a folder");
     let program = std::env::current_exe().expect("the path of this program");
@@ -27,6 +27,7 @@ pub(crate) async fn measure(extent: Extent, folder: &Path) {
     let (mut ours, mut theirs, mut p99) = <(Samples, Samples, Samples)>::default();
     pause(&peer);
     for _ in 0..extent.rounds {
+        settle();
         let url = format!("{}/topics/bench", sluice.addresses().http);
         let rate = load::post(&url, &body, extent.seconds, &folder).await;
         ours.push(rate.requests);
@@ -42,11 +43,11 @@ pub(crate) async fn measure(extent: Extent, folder: &Path) {
         pause(&peer);
         resume(sluice.server());
     }
-    rounds::compare(
+    table.compare(
         "REST produce, 100 B, 64 connections, vs bare handler",
         "req/s",
-        &ours,
-        &theirs,
+        [&ours, &theirs],
+        Promise::AtLeast(0.3),
     );
-    rounds::tell("REST produce, p99", "ms", &p99);
+    table.tell("REST produce, p99", "ms", &p99, Promise::Nothing);
 }

@@ -1,4 +1,4 @@
-//! Samples of each side, and the row that compares them.
+//! Samples of each side, the rows that compare them, and what was promised.
 
 /// What one side was measured at, turn by turn.
 #[derive(Debug, Default, Clone)]
@@ -45,17 +45,88 @@ impl std::fmt::Display for Samples {
     }
 }
 
-/// Prints a row of ours against a peer.
-pub(crate) fn compare(what: &str, unit: &str, ours: &Samples, peer: &Samples) {
-    println!(
-        "| {what} | {unit} | {ours} | {peer} | {:.2} |",
-        ours.median() / peer.median()
-    );
+/// What the project promises of a number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Promise {
+    /// No less.
+    AtLeast(f64),
+    /// No more.
+    AtMost(f64),
+    /// Nothing.
+    Nothing,
 }
 
-/// Prints a row that has no peer.
-pub(crate) fn tell(what: &str, unit: &str, ours: &Samples) {
-    println!("| {what} | {unit} | {ours} | | |");
+impl Promise {
+    /// Whether `found` is what was promised, or worse by no more than the factor `slack`.
+    fn is_kept(self, found: f64, slack: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => found * slack >= least,
+            Self::AtMost(most) => found <= most * slack,
+            Self::Nothing => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Promise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, "at least {least}"),
+            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::Nothing => Ok(()),
+        }
+    }
+}
+
+/// The table of results on standard output, in Markdown.
+#[derive(Debug)]
+pub(crate) struct Table {
+    slack: f64,
+    broken: Vec<String>,
+}
+
+impl Table {
+    /// Prints the head. A promise missed by more than the factor `slack` is broken.
+    pub(crate) fn begin(slack: f64) -> Self {
+        println!("| what | unit | ours | peer | ratio | promised |\n|---|---|---|---|---|---|");
+        let broken = Vec::new();
+        Self { slack, broken }
+    }
+
+    /// Prints a row of ours against a peer; the promise is about the ratio.
+    pub(crate) fn compare(
+        &mut self,
+        what: &str,
+        unit: &str,
+        [ours, peer]: [&Samples; 2],
+        promise: Promise,
+    ) {
+        let ratio = ours.median() / peer.median();
+        println!("| {what} | {unit} | {ours} | {peer} | {ratio:.2} | {promise} |");
+        self.check(what, ratio, promise);
+    }
+
+    /// Prints a row that has no peer.
+    pub(crate) fn tell(&mut self, what: &str, unit: &str, ours: &Samples, promise: Promise) {
+        println!("| {what} | {unit} | {ours} | | | {promise} |");
+        self.check(what, ours.median(), promise);
+    }
+
+    /// Prints a row that could not be measured.
+    pub(crate) fn leave_out(&self, what: &str, reason: &str) {
+        println!("| {what} | | left out: {reason} | | | |");
+    }
+
+    fn check(&mut self, what: &str, found: f64, promise: Promise) {
+        if !promise.is_kept(found, self.slack) {
+            self.broken
+                .push(format!("{what}: {found:.2} where {promise} is promised"));
+        }
+    }
+
+    /// The promises that are broken, a line each.
+    pub(crate) fn broken(&self) -> &[String] {
+        &self.broken
+    }
 }
 
 #[cfg(test)]
@@ -67,5 +138,17 @@ mod tests {
         assert!((Samples(vec![3.0, 1.0, 2.0]).median() - 2.0).abs() < 1e-9);
         assert!((Samples(vec![4.0, 1.0, 2.0, 3.0]).median() - 2.5).abs() < 1e-9);
         assert_eq!(Samples(vec![3.0, 1.0, 2.0]).to_string(), "2.00 (1.00-3.00)");
+    }
+
+    #[test]
+    fn a_promise_is_broken_beyond_the_slack() {
+        let least = Promise::AtLeast(0.8);
+        assert!(least.is_kept(0.8, 1.0) && least.is_kept(0.4, 2.0));
+        assert!(!least.is_kept(0.7, 1.0) && !least.is_kept(0.3, 2.0));
+        let most = Promise::AtMost(40.0);
+        assert!(most.is_kept(40.0, 1.0) && most.is_kept(80.0, 2.0));
+        assert!(!most.is_kept(41.0, 1.0) && !most.is_kept(81.0, 2.0));
+        assert!(!least.is_kept(f64::NAN, 1.0) && !most.is_kept(f64::NAN, 1.0));
+        assert!(Promise::Nothing.is_kept(f64::NAN, 1.0));
     }
 }

@@ -8,8 +8,8 @@ use sluice_e2e::process::Server;
 use sluice_e2e::sluice::Sluice;
 
 use crate::Extent;
-use crate::load::{cpu_seconds, pause, resume};
-use crate::rounds::{self, Samples};
+use crate::load::{cpu_seconds, pause, resume, settle};
+use crate::rounds::{Promise, Samples, Table};
 
 /// Of a record, in bytes.
 const SIZE: usize = 1024;
@@ -26,7 +26,7 @@ struct Side<'a> {
     consume_cpu: Samples,
 }
 
-pub(crate) async fn measure(extent: Extent, folder: &Path) {
+pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let [ours, shipped, flushing] = ["wire", "shipped", "flushing"].map(|name| {
         let folder = folder.join(name);
         std::fs::create_dir(&folder).expect("a folder");
@@ -52,33 +52,34 @@ pub(crate) async fn measure(extent: Extent, folder: &Path) {
     }
     // A stopped process does not hear that it should end.
     sides.iter().for_each(|side| resume(side.server));
-    report(&sides);
+    report(&sides, table);
 }
 
-fn report([ours, shipped, flushing]: &[Side<'_>; 3]) {
+fn report([ours, shipped, flushing]: &[Side<'_>; 3], table: &mut Table) {
     let produce = "kafka-producer-perf-test, 1 KiB, acks=all, 16 partitions, vs Apache Kafka";
-    let what = format!("{produce} flushing each batch");
-    rounds::compare(&what, "rec/s", &ours.produced, &flushing.produced);
-    rounds::compare(
+    table.compare(
+        &format!("{produce} flushing each batch"),
+        "rec/s",
+        [&ours.produced, &flushing.produced],
+        Promise::AtLeast(3.0),
+    );
+    table.compare(
         &format!("{produce} as shipped"),
         "rec/s",
-        &ours.produced,
-        &shipped.produced,
+        [&ours.produced, &shipped.produced],
+        Promise::AtLeast(0.7),
     );
-    rounds::compare(
-        "the same, broker CPU",
-        "s/GB",
-        &ours.produce_cpu,
-        &shipped.produce_cpu,
+    let cpu = "the same, broker CPU";
+    let produced = [&ours.produce_cpu, &shipped.produce_cpu];
+    table.compare(cpu, "s/GB", produced, Promise::Nothing);
+    table.compare(
+        "kafka-consumer-perf-test vs Apache Kafka",
+        "MB/s",
+        [&ours.consumed, &shipped.consumed],
+        Promise::AtLeast(0.7),
     );
-    let consume = "kafka-consumer-perf-test vs Apache Kafka";
-    rounds::compare(consume, "MB/s", &ours.consumed, &shipped.consumed);
-    rounds::compare(
-        "the same, broker CPU",
-        "s/GB",
-        &ours.consume_cpu,
-        &shipped.consume_cpu,
-    );
+    let consumed = [&ours.consume_cpu, &shipped.consume_cpu];
+    table.compare(cpu, "s/GB", consumed, Promise::Nothing);
 }
 
 impl<'a> Side<'a> {
@@ -102,6 +103,7 @@ impl<'a> Side<'a> {
     async fn turn(&mut self, round: usize) {
         let topic = format!("turn-{round}");
         self.create(&topic).await;
+        settle();
         let before = cpu_seconds(self.server);
         let rate = self.produce(&topic, self.records).await;
         let between = cpu_seconds(self.server);
