@@ -80,6 +80,14 @@ pub enum ApiError {
     /// A topic to read about does not exist.
     #[error("This server does not host this topic-partition.")]
     UnknownTopicOrPartition,
+    /// A partition to read about does not exist, in a topic that does.
+    #[error("This server does not host topic-partition {partition} for topic {topic}")]
+    UnknownPartition {
+        /// Name of the topic.
+        topic: String,
+        /// Number of the partition.
+        partition: i32,
+    },
     /// The path exists, with other methods.
     #[error("HTTP 405 Method Not Allowed")]
     MethodNotAllowed {
@@ -214,9 +222,9 @@ impl ApiError {
             Self::RouteNotFound | Self::NotFound { .. } => (StatusCode::NOT_FOUND, 404),
             Self::TopicNotFound => (StatusCode::NOT_FOUND, 40_401),
             Self::PartitionNotFound => (StatusCode::NOT_FOUND, 40_402),
-            Self::ConsumerInstanceNotFound | Self::UnknownTopicOrPartition => {
-                (StatusCode::NOT_FOUND, 40_403)
-            }
+            Self::ConsumerInstanceNotFound
+            | Self::UnknownTopicOrPartition
+            | Self::UnknownPartition { .. } => (StatusCode::NOT_FOUND, 40_403),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, 405),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, 406),
             Self::FormatMismatch => (StatusCode::NOT_ACCEPTABLE, 40_601),

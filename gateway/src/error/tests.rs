@@ -20,6 +20,10 @@ fn every_variant() -> Vec<ApiError> {
         ApiError::PartitionNotFound,
         ApiError::ConsumerInstanceNotFound,
         ApiError::UnknownTopicOrPartition,
+        ApiError::UnknownPartition {
+            topic: "t".to_owned(),
+            partition: 7,
+        },
         ApiError::MethodNotAllowed {
             allow: "GET".to_owned(),
         },
@@ -76,6 +80,7 @@ fn every_failure_has_confluents_status_code_and_message() {
 404 40402 Partition not found.
 404 40403 Consumer instance not found.
 404 40403 This server does not host this topic-partition.
+404 40403 This server does not host topic-partition 7 for topic t
 405 405 HTTP 405 Method Not Allowed
 406 406 HTTP 406 Not Acceptable
 406 40601 The requested embedded data format does not match the deserializer for this consumer instance

@@ -12,5 +12,5 @@ mod terms;
 pub use base_url::BaseUrl;
 pub use body::{Body, Budget, Permit};
 pub use json::{JsonV2, JsonV3, OptionalJsonV2, parse};
-pub use negotiated::{AcceptV2, AcceptV2Consumer, AcceptV3, ProduceFormat, RecordsFormat};
+pub use negotiated::{AcceptV2, AcceptV2Consumer, AcceptV3, ProduceFormat, RecordsFormat, TypeV3};
 pub use terms::Terms;

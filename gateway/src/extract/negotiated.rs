@@ -58,6 +58,19 @@ impl FromRequest for AcceptV3 {
     }
 }
 
+/// A v3 body may have the media type it has.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeV3;
+
+impl FromRequest for TypeV3 {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        ready(media::check_v3_body(text(request, header::CONTENT_TYPE)).map(|()| Self))
+    }
+}
+
 /// The format of the records in a v2 produce request; its answer may be given.
 #[derive(Clone, Copy, Debug)]
 pub struct ProduceFormat(pub EmbeddedFormat);

@@ -158,7 +158,7 @@ pub(crate) async fn consumers(
     links: Links,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let found = Found::look_up(&state, &path.1).await?;
+    let found = Found::with_consumers(&state, &path.1).await?;
     let members = found.group()?.members.iter();
     let members = members
         .map(|member| consumer_resource(&links, &path.1, member))
@@ -187,7 +187,7 @@ pub(crate) async fn consumer(
     path: web::Path<(String, String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, group, id) = path.into_inner();
-    let found = Found::look_up(&state, &group).await?;
+    let found = Found::with_consumers(&state, &group).await?;
     Ok(ok(&consumer_resource(&links, &group, found.member(&id)?)))
 }
 
@@ -214,7 +214,7 @@ pub(crate) async fn assignments(
     path: web::Path<(String, String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, group, id) = path.into_inner();
-    let found = Found::look_up(&state, &group).await?;
+    let found = Found::with_consumers(&state, &group).await?;
     let owner = place(&group).item("consumers", "consumer", &id);
     let owned = found.member(&id)?.assigned.iter().map(|(topic, number)| {
         let partition = super::partition::place(topic, *number);
@@ -249,6 +249,14 @@ impl Found {
         };
         found.group()?;
         Ok(found)
+    }
+
+    /// The same for those who ask for its consumers, whom Confluent tells it in other words.
+    async fn with_consumers(state: &AppState, name: &str) -> Result<Self, ApiError> {
+        let found = Self::look_up(state, name).await;
+        found.map_err(|_unknown| ApiError::NotFound {
+            message: format!("Consumer Group {name} does not exist."),
+        })
     }
 
     /// The group.

@@ -200,9 +200,19 @@ fn links(request: &HttpRequest, payload: &mut Payload) -> Result<Links, ApiError
     let cluster = state.cluster.id.to_string();
     match request.match_info().get("cluster_id") {
         Some(asked) if asked != cluster => {
-            let message = format!("Cluster {asked} cannot be found.");
+            let message = format!("Cluster {asked} {} be found.", refusal(request));
             Err(ApiError::NotFound { message })
         }
         Some(_) | None => Ok(Links { base, cluster }),
+    }
+}
+
+/// Confluent's words differ where consumer groups are asked for.
+fn refusal(request: &HttpRequest) -> &'static str {
+    let route = request.match_pattern();
+    if route.is_some_and(|route| route.contains("/consumer-groups")) {
+        "could not"
+    } else {
+        "cannot"
     }
 }

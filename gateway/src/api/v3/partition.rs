@@ -111,6 +111,11 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, ApiError> {
     let (_, topic, number) = path.into_inner();
     let partition = known(&state, &links, &topic, number).await?;
+    // Confluent names what is missing here, and does not beside offsets.
+    let partition = partition.ok_or_else(|| ApiError::UnknownPartition {
+        topic: topic.clone(),
+        partition: number,
+    })?;
     Ok(ok(&links.resource(&place(&topic, number), partition)))
 }
 
@@ -148,6 +153,7 @@ pub(crate) async fn offsets(
         });
     }
     let partition = known(&state, &links, &topic, number).await?;
+    let partition = partition.ok_or(ApiError::PartitionNotFound)?;
     let range = state.admin.range(&topic, number).await?;
     let content = PartitionWithOffsets {
         partition,
@@ -165,10 +171,10 @@ async fn known(
     links: &Links,
     name: &str,
     number: i32,
-) -> Result<Partition, ApiError> {
+) -> Result<Option<Partition>, ApiError> {
     let topic = state.admin.topic(name).await?;
-    let partition = topic.partition(number).ok_or(ApiError::PartitionNotFound)?;
-    Ok(content(links, name, partition))
+    let partition = topic.partition(number);
+    Ok(partition.map(|partition| content(links, name, partition)))
 }
 
 /// Where a partition is.

@@ -12,7 +12,7 @@ use super::link::Links;
 use super::record::{Decoded, RecordDto, Refused, Written};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{self, Body};
+use crate::extract::{self, Body, TypeV3};
 
 /// Entries in a batch, at most: the most that Confluent's proxy can be configured to take.
 const ENTRIES_MAX: usize = 50;
@@ -75,6 +75,7 @@ pub(crate) struct Named<T> {
 pub(crate) async fn produce(
     state: web::Data<AppState>,
     links: Links,
+    _: TypeV3,
     path: web::Path<(String, String)>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {

@@ -10,12 +10,14 @@ use actix_web::{HttpResponse, post, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use tokio::time::timeout;
 
 use super::link::Links;
 use super::record::{Decoded, RecordDto, Refused, Written};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
+use crate::extract::TypeV3;
 
 /// How long a client may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
@@ -35,6 +37,7 @@ const SEPARATOR: &[u8] = b"\r\n";
     request_body(content = RecordDto<'static>, description = "One record, or many, one after another."),
     responses(
         (status = 200, description = "An outcome for each record, one after another.", body = Written),
+        (status = 415, description = "The body is not JSON.", body = ErrorBody),
         (status = 422, description = "There are no records.", body = ErrorBody),
     )
 )]
@@ -42,6 +45,7 @@ const SEPARATOR: &[u8] = b"\r\n";
 pub(crate) async fn produce(
     state: web::Data<AppState>,
     links: Links,
+    _: TypeV3,
     path: web::Path<(String, String)>,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
@@ -85,7 +89,16 @@ impl Session {
         let mut lines = Vec::new();
         let mut decoded = Vec::with_capacity(arrived.len());
         for value in arrived {
-            decoded.push(value.and_then(|json| decode(&json)));
+            decoded.push(value.and_then(|json| {
+                decode(&json).or_else(|error| {
+                    // Behind what only looked like an object, nothing can be trusted.
+                    check(&json).inspect_err(|_broken| self.arriving.split.stop())?;
+                    Err(error)
+                })
+            }));
+            if self.arriving.split.is_stopped {
+                break;
+            }
         }
         let records = decoded
             .iter_mut()
@@ -127,6 +140,12 @@ impl Session {
             Err(error) => vec![Err(Refused::from(&ApiError::from(error))); count],
         }
     }
+}
+
+/// Whether it is JSON at all, whatever it says.
+fn check(json: &[u8]) -> Result<(), ApiError> {
+    let parsed: serde_json::Result<IgnoredAny> = serde_json::from_slice(json);
+    parsed.map_or_else(|error| Err(broken(&error.to_string())), |_any| Ok(()))
 }
 
 fn decode(json: &[u8]) -> Result<Decoded, ApiError> {
@@ -193,6 +212,7 @@ struct Splitter {
     is_escaped: bool,
     size_max: usize,
     has_ended: bool,
+    is_stopped: bool,
     failure: Option<ApiError>,
 }
 
@@ -206,6 +226,7 @@ impl Splitter {
             is_escaped: false,
             size_max,
             has_ended: false,
+            is_stopped: false,
             failure: None,
         }
     }
@@ -216,6 +237,13 @@ impl Splitter {
 
     fn end(&mut self) {
         self.has_ended = true;
+    }
+
+    /// Forgets what has arrived, and whatever comes.
+    fn stop(&mut self) {
+        self.bytes.clear();
+        self.has_ended = true;
+        self.is_stopped = true;
     }
 
     fn fail(&mut self, error: ApiError) {

@@ -63,7 +63,8 @@ pub(crate) struct UpdateConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlterConfigs {
     /// The changes.
-    data: Vec<Alteration>,
+    #[schema(value_type = Vec<Alteration>)]
+    data: Option<Vec<Alteration>>,
     /// Only checks whether the changes could be made.
     #[serde(default)]
     validate_only: bool,
@@ -219,6 +220,7 @@ pub(crate) async fn reset(
         (status = 204, description = "They are changed, or could be (`validate_only`)."),
         (status = 400, description = "Kafka refuses a value.", body = ErrorBody),
         (status = 404, description = "There is no such topic or config.", body = ErrorBody),
+        (status = 422, description = "No changes are given.", body = ErrorBody),
     )
 )]
 #[post("/v3/clusters/{cluster_id}/topics/{topic_name}/configs:alter")]
@@ -226,13 +228,14 @@ pub(crate) async fn alter(
     state: web::Data<AppState>,
     links: Links,
     path: web::Path<(String, String)>,
-    body: JsonV3<AlterConfigs>,
+    body: Result<JsonV3<AlterConfigs>, ApiError>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, topic) = path.into_inner();
-    for alteration in &body.0.data {
+    let (data, validate_only) = given(body)?;
+    for alteration in &data {
         known(&state, &links, &topic, &alteration.name).await?;
     }
-    let changes = body.0.data.into_iter().map(|alteration| ConfigChange {
+    let changes = data.into_iter().map(|alteration| ConfigChange {
         name: alteration.name,
         operation: match alteration.operation {
             Operation::Set => ConfigOperation::Set(alteration.value),
@@ -242,9 +245,23 @@ pub(crate) async fn alter(
     let resource = ConfigResource::Topic(topic);
     state
         .admin
-        .alter_configs(resource, changes.collect(), body.0.validate_only)
+        .alter_configs(resource, changes.collect(), validate_only)
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// The changes, and whether to check them only. Confluent has words of its own for none at all.
+fn given(
+    body: Result<JsonV3<AlterConfigs>, ApiError>,
+) -> Result<(Vec<Alteration>, bool), ApiError> {
+    let nothing = || ApiError::InvalidPayload {
+        message: "Null input provided. Data is required.".to_owned(),
+    };
+    match body {
+        Ok(JsonV3(body)) => Ok((body.data.ok_or_else(nothing)?, body.validate_only)),
+        Err(ApiError::InvalidPayload { .. }) => Err(nothing()),
+        Err(other) => Err(other),
+    }
 }
 
 async fn change(
