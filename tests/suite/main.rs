@@ -9,6 +9,7 @@ mod dashboards;
 mod groups;
 mod oracle;
 mod produce_consume;
+mod rest_v3;
 mod restart;
 mod tidy;
 mod topics;
