@@ -13,10 +13,12 @@ use crate::monitor::sample::Millis;
 const COLUMNS_MAX: usize = 240;
 /// Units of the view box; the stylesheet scales it to the width of the page.
 const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 180.0;
-const MARGIN_LEFT: f64 = 72.0;
-const MARGIN_BOTTOM: f64 = 22.0;
-const MARGIN_TOP: f64 = 8.0;
+const HEIGHT: f64 = 280.0;
+const MARGIN_BOTTOM: f64 = 34.0;
+/// Room for the label above the highest line of the grid.
+const MARGIN_TOP: f64 = 30.0;
+/// Lines of the grid above the lowest, about.
+const STEPS: i128 = 3;
 
 /// One line of a chart.
 #[derive(Clone, Debug)]
@@ -46,16 +48,24 @@ pub struct Chart {
 struct Scale {
     from: Millis,
     to: Millis,
-    low: i64,
-    high: i64,
+    low: i128,
+    high: i128,
+    step: i128,
 }
 
 impl Scale {
-    fn x(&self, at: Millis) -> f64 {
-        MARGIN_LEFT + share(at, self.from, self.to) * (WIDTH - MARGIN_LEFT - 4.0)
+    /// The values at which there is a line across.
+    fn grid(&self) -> impl Iterator<Item = i128> {
+        let (high, step) = (self.high, self.step);
+        std::iter::successors(Some(self.low), move |value| Some(value + step))
+            .take_while(move |value| *value <= high)
     }
 
-    fn y(&self, value: i64) -> f64 {
+    fn x(&self, at: Millis) -> f64 {
+        share(at.into(), self.from.into(), self.to.into()) * WIDTH
+    }
+
+    fn y(&self, value: i128) -> f64 {
         let height = HEIGHT - MARGIN_TOP - MARGIN_BOTTOM;
         MARGIN_TOP + (1.0 - share(value, self.low, self.high)) * height
     }
@@ -66,12 +76,24 @@ impl Scale {
     clippy::as_conversions,
     reason = "a place on a canvas needs no more than an f64 has"
 )]
-fn share(value: i64, low: i64, high: i64) -> f64 {
-    let span = i128::from(high) - i128::from(low);
-    if span == 0 {
+fn share(value: i128, low: i128, high: i128) -> f64 {
+    if low == high {
         0.0
     } else {
-        (i128::from(value) - i128::from(low)) as f64 / span as f64
+        (value - low) as f64 / (high - low) as f64
+    }
+}
+
+/// The least of 1, 2, 5, 10, 20, 50, ... that covers `span` in [`STEPS`] steps.
+fn round_step(span: i128) -> i128 {
+    let mut power = 1_i128;
+    loop {
+        for step in [power, power * 2, power * 5] {
+            if step * STEPS >= span {
+                return step;
+            }
+        }
+        power *= 10;
     }
 }
 
@@ -90,7 +112,15 @@ impl Chart {
              aria-label=\"{label}\" data-points=\"{data}\">"
             ),
         );
-        self.put_axes(&mut svg, &scale);
+        for value in scale.grid() {
+            let y = scale.y(value);
+            put(
+                &mut svg,
+                format_args!(
+                    "<line class=\"grid\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>"
+                ),
+            );
+        }
         for line in &self.lines {
             let class = line.class;
             let path = path(&kept, &self.times, &line.values, &scale);
@@ -99,6 +129,7 @@ impl Chart {
                 format_args!("<path class=\"line {class}\" d=\"{path}\"/>"),
             );
         }
+        Self::put_labels(&mut svg, &scale);
         svg.push_str("</svg>");
         Some(svg)
     }
@@ -113,13 +144,17 @@ impl Chart {
                 .iter()
                 .flat_map(|line| line.values.iter().copied())
         };
-        let low = if self.from_zero { 0 } else { values().min()? };
-        let high = values().max()?.max(low.saturating_add(1));
+        let low = i128::from(if self.from_zero { 0 } else { values().min()? });
+        let high = i128::from(values().max()?).max(low + 1);
+        let step = round_step(high - low);
+        let low = low.div_euclid(step) * step;
+        let steps = (high - low + step - 1).div_euclid(step);
         Some(Scale {
             from,
             to,
             low,
-            high,
+            high: low + steps * step,
+            step,
         })
     }
 
@@ -131,29 +166,22 @@ impl Chart {
         (offset..count).step_by(step).collect()
     }
 
-    fn put_axes(&self, svg: &mut String, scale: &Scale) {
-        for part in 0..=2 {
-            let span = i128::from(scale.high) - i128::from(scale.low);
-            let value = i128::from(scale.low) + span * part / 2;
-            let y = scale.y(i64::try_from(value).unwrap_or(scale.high));
-            let text = format::count(value);
+    /// The label of a line stands on it, so that the lines have the whole width.
+    fn put_labels(svg: &mut String, scale: &Scale) {
+        for value in scale.grid() {
+            let (y, text) = (scale.y(value) - 5.0, format::count(value));
             put(
                 svg,
-                format_args!(
-                    "<line class=\"grid\" x1=\"{MARGIN_LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
-                    MARGIN_LEFT - 6.0,
-                    y + 4.0,
-                ),
+                format_args!("<text x=\"0\" y=\"{y:.1}\">{text}</text>"),
             );
         }
         let ago = scale.to.saturating_sub(scale.from) / 1_000;
         let ago = format::duration(f64::from(i32::try_from(ago).unwrap_or(i32::MAX)));
-        let y = HEIGHT - 6.0;
+        let y = HEIGHT - 8.0;
         put(
             svg,
             format_args!(
-                "<text x=\"{MARGIN_LEFT}\" y=\"{y}\">{ago} ago</text>\
+                "<text x=\"0\" y=\"{y}\">{ago} ago</text>\
              <text x=\"{WIDTH}\" y=\"{y}\" text-anchor=\"end\">now</text>"
             ),
         );
@@ -175,8 +203,7 @@ impl Chart {
             .map(|line| (line.name, line.class))
             .collect::<Vec<_>>();
         let data = serde_json::json!({
-            "left": MARGIN_LEFT, "right": WIDTH - 4.0, "width": WIDTH,
-            "top": MARGIN_TOP, "bottom": HEIGHT - MARGIN_BOTTOM,
+            "width": WIDTH, "top": MARGIN_TOP, "bottom": HEIGHT - MARGIN_BOTTOM,
             "lines": lines, "points": points.collect::<Vec<_>>(),
         });
         data.to_string()
@@ -201,9 +228,8 @@ pub fn sparkline(times: &[Millis], values: &[i64]) -> Option<String> {
     let path = path(&chart.kept(), times, values, &scale);
     let height = HEIGHT - MARGIN_BOTTOM;
     Some(format!(
-        "<svg class=\"spark\" viewBox=\"{MARGIN_LEFT} 0 {} {height}\" \
-         preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"line lag\" d=\"{path}\"/></svg>",
-        WIDTH - MARGIN_LEFT,
+        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {height}\" preserveAspectRatio=\"none\" \
+         aria-hidden=\"true\"><path class=\"line lag\" d=\"{path}\"/></svg>",
     ))
 }
 
@@ -212,7 +238,7 @@ fn path(kept: &[usize], times: &[Millis], values: &[i64], scale: &Scale) -> Stri
     let mut command = 'M';
     for index in kept {
         if let (Some(at), Some(value)) = (times.get(*index), values.get(*index)) {
-            let (x, y) = (scale.x(*at), scale.y(*value));
+            let (x, y) = (scale.x(*at), scale.y((*value).into()));
             put(&mut path, format_args!("{command}{x:.1} {y:.1}"));
             command = 'L';
         }
@@ -259,7 +285,7 @@ mod tests {
     #[test]
     fn the_line_runs_from_corner_to_corner() {
         let svg = chart(2).svg().unwrap();
-        assert!(svg.contains("d=\"M72.0 158.0L716.0 8.0\""), "{svg}");
+        assert!(svg.contains("d=\"M0.0 246.0L720.0 30.0\""), "{svg}");
         assert!(svg.contains("5.0 s ago"), "{svg}");
     }
 
@@ -286,6 +312,27 @@ mod tests {
         let mut chart = chart(2);
         chart.lines[0].values = vec![i64::MIN, i64::MAX];
         chart.from_zero = false;
-        assert!(chart.svg().unwrap().contains("d=\"M72.0 158.0L716.0 8.0\""));
+        let scale = chart.scale().unwrap();
+        for value in [i64::MIN, i64::MAX] {
+            let y = scale.y(value.into());
+            assert!((MARGIN_TOP..=HEIGHT - MARGIN_BOTTOM).contains(&y), "{y}");
+        }
+    }
+
+    #[test]
+    fn the_grid_lies_at_round_numbers() {
+        let mut chart = chart(2);
+        chart.lines[0].values = vec![3_625, 7_354];
+        chart.from_zero = false;
+        let svg = chart.svg().unwrap();
+        for label in [
+            "2\u{202f}000<",
+            "4\u{202f}000<",
+            "6\u{202f}000<",
+            "8\u{202f}000<",
+        ] {
+            assert!(svg.contains(label), "{label} is missing from {svg}");
+        }
+        assert_eq!([0, 1, 4, 7, 30].map(round_step), [1, 1, 2, 5, 10]);
     }
 }

@@ -24,6 +24,9 @@ pub fn count(number: impl Into<i128>) -> String {
 #[must_use]
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
+    if seconds < 0.05 {
+        return "0 s".to_owned();
+    }
     if seconds < 9.95 {
         return format!("{seconds:.1} s");
     }
@@ -110,7 +113,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "0.0 s",
+                "0 s",
                 "9.9 s",
                 "10 s",
                 "1 m 1 s",

@@ -3,13 +3,11 @@
 use askama::Template;
 
 use super::chart::{Chart, Line};
-use super::format;
 use super::page::Frame;
+use super::{format, lag};
 use crate::monitor::history::{History, Point};
 use crate::monitor::sample::{MemberSample, Millis};
-use crate::monitor::snapshot::{
-    GroupPartitionView, GroupTopicView, GroupView, Lag, Snapshot, TimeLag, UnknownReason,
-};
+use crate::monitor::snapshot::{GroupPartitionView, GroupTopicView, GroupView, Snapshot};
 
 /// Partitions shown of one topic at most.
 const PARTITIONS_MAX: usize = 500;
@@ -81,10 +79,8 @@ impl GroupPage {
                 .coordinator
                 .map(|id| id.to_string())
                 .unwrap_or_default(),
-            lag: group.lag().map_or_else(|| "unknown".into(), format::count),
-            time_lag: group
-                .lag_seconds()
-                .map_or_else(|| "unknown".into(), format::duration),
+            lag: lag::sum(group.lag(), group.partitions().map(|(_, _, view)| view)),
+            time_lag: lag::largest_time(group.partitions().map(|(_, _, view)| view)),
             members: group.members.iter().map(MemberRow::new).collect(),
             offsets_chart: offsets_chart(name, &points).svg(),
             lag_chart: lag_chart(name, &points).svg(),
@@ -143,10 +139,8 @@ impl TopicTable {
     fn new(name: &str, view: &GroupTopicView, group: &GroupView, now: Millis) -> Self {
         Self {
             name: name.to_owned(),
-            lag: view.lag().map_or_else(|| "unknown".into(), format::count),
-            time_lag: view
-                .lag_seconds()
-                .map_or_else(|| "unknown".into(), format::duration),
+            lag: lag::sum(view.lag(), view.partitions.values()),
+            time_lag: lag::largest_time(view.partitions.values()),
             left_out: view.partitions.len().saturating_sub(PARTITIONS_MAX),
             partitions: view
                 .partitions
@@ -160,7 +154,7 @@ impl TopicTable {
 
 impl PartitionRow {
     fn new(number: i32, view: &GroupPartitionView, group: &GroupView, now: Millis) -> Self {
-        let (lag, lag_note) = lag(view.lag, now);
+        let (lag, lag_note) = lag::of_partition(view.lag, now);
         let owner = group.owner(view);
         Self {
             number,
@@ -168,48 +162,10 @@ impl PartitionRow {
             end: view.log_end.map_or_else(|| "unknown".into(), format::count),
             lag,
             lag_note,
-            time_lag: time_lag(view.time_lag),
+            time_lag: lag::largest_time([view]),
             owner: owner
                 .map(|member| format!("{} {}", member.client_id, member.host))
                 .unwrap_or_default(),
         }
-    }
-}
-
-/// A lag, and what a reader must know of it.
-fn lag(lag: Lag, now: Millis) -> (String, String) {
-    match lag {
-        Lag::Known(lag) => (format::count(lag), String::new()),
-        Lag::Uncommitted => ("–".into(), "nothing committed yet".into()),
-        Lag::Unknown { reason, last: None } => ("unknown".into(), because(reason).into()),
-        Lag::Unknown {
-            reason,
-            last: Some((lag, at)),
-        } => {
-            let age = now.saturating_sub(at) / 1_000;
-            let age = format::duration(f64::from(i32::try_from(age).unwrap_or(i32::MAX)));
-            (
-                format::count(lag),
-                format!("{age} old: {}", because(reason)),
-            )
-        }
-    }
-}
-
-const fn because(reason: UnknownReason) -> &'static str {
-    match reason {
-        UnknownReason::CommitsUnavailable => "the coordinator does not answer",
-        UnknownReason::EndUnavailable => "the leader does not answer",
-        UnknownReason::PartitionMissing => "the partition is gone",
-        UnknownReason::CommitBeyondEnd => "the commit lies beyond the end of the log",
-    }
-}
-
-fn time_lag(time_lag: TimeLag) -> String {
-    match time_lag {
-        TimeLag::CaughtUp => format::duration(0.0),
-        TimeLag::Measured { seconds, .. } => format::duration(seconds),
-        TimeLag::AtLeast { seconds } => format!("at least {}", format::duration(seconds)),
-        TimeLag::Unknown => "unknown".into(),
     }
 }

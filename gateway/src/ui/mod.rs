@@ -8,6 +8,7 @@ pub mod chart;
 pub mod format;
 pub mod group;
 pub(crate) mod handlers;
+mod lag;
 pub mod overview;
 pub mod page;
 

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::page::Frame;
-use super::{chart, format};
+use super::{chart, format, lag};
 use crate::monitor::history::History;
 use crate::monitor::sample::{BrokerSample, Millis};
 use crate::monitor::snapshot::{GroupView, Snapshot, TopicView};
@@ -72,11 +72,12 @@ impl OverviewPage {
             .filter(|(name, _)| name.contains(query))
             .collect();
         groups.sort_by_key(|(_, group)| std::cmp::Reverse(urgency(group)));
-        let topics: Vec<_> = snapshot
+        let mut topics: Vec<_> = snapshot
             .topics
             .iter()
             .filter(|(name, _)| name.contains(query))
             .collect();
+        topics.sort_by_key(|(_, topic)| topic.sample.is_internal);
         Self {
             controller: snapshot
                 .controller
@@ -138,18 +139,13 @@ impl GroupRow {
         let points = history.group_points(name, since);
         let times: Vec<_> = points.iter().map(|point| point.at).collect();
         let lags: Vec<_> = points.iter().map(|point| point.lag).collect();
-        let has_topics = !group.topics.is_empty();
         Self {
             name: name.to_owned(),
             href: format!("/groups/{}", format::segment(name)),
             state: group.state.to_string(),
             members: counted(group.members.len()),
-            lag: group
-                .lag()
-                .map_or_else(|| unknown(has_topics), format::count),
-            time_lag: group
-                .lag_seconds()
-                .map_or_else(|| unknown(has_topics), format::duration),
+            lag: lag::sum(group.lag(), group.partitions().map(|(_, _, view)| view)),
+            time_lag: lag::largest_time(group.partitions().map(|(_, _, view)| view)),
             spark: chart::sparkline(&times, &lags).unwrap_or_default(),
         }
     }
@@ -186,9 +182,4 @@ impl TopicRow {
 
 fn counted(count: usize) -> String {
     format::count(i64::try_from(count).unwrap_or(i64::MAX))
-}
-
-/// The word for a number that is missing: there is nothing to tell, or it cannot be told.
-fn unknown(has_topics: bool) -> String {
-    if has_topics { "unknown" } else { "–" }.to_owned()
 }

@@ -6,8 +6,8 @@ use super::format;
 use crate::monitor::sample::Millis;
 use crate::monitor::snapshot::Snapshot;
 
-/// How often a page asks for itself again.
-const REFRESH_MILLIS: u32 = 5_000;
+/// A page asks for itself again as often as there is a new sample, within these bounds.
+const REFRESH_MILLIS: std::ops::RangeInclusive<Millis> = 1_000..=30_000;
 /// Cycles without a new sample after which what is shown is marked as old.
 const STALE_CYCLES: i64 = 3;
 
@@ -25,7 +25,7 @@ pub struct Frame {
     /// Release of this binary.
     pub version: &'static str,
     /// Milliseconds until the page asks for itself again.
-    pub refresh_millis: u32,
+    pub refresh_millis: Millis,
     /// The address the page was asked for at, for examples that can be copied.
     pub base_url: String,
     /// Whether there is anything to show yet.
@@ -44,7 +44,7 @@ impl Frame {
             age: format::duration(f64::from(i32::try_from(age / 1_000).unwrap_or(i32::MAX))),
             is_stale: snapshot.sampled_at > 0 && age > interval.saturating_mul(STALE_CYCLES),
             version: env!("CARGO_PKG_VERSION"),
-            refresh_millis: REFRESH_MILLIS,
+            refresh_millis: interval.clamp(*REFRESH_MILLIS.start(), *REFRESH_MILLIS.end()),
             base_url,
             is_empty: snapshot.sampled_at == 0,
         }

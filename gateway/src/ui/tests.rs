@@ -104,7 +104,7 @@ fn a_group_shows_where_it_stands_and_how_it_came_there() {
         "1\u{202f}000",
         "class=\"line committed\"",
         "class=\"line lag\"",
-        "at least 10 s",
+        "≥ 10 s",
     ] {
         assert!(page.contains(part), "{part} is missing from {page}");
     }
