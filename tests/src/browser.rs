@@ -95,12 +95,40 @@ impl Browser {
         found.as_str().map(str::to_owned)
     }
 
-    /// Sets the window's size in CSS pixels: a phone is 390 x 844.
-    pub async fn resize(&self, width: u32, height: u32) {
+    /// Clicks the first element that `selector` (CSS) finds.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn click(&self, selector: &str) {
+        let selector = Value::from(selector);
         drop(
-            self.command("window/rect", json!({"width": width, "height": height}))
+            self.script(&format!("document.querySelector({selector}).click()"))
                 .await,
         );
+    }
+
+    /// Moves the pointer to the middle of the first element that `selector` (CSS) finds.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn point_at(&self, selector: &str) {
+        let selector = Value::from(selector);
+        let middle = format!(
+            "const element = document.querySelector({selector}); element.scrollIntoView({{block: 'center'}}); \
+             const box = element.getBoundingClientRect(); \
+             return [box.x + box.width / 2, box.y + box.height / 2].map(Math.round)"
+        );
+        let middle = self.script(&middle).await;
+        let step = json!({"type": "pointerMove", "x": middle[0], "y": middle[1], "duration": 0});
+        let mouse = json!({"type": "pointer", "id": "mouse", "actions": [step]});
+        drop(self.command("actions", json!({"actions": [mouse]})).await);
+    }
+
+    /// Shows pages on a screen of this size in CSS pixels: a phone's is 390 x 844, smaller than a window can be.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
+        drop(self.command("goog/cdp/execute", command).await);
     }
 
     /// Makes pages see a preference for a dark or a light scheme.

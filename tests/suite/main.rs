@@ -13,3 +13,4 @@ mod rest_v3;
 mod restart;
 mod tidy;
 mod topics;
+mod ui;
