@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sluice_protocol::ErrorCode;
 use sluice_protocol::messages::Request;
@@ -247,7 +247,9 @@ impl Cluster {
             };
             match called.await {
                 Err(
-                    error @ (ClientError::Unreachable { .. } | ClientError::Disconnected { .. }),
+                    error @ (ClientError::Unreachable { .. }
+                    | ClientError::Disconnected { .. }
+                    | ClientError::TimedOut { .. }),
                 ) => last = Some(error),
                 result => return result,
             }
@@ -283,7 +285,7 @@ impl Cluster {
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let deadline = Instant::now() + self.config.operation_timeout;
+        let deadline = self.deadline();
         let cluster = self;
         retry::until(deadline, || {
             let attempted = attempt();
@@ -301,9 +303,9 @@ impl Cluster {
         .await
     }
 
-    /// The time an operation has with all its retries.
-    pub(crate) const fn operation_timeout(&self) -> Duration {
-        self.config.operation_timeout
+    /// When an operation that begins now is over, with all its retries.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.config.operation_timeout
     }
 }
 

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::ClientError;
 use crate::identity::Identity;
 use crate::link::{Address, Dial, Link, LinkConfig};
+use crate::model::Isolation;
 use crate::retry::Backoff;
 
 /// Leased links kept for the next lease, per broker.
@@ -39,8 +40,9 @@ pub(crate) enum Purpose {
     Administration,
     /// Reads that do not wait.
     Fetch(usize),
-    /// Reads that the broker parks until there are records.
-    Watch(usize),
+    /// Reads that the broker parks until there are records; those of one isolation must not wait
+    /// behind those of the other.
+    Watch(Isolation, usize),
 }
 
 /// A broker, or an address that leads to one whose id is not known yet.

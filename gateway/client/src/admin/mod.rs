@@ -62,7 +62,7 @@ impl Admin {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.cluster.operation_timeout()
+        self.cluster.deadline()
     }
 
     /// What a broker is told to allow itself, in milliseconds.

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -85,7 +84,7 @@ impl Offsets {
         &self,
         groups: Vec<GroupQuery>,
     ) -> ItemResults<GroupQuery, Vec<CommittedPartition>> {
-        let deadline = Instant::now() + self.cluster.operation_timeout();
+        let deadline = self.cluster.deadline();
         let locate = |queries: Vec<GroupQuery>, _| async move {
             let names: Vec<&str> = queries.iter().map(|query| query.group.as_str()).collect();
             let mut found = self.cluster.coordinators_of(&names).await;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures_util::future::join_all;
 use sluice_protocol::ApiKey;
@@ -70,7 +69,7 @@ impl Offsets {
         partitions: Vec<(TopicPartition, OffsetSpec)>,
         isolation: Isolation,
     ) -> ItemResults<TopicPartition, ListedOffset> {
-        let deadline = Instant::now() + self.cluster.operation_timeout();
+        let deadline = self.cluster.deadline();
         let locate = |items: Vec<Item>, round| async move {
             let partitions = items.into_iter().map(|(at, _)| at).collect();
             self.cluster.leaders(partitions, round).await

@@ -19,7 +19,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use sluice_protocol::ErrorCode;
@@ -223,7 +223,7 @@ impl Producer {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let deadline = Instant::now() + self.0.cluster.operation_timeout();
+        let deadline = self.0.cluster.deadline();
         let topic = self.0.cluster.writable_topic(topic).await?;
         let now = wall_ms();
         let records: Vec<_> = records

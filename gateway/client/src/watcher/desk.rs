@@ -160,7 +160,8 @@ impl Desk {
     }
 
     async fn park(&self, slot: Slot, request: &FetchRequest) -> Result<FetchResponse, ClientError> {
-        let link = self.cluster.link(self.broker, Purpose::Watch(slot)).await?;
+        let purpose = Purpose::Watch(self.isolation, slot);
+        let link = self.cluster.link(self.broker, purpose).await?;
         let timeout = wait_of(slot) + self.cluster.config().request_timeout;
         link.call(request, timeout).await
     }

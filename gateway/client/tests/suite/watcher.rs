@@ -88,3 +88,25 @@ async fn the_deletion_of_a_topic_wakes_its_readers() {
     client.admin().delete_topics(vec![topic]).await;
     assert!(reader.await.unwrap().0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_either_isolation_do_not_wait_for_each_other() {
+    let client = client().await;
+    let topic = topic(&client, 2).await;
+    let watcher = client.watcher();
+    let quiet = [(TopicPartition::new(topic.as_str(), 1), 0)];
+    let committed = tokio::spawn(async move {
+        let isolation = Isolation::ReadCommitted;
+        watcher
+            .wait(&quiet, isolation, Duration::from_secs(3))
+            .await
+    });
+    for offset in 0..5 {
+        let reader = reader(&client, &topic, 0, offset, LONG);
+        let produced = Instant::now();
+        produce(&client, &topic, 0).await;
+        assert!(reader.await.unwrap().0);
+        assert!(produced.elapsed() < Duration::from_secs(2));
+    }
+    committed.await.unwrap();
+}
