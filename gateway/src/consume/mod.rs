@@ -33,6 +33,7 @@ pub use error::ConsumeError;
 pub use offsets::{CommitOffset, CommittedAt, SeekTo};
 pub use options::{Options, Reset};
 pub use read::{ConsumedRecord, ReadRequest};
+pub use sluice_client::{ErrorCode, Header, TopicPartition};
 
 use crate::config::RestV2;
 use crate::metrics::rest::RestMetrics;

@@ -5,7 +5,8 @@
 
 use std::time::Instant;
 
-use sluice_client::{ErrorCode, ProduceError, ProduceRecord, Producer, RecordMetadata};
+use sluice_client::{ErrorCode, ProduceError, Producer, RecordMetadata};
+pub use sluice_client::{Header, ProduceRecord};
 
 use crate::metrics::rest::RestMetrics;
 

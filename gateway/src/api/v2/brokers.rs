@@ -30,7 +30,7 @@ pub(crate) async fn list(
     state: web::Data<AppState>,
     _accept: AcceptV2,
 ) -> Result<HttpResponse, ApiError> {
-    let cluster = state.cluster.client.admin().describe_cluster().await?;
+    let cluster = state.admin.cluster().await?;
     let brokers = cluster.brokers.iter().map(|broker| broker.id).collect();
     Ok(HttpResponse::Ok()
         .content_type(V2)

@@ -2,10 +2,9 @@
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
-use sluice_client::offsets::{ListedOffset, OffsetSpec};
-use sluice_client::{Client, ClientError, Isolation, Partition, TopicPartition};
 use utoipa::ToSchema;
 
+use crate::admin::Partition;
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::AcceptV2;
@@ -73,7 +72,7 @@ pub(crate) async fn list(
     topic: web::Path<String>,
     _accept: AcceptV2,
 ) -> Result<HttpResponse, ApiError> {
-    let topic = state.cluster.client.admin().describe_topic(&topic).await?;
+    let topic = state.admin.topic(&topic).await?;
     let partitions: Vec<PartitionDto> = topic.partitions.iter().map(PartitionDto::from).collect();
     Ok(HttpResponse::Ok().content_type(V2).json(partitions))
 }
@@ -98,7 +97,7 @@ pub(crate) async fn get(
     _accept: AcceptV2,
 ) -> Result<HttpResponse, ApiError> {
     let (topic, partition) = path.into_inner();
-    let partition = described(&state.cluster.client, &topic, partition).await?;
+    let partition = described(&state, &topic, partition).await?;
     Ok(HttpResponse::Ok().content_type(V2).json(partition))
 }
 
@@ -122,33 +121,21 @@ pub(crate) async fn offsets(
     _accept: AcceptV2,
 ) -> Result<HttpResponse, ApiError> {
     let (topic, partition) = path.into_inner();
-    let client = &state.cluster.client;
-    described(client, &topic, partition).await?;
-    let at = TopicPartition::new(topic, partition);
-    let (beginning, end) = futures_util::join!(
-        offset(client, at.clone(), OffsetSpec::Earliest),
-        offset(client, at, OffsetSpec::Latest),
-    );
+    described(&state, &topic, partition).await?;
+    let range = state.admin.range(&topic, partition).await?;
     let range = OffsetsDto {
-        beginning_offset: beginning?,
-        end_offset: end?,
+        beginning_offset: range.beginning,
+        end_offset: range.end,
     };
     Ok(HttpResponse::Ok().content_type(V2).json(range))
 }
 
-async fn described(client: &Client, topic: &str, partition: i32) -> Result<PartitionDto, ApiError> {
-    let topic = client.admin().describe_topic(topic).await?;
+async fn described(
+    state: &AppState,
+    topic: &str,
+    partition: i32,
+) -> Result<PartitionDto, ApiError> {
+    let topic = state.admin.topic(topic).await?;
     let partition = topic.partition(partition).map(PartitionDto::from);
     partition.ok_or(ApiError::PartitionNotFound)
-}
-
-async fn offset(client: &Client, at: TopicPartition, spec: OffsetSpec) -> Result<i64, ApiError> {
-    let listed = client
-        .offsets()
-        .list(vec![(at, spec)], Isolation::ReadUncommitted)
-        .await;
-    let listed: Option<Result<ListedOffset, ClientError>> =
-        listed.into_iter().next().map(|(_, listed)| listed);
-    let listed = listed.ok_or(ApiError::PartitionNotFound)??;
-    listed.offset.ok_or(ApiError::PartitionNotFound)
 }

@@ -4,7 +4,6 @@ use actix_web::{HttpResponse, post, web};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluice_client::{Header, ProduceRecord};
 use utoipa::ToSchema;
 
 use crate::app::AppState;
@@ -12,7 +11,7 @@ use crate::embedded::{self, EmbeddedFormat};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::media::V2;
 use crate::extract::{self, Body, ProduceFormat};
-use crate::produce::RecordOutcome;
+use crate::produce::{Header, ProduceRecord, RecordOutcome};
 
 /// Records to produce.
 #[derive(Debug, Deserialize, ToSchema)]

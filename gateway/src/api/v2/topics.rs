@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
-use sluice_client::ErrorCode;
-use sluice_client::admin::{Admin, Config, ConfigQuery, ConfigResource};
 use utoipa::ToSchema;
 
 use super::partitions::PartitionDto;
+use crate::admin::ConfigResource;
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::AcceptV2;
@@ -39,9 +38,8 @@ pub(crate) async fn list(
     state: web::Data<AppState>,
     _accept: AcceptV2,
 ) -> Result<HttpResponse, ApiError> {
-    let topics = state.cluster.client.admin().list_topics().await?;
-    let shown = topics.iter().filter(|topic| !topic.is_internal);
-    let names: Vec<&str> = shown.map(|topic| &*topic.name).collect();
+    let topics = state.admin.topics().await?;
+    let names: Vec<&str> = topics.iter().map(|topic| &*topic.name).collect();
     Ok(HttpResponse::Ok().content_type(V2).json(names))
 }
 
@@ -61,8 +59,9 @@ pub(crate) async fn get(
     name: web::Path<String>,
     _accept: AcceptV2,
 ) -> Result<HttpResponse, ApiError> {
-    let admin = state.cluster.client.admin();
-    let (topic, configs) = futures_util::join!(admin.describe_topic(&name), configs(&admin, &name));
+    let resource = ConfigResource::Topic(name.clone());
+    let (topic, configs) =
+        futures_util::join!(state.admin.topic(&name), state.admin.configs(resource));
     let topic = topic?;
     let described = TopicDto {
         name: topic.name.to_string(),
@@ -70,13 +69,4 @@ pub(crate) async fn get(
         partitions: topic.partitions.iter().map(PartitionDto::from).collect(),
     };
     Ok(HttpResponse::Ok().content_type(V2).json(described))
-}
-
-async fn configs(admin: &Admin, topic: &str) -> Result<Vec<Config>, ApiError> {
-    let resource = ConfigResource::Topic(topic.to_owned());
-    let query = ConfigQuery::default();
-    let answers = admin.describe_configs(vec![resource], &query).await;
-    let answer = answers.into_iter().next();
-    let missing = || ApiError::kafka(ErrorCode::UnknownTopicOrPartition, None);
-    Ok(answer.ok_or_else(missing)?.1?)
 }

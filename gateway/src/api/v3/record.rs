@@ -4,12 +4,11 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluice_client::{Header, ProduceRecord};
 use utoipa::ToSchema;
 
 use crate::embedded::{EmbeddedFormat, decode_base64};
 use crate::error::ApiError;
-use crate::produce::RecordOutcome;
+use crate::produce::{Header, ProduceRecord, RecordOutcome};
 
 /// A record to produce.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -18,6 +18,7 @@ use super::record::{Decoded, RecordDto, Refused, Written};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::TypeV3;
+use crate::produce::{ProduceRecord, RecordOutcome};
 
 /// How long a client may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
@@ -127,10 +128,7 @@ impl Session {
     }
 
     /// An outcome for each record; a refusal of all of them is each one's.
-    async fn send(
-        &self,
-        records: Vec<sluice_client::ProduceRecord>,
-    ) -> Vec<Result<crate::produce::RecordOutcome, Refused>> {
+    async fn send(&self, records: Vec<ProduceRecord>) -> Vec<Result<RecordOutcome, Refused>> {
         let count = records.len();
         if count == 0 {
             return Vec::new();

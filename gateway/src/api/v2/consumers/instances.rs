@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, delete, post, web};
 use serde::{Deserialize, Serialize};
-use sluice_client::ErrorCode;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{InstancePath, no_content};
 use crate::app::AppState;
-use crate::consume::{Options, Reset};
+use crate::consume::{ErrorCode, Options, Reset};
 use crate::embedded::EmbeddedFormat;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::media::V2;

@@ -11,11 +11,10 @@ use std::str::FromStr;
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Deserializer, Serialize};
-use sluice_client::TopicPartition;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
-use crate::consume::Consumer;
+use crate::consume::{Consumer, TopicPartition};
 use crate::error::ApiError;
 
 /// Group and name of an instance, as a path has them.

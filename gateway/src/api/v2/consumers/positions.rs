@@ -4,12 +4,11 @@ use actix_web::{HttpResponse, post, web};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_client::TopicPartition;
 use utoipa::ToSchema;
 
 use super::{InstancePath, Partitions, find, no_content, number, offset, partition};
 use crate::app::AppState;
-use crate::consume::SeekTo;
+use crate::consume::{SeekTo, TopicPartition};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::media::V2;
 use crate::extract::{AcceptV2Consumer, JsonV2};

@@ -7,12 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluice_client::Header;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{InstancePath, find};
 use crate::app::AppState;
-use crate::consume::{ConsumedRecord, ReadRequest};
+use crate::consume::{ConsumedRecord, Header, ReadRequest};
 use crate::embedded::EmbeddedFormat;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::RecordsFormat;
