@@ -80,19 +80,6 @@ impl PartitionLog {
         }))
     }
 
-    /// Begins a new segment, unless the active one is empty or there is none.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn roll(&self) -> Result<(), StorageError> {
-        let mut writer = self.writer.lock();
-        let has_records = writer.active.as_ref().is_some_and(|active| active.size > 0);
-        match has_records && self.is_settled(&mut writer) {
-            true => self.seal_active(&mut writer),
-            false => Ok(()),
-        }
-    }
-
     /// Removes dropped files for good.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -83,6 +83,8 @@ pub struct PartitionLog {
     /// Text of the file that says whose directory it is.
     pub(super) label: String,
     pub(super) config: ArcSwap<LogConfig>,
+    /// An offset at which a segment begins, whatever the configuration says.
+    pub(super) segment_start: AtomicI64,
     pub(super) writer: Mutex<Writer>,
     /// Notified when what was written is published.
     pub(super) published: Condvar,
@@ -199,6 +201,7 @@ impl PartitionLog {
             directory: options.directory,
             label: options.label,
             config: ArcSwap::from_pointee(options.config),
+            segment_start: AtomicI64::new(-1),
             writer: Mutex::new(Writer {
                 active,
                 next_offset: opened.next_offset,
@@ -230,6 +233,11 @@ impl PartitionLog {
     /// Obeys other settings from now on.
     pub fn set_config(&self, config: LogConfig) {
         self.config.store(Arc::new(config));
+    }
+
+    /// Lets the batch that will begin at `offset` begin a segment. To be called before it is queued.
+    pub fn begin_segment_at(&self, offset: i64) {
+        self.segment_start.store(offset, Ordering::Relaxed);
     }
 
     /// The first offset that can be read, and one past the last.

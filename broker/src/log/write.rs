@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sluice_protocol::record_batch::StampedBatch;
 
@@ -74,9 +75,11 @@ impl PartitionLog {
             .first_timestamp
             .map_or(0, |first| header.max_timestamp.saturating_sub(first));
         let reach = header.last_offset().saturating_sub(active.base_offset);
+        let is_asked_for = self.segment_start.load(Ordering::Relaxed) == header.base_offset;
         size > u64::from(config.segment_bytes)
             || age > config.segment_ms
             || reach > i64::from(i32::MAX)
+            || is_asked_for
     }
 
     /// Adds `batch` to the account of the active segment.

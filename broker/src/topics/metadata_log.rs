@@ -128,22 +128,27 @@ impl MetadataLog {
             .map(|event| event.to_json().len())
             .sum();
         if u64::try_from(snapshot_size).is_ok_and(|snapshot| snapshot < size / 4) {
-            self.write_snapshot()?;
+            let (start, durable) = self.begin_snapshot()?;
+            let outcome = durable.blocking_recv();
+            let outcome = outcome.unwrap_or(Err(FlushError::Stopped));
+            outcome.map_err(|error| self.failed(error))?;
+            self.end_snapshot(start)?;
         }
         Ok(())
     }
 
-    /// Writes the state into a segment of its own, durably, and drops those before it.
-    fn write_snapshot(&self) -> Result<(), StorageError> {
-        self.log.roll()?;
+    /// Queues the state in a segment of its own, and returns its offset.
+    pub(super) fn begin_snapshot(&self) -> Result<(i64, Durable), StorageError> {
         let mut written = self.written.lock();
         let start = written.next_offset;
+        self.log.begin_segment_at(start);
         let events = written.state.snapshot();
         let durable = self.append_to(&mut written, &events)?;
-        drop(written);
-        let outcome = durable.blocking_recv();
-        let outcome = outcome.unwrap_or(Err(FlushError::Stopped));
-        outcome.map_err(|error| self.failed(error))?;
+        Ok((start, durable))
+    }
+
+    /// Drops the segments before a snapshot that is durable.
+    pub(super) fn end_snapshot(&self, start: i64) -> Result<(), StorageError> {
         self.log.advance_log_start(start);
         if let Some(dropped) = self.log.retain(self.clock.wall().0, start)? {
             self.log.remove(&dropped.files)?;

@@ -55,10 +55,10 @@ impl Topics {
         let topics = Self::open_on(&Disk::new(FileSystem), config, clock.clone(), &pool)?;
         let queue = Arc::clone(&topics.0.queue);
         let context = Arc::clone(&topics.0.log_context);
-        let mut checkpoint = topics.0.checkpoint();
+        let checkpoint = Arc::clone(&topics.0.checkpoint);
         let flushed = move |elapsed, what: Flushed| {
             flushed(elapsed);
-            checkpoint.flushed(what.bytes);
+            checkpoint.lock().flushed(what.bytes);
         };
         let flusher = std::thread::Builder::new()
             .name("sluice-flush".to_owned())
@@ -98,6 +98,12 @@ impl Topics {
         }
         let state = metadata.state();
         let metadata = Arc::new(metadata);
+        let catalog = Arc::new(RwLock::new(Catalog::default()));
+        let checkpoint = Checkpoint::new(
+            Arc::clone(&log_context),
+            &config.directory,
+            Arc::clone(&catalog),
+        );
         let registry = Registry {
             partition_context: Arc::new(PartitionContext {
                 queue: Arc::clone(&queue),
@@ -118,9 +124,11 @@ impl Topics {
             log_context,
             queue,
             metadata,
-            catalog: Arc::new(RwLock::new(Catalog::default())),
+            catalog,
             changes: tokio::sync::Mutex::new(()),
             graveyard: Mutex::new(Graveyard::default()),
+            checkpoint: Arc::new(Mutex::new(checkpoint)),
+            upkeep: Mutex::new(()),
             flusher: Mutex::new(None),
         };
         registry.recovered(disk, &state)
@@ -140,15 +148,6 @@ fn begin_epoch(metadata: &MetadataLog, is_new: bool) -> Result<(), StorageError>
 }
 
 impl Registry {
-    /// What writes the recovery points.
-    pub(super) fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::new(
-            Arc::clone(&self.log_context),
-            &self.config.directory,
-            Arc::clone(&self.catalog),
-        )
-    }
-
     /// The registry with everything that is in the directory.
     fn recovered(mut self, disk: &Disk, state: &MetadataState) -> Result<Topics, OpenError> {
         self.sort_out(disk, state)?;

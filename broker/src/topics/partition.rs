@@ -229,9 +229,13 @@ impl Partition {
         self.shared.epoch
     }
 
-    /// Where the largest epoch up to `epoch` ends; `None` where there is none.
+    /// Where the largest epoch up to `epoch` ends; `None` where there is none, and for one that is yet
+    /// to come.
     #[must_use]
     pub fn epoch_end_offset(&self, epoch: LeaderEpoch) -> Option<EpochEnd> {
+        if epoch > self.shared.epoch {
+            return None;
+        }
         if epoch == self.shared.epoch {
             let (_, durable_end) = self.log.bounds();
             return Some(EpochEnd {

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
+use super::recovery_points::Checkpoint;
 use super::recovery_report::RecoveryReport;
 use super::topic_config::{Settings, TopicConfig};
 use super::upkeep::Graveyard;
@@ -72,6 +73,9 @@ pub(super) struct Registry {
     /// Held while topics are created, deleted or altered: one change at a time.
     pub(super) changes: tokio::sync::Mutex<()>,
     pub(super) graveyard: Mutex<Graveyard>,
+    pub(super) checkpoint: Arc<Mutex<Checkpoint>>,
+    /// Held while files are tended or left: by one at a time.
+    pub(super) upkeep: Mutex<()>,
     pub(super) flusher: Mutex<Option<JoinHandle<()>>>,
 }
 

@@ -13,12 +13,13 @@ pub(super) struct Graveyard(Vec<(Instant, Vec<PathBuf>)>);
 
 impl Topics {
     /// Drops the segments that are due, removes the files of those dropped and of deleted topics,
-    /// and saves what makes the next start quick. To be called every few seconds or minutes, by one
-    /// at a time. Blocks on the disk. One partition's failure does not keep the others waiting.
+    /// and saves what makes the next start quick. To be called every few seconds or minutes. Blocks on
+    /// the disk. One partition's failure does not keep the others waiting.
     ///
     /// # Errors
     /// The first failure. What was not done is tried again by the next call.
     pub fn retention_check(&self) -> Result<(), StorageError> {
+        let _upkeep = self.0.upkeep.lock();
         let mut outcome = Ok(());
         for topic in self.list() {
             for partition in topic.partitions().iter() {
@@ -27,7 +28,7 @@ impl Topics {
             }
         }
         outcome
-            .and_then(|()| self.0.checkpoint().write())
+            .and_then(|()| self.0.checkpoint.lock().write())
             .and_then(|()| self.0.metadata.compact())
             .and_then(|()| self.0.remove_dropped())
             .and_then(|()| self.0.remove_deleted())
@@ -40,6 +41,7 @@ impl Topics {
     /// [`StorageError`]; the next start then recovers as after a crash.
     pub fn close(&self) -> Result<(), StorageError> {
         self.0.stop_flushing();
+        let _upkeep = self.0.upkeep.lock();
         if let Some(failure) = self.0.queue.failure() {
             return Err(failure);
         }

@@ -37,6 +37,7 @@ fn what_was_appended_is_read_now_and_after_a_restart_and_after_a_kill() {
     let end = |epoch| partition.epoch_end_offset(LeaderEpoch(epoch)).unwrap();
     assert_eq!(end(0).end_offset, Offset(4));
     assert_eq!(end(1).end_offset, Offset(5));
+    assert_eq!(partition.epoch_end_offset(LeaderEpoch(2)), None);
 }
 
 #[test]
@@ -264,4 +265,42 @@ fn rot_below_a_recovery_point_is_reported_and_what_is_cut_is_kept() {
     assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "a")]));
     let kept = std::fs::read(path.with_extension("log.cut")).unwrap();
     assert_eq!(kept, bytes[batch_size..]);
+}
+
+#[test]
+fn a_snapshot_of_the_metadata_replaces_what_led_to_it() {
+    let world = World::new();
+    world.create("gone", 1, &[]);
+    let orders = world.create("orders", 2, &[("retention.ms", "5000000")]);
+    for value in ["a", "b"] {
+        append(&world.partition("orders"), batch(&[value])).unwrap();
+    }
+    wait(world.partition("orders").delete_records(Some(Offset(1)))).unwrap();
+    let gone = TopicName::parse("gone").unwrap();
+    wait(world.topics.delete(&gone)).unwrap();
+    let metadata = &world.topics.0.metadata;
+    let (start, durable) = metadata.begin_snapshot().unwrap();
+    wait(durable).unwrap().unwrap();
+    metadata.end_snapshot(start).unwrap();
+    let after = world.create("after", 1, &[]);
+
+    let world = world.killed();
+    let names: Vec<_> = world
+        .topics
+        .list()
+        .iter()
+        .map(|topic| topic.name().to_string())
+        .collect();
+    assert_eq!(names, ["after", "orders"]);
+    assert_eq!(world.topics.topic("after").unwrap().id(), after.id());
+    let found = world.topics.topic("orders").unwrap();
+    assert_eq!(found.id(), orders.id());
+    assert_eq!(found.partitions().len(), 2);
+    assert_eq!(found.config().log.retention.ms, Some(5_000_000));
+    assert_eq!(world.partition("orders").offsets().log_start, Offset(1));
+    assert_eq!(world.partition("orders").leader_epoch(), LeaderEpoch(1));
+    let files = std::fs::read_dir(world.directory.path().join("data/metadata")).unwrap();
+    let names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let segments: Vec<_> = names.filter(|name| name.ends_with(".log")).collect();
+    assert_eq!(segments, [format!("{start:020}.log")]);
 }

@@ -78,7 +78,8 @@ impl Simulation {
                 50..72 => self.flush(),
                 72..78 => self.repeat(topic),
                 78..82 => self.delete_records(topic),
-                82..86 => self.retain(),
+                82..85 => self.retain(),
+                85..86 => self.replace_metadata(),
                 86..90 => self.check(topic),
                 90..93 => self.die("kill", FaultyStorage::kill),
                 93..96 => self.die("power cut", FaultyStorage::cut_power),
@@ -256,6 +257,23 @@ impl Simulation {
             expected.start_max = expected.start_max.max(start);
         }
         self.world.clock.advance(Duration::from_secs(30));
+    }
+
+    /// A snapshot of the metadata, with changes queued around it, and perhaps a death in between.
+    fn replace_metadata(&mut self) {
+        self.note("replace metadata");
+        self.settle();
+        let metadata = Arc::clone(&self.world.topics.0.metadata);
+        let (start, durable) = metadata.begin_snapshot().unwrap();
+        self.delete_records(TOPICS[0]);
+        self.world.drive(durable).unwrap().unwrap();
+        match self.rng.bool() {
+            true => metadata.end_snapshot(start).unwrap(),
+            false => self.die(
+                "power cut before the old metadata goes",
+                FaultyStorage::cut_power,
+            ),
+        }
     }
 
     /// What is visible is what was acknowledged, and it is on the disk.
