@@ -21,6 +21,7 @@ pub mod process;
 pub mod prometheus;
 pub mod python;
 pub mod repository;
+pub mod rest;
 pub mod seed;
 pub mod sluice;
 pub mod tidy;

@@ -9,6 +9,7 @@ mod dashboards;
 mod groups;
 mod oracle;
 mod produce_consume;
+mod rest_v2;
 mod rest_v3;
 mod restart;
 mod tidy;
