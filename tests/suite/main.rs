@@ -10,6 +10,7 @@ mod groups;
 mod oracle;
 mod produce_consume;
 mod rest_v2;
+mod rest_consumers;
 mod rest_v3;
 mod restart;
 mod tidy;
