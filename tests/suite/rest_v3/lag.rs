@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_e2e::console::Tool;
-use sluice_e2e::{World, on_both_targets, wait};
+use sluice_e2e::{Target, World, on_both_targets, wait};
 
 use super::Api;
 
@@ -27,17 +27,12 @@ async fn console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group(world: Worl
     let expected: BTreeMap<i32, u64> = (0..).zip(LATER).collect();
     assert_eq!(by_console(&world, &group).await, expected);
     let patience = wait::PATIENCE;
+    let labels = series(&world, &api, &group, &topic);
     wait::until("the lag on /metrics", patience, async || {
         let text = api.http.text("/metrics").await;
-        let partitions = by_metrics(&text, &group, &topic);
-        let sum = value(
-            &text,
-            &format!("sluice_group_lag{{{}", series(&group, &topic)),
-        );
-        let max = value(
-            &text,
-            &format!("sluice_group_lag_max{{{}", series(&group, &topic)),
-        );
+        let partitions = by_metrics(&text, &labels);
+        let sum = value(&text, &format!("sluice_group_lag{{{labels}"));
+        let max = value(&text, &format!("sluice_group_lag_max{{{labels}"));
         if partitions == expected && sum == Some(5) && max == Some(4) {
             Ok(())
         } else {
@@ -91,8 +86,13 @@ async fn by_console(world: &World, group: &str) -> BTreeMap<i32, u64> {
     .collect()
 }
 
-fn series(group: &str, topic: &str) -> String {
-    format!("cluster=\"local\",group=\"{group}\",topic=\"{topic}\"")
+/// The label `cluster` is the name of a bundled broker's cluster, and the id of any other.
+fn series(world: &World, api: &Api, group: &str, topic: &str) -> String {
+    let cluster = match world.target() {
+        Target::Bundled => "local",
+        Target::ApacheKafka => &api.cluster,
+    };
+    format!("cluster=\"{cluster}\",group=\"{group}\",topic=\"{topic}\"")
 }
 
 /// The value of the only series that begins with `start`.
@@ -101,8 +101,8 @@ fn value(text: &str, start: &str) -> Option<u64> {
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
-fn by_metrics(text: &str, group: &str, topic: &str) -> BTreeMap<i32, u64> {
-    let start = format!("sluice_group_partition_lag{{{},", series(group, topic));
+fn by_metrics(text: &str, labels: &str) -> BTreeMap<i32, u64> {
+    let start = format!("sluice_group_partition_lag{{{labels},");
     let partition = |number: i32| {
         let lag = value(text, &format!("{start}partition=\"{number}\"}}"))?;
         Some((number, lag))
