@@ -26,6 +26,7 @@ use crate::monitor::Monitor;
 use crate::openapi::Description;
 use crate::produce::Produce;
 use crate::routes;
+use crate::ui::sparkline::Sparklines;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,8 @@ pub struct AppState {
     pub produce: Produce,
     /// Administering topics and their configs.
     pub admin: Admin,
+    /// Small charts that were drawn.
+    pub sparklines: Sparklines,
     /// The metrics of REST.
     pub rest: RestMetrics,
     /// The consumer instances of the v2 API.
@@ -86,6 +89,7 @@ impl AppState {
             produce: Produce::new(producer, rest.clone()),
             admin: Admin::new(cluster.client.clone()),
             consumers: consumers(&cluster, &config, rest.clone()),
+            sparklines: Sparklines::default(),
             rest,
             terms: Data::new(terms),
             description: Description::from_routes()?,

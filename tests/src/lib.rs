@@ -2,7 +2,7 @@
 //!
 //! A story takes a [`World`], which is `sluice` in front of one of two [`Target`]s: its own bundled broker, or an Apache
 //! Kafka that all stories of the process share. [`on_both_targets!`] turns one story into a test on each.
-//! The tools are the real ones: [`kcat`], Kafka's [console](console) tools, [`python`] clients, [`prometheus`] and a
+//! The tools are the real ones: [`kcat`], Kafka's [console] tools, [`python`] clients, [`prometheus`] and a
 //! [`browser`]. `tests/run` fetches them; a story whose tool is missing fails and says so.
 //!
 //! Rules: servers listen on 127.0.0.1 at ports the kernel chose; nothing sleeps, [`wait`] polls a condition until a

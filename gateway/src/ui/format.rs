@@ -61,23 +61,6 @@ pub fn bytes(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
-/// Text as one segment of a URL's path.
-#[must_use]
-pub fn segment(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
-                encoded.push(byte.into())
-            }
-            // A segment of dots alone would be taken for a step in the path.
-            b'.' if text.bytes().any(|other| other != b'.') => encoded.push('.'),
-            _ => write!(encoded, "%{byte:02X}").unwrap_or_default(),
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,15 +117,6 @@ mod tests {
         assert_eq!(
             shown,
             ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "1677721.5 TiB"]
-        );
-    }
-
-    #[test]
-    fn any_name_becomes_one_segment_of_a_path() {
-        assert_eq!(segment("a/b c?#%é"), "a%2Fb%20c%3F%23%25%C3%A9");
-        assert_eq!(
-            (segment(".."), segment("a.b")),
-            ("%2E%2E".into(), "a.b".into())
         );
     }
 }

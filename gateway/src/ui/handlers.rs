@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::group::GroupPage;
 use super::overview::OverviewPage;
 use super::page::Frame;
+use super::sparkline::Recent;
 use super::{SCRIPT, STYLESHEET};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
@@ -52,13 +53,12 @@ pub(crate) async fn overview(
     let picture = state.monitor.latest();
     let frame = frame(&state, &picture, base.0);
     let page = state.monitor.with_history(|history| {
-        OverviewPage::new(
-            frame,
-            &picture.snapshot,
+        let recent = Recent {
             history,
-            &search.q,
-            chart_start(&state),
-        )
+            since: chart_start(&state),
+            sparklines: &state.sparklines,
+        };
+        OverviewPage::new(frame, &picture.snapshot, recent, &search.q)
     });
     html(&page)
 }

@@ -11,6 +11,7 @@ pub(crate) mod handlers;
 mod lag;
 pub mod overview;
 pub mod page;
+pub mod sparkline;
 
 /// The stylesheet of all pages.
 pub const STYLESHEET: &str = include_str!("style.css");

@@ -1,11 +1,14 @@
 //! `/`: the cluster, its brokers, its groups by lag, its topics.
 
+use std::sync::Arc;
+
 use askama::Template;
 
 use super::page::Frame;
-use super::{chart, format, lag};
-use crate::monitor::history::History;
-use crate::monitor::sample::{BrokerSample, Millis};
+use super::sparkline::Recent;
+use super::{format, lag};
+use crate::extract::segment;
+use crate::monitor::sample::BrokerSample;
 use crate::monitor::snapshot::{GroupView, Snapshot, TopicView};
 
 /// Rows of a table at most; the search finds the others.
@@ -42,7 +45,7 @@ struct GroupRow {
     members: String,
     lag: String,
     time_lag: String,
-    spark: String,
+    spark: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -59,13 +62,7 @@ struct TopicRow {
 impl OverviewPage {
     /// The page of what `snapshot` knows, with the groups and topics whose name contains `query`.
     #[must_use]
-    pub fn new(
-        frame: Frame,
-        snapshot: &Snapshot,
-        history: &History,
-        query: &str,
-        since: Millis,
-    ) -> Self {
+    pub fn new(frame: Frame, snapshot: &Snapshot, recent: Recent<'_>, query: &str) -> Self {
         let mut groups: Vec<_> = snapshot
             .groups
             .iter()
@@ -91,7 +88,9 @@ impl OverviewPage {
             groups: groups
                 .into_iter()
                 .take(ROWS_MAX)
-                .map(|(name, group)| GroupRow::new(name, group, history, since))
+                .map(|(name, group)| {
+                    GroupRow::new(name, group, recent.sparkline(name, snapshot.sampled_at))
+                })
                 .collect(),
             topics_left_out: topics.len().saturating_sub(ROWS_MAX),
             topics: topics
@@ -135,18 +134,15 @@ impl BrokerRow {
 }
 
 impl GroupRow {
-    fn new(name: &str, group: &GroupView, history: &History, since: Millis) -> Self {
-        let points = history.group_points(name, since);
-        let times: Vec<_> = points.iter().map(|point| point.at).collect();
-        let lags: Vec<_> = points.iter().map(|point| point.lag).collect();
+    fn new(name: &Arc<str>, group: &GroupView, spark: Arc<str>) -> Self {
         Self {
-            name: name.to_owned(),
-            href: format!("/groups/{}", format::segment(name)),
+            name: name.to_string(),
+            href: format!("/groups/{}", segment(name)),
             state: group.state.to_string(),
             members: counted(group.members.len()),
             lag: lag::sum(group.lag(), group.partitions().map(|(_, _, view)| view)),
             time_lag: lag::largest_time(group.partitions().map(|(_, _, view)| view)),
-            spark: chart::sparkline(&times, &lags).unwrap_or_default(),
+            spark,
         }
     }
 }

@@ -5,6 +5,7 @@ use askama::Template;
 use super::group::GroupPage;
 use super::overview::OverviewPage;
 use super::page::Frame;
+use super::sparkline::{Recent, Sparklines};
 use crate::monitor::calculator::Calculator;
 use crate::monitor::history::History;
 use crate::monitor::sample::{GroupSample, MemberSample, PartitionSample, Sample, TopicSample};
@@ -53,7 +54,12 @@ fn watched(groups: &[(&str, i64)]) -> (Snapshot, History) {
 fn overview(groups: &[(&str, i64)], query: &str) -> String {
     let (snapshot, history) = watched(groups);
     let frame = Frame::new(&snapshot, 12_001, 5_000, "http://here".into());
-    OverviewPage::new(frame, &snapshot, &history, query, 0)
+    let recent = Recent {
+        history: &history,
+        since: 0,
+        sparklines: &Sparklines::default(),
+    };
+    OverviewPage::new(frame, &snapshot, recent, query)
         .render()
         .unwrap()
 }

@@ -9,8 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{AcceptV3, BaseUrl};
-use crate::ui::format::segment;
+use crate::extract::{AcceptV3, BaseUrl, segment};
 
 /// Where a resource is, and what it is called.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -1,6 +1,5 @@
 //! `POST /consumers/{group}` and `DELETE /consumers/{group}/instances/{instance}`.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, delete, post, web};
@@ -14,7 +13,7 @@ use crate::consume::{ErrorCode, Options, Reset};
 use crate::embedded::EmbeddedFormat;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::media::V2;
-use crate::extract::{AcceptV2Consumer, BaseUrl, OptionalJsonV2};
+use crate::extract::{AcceptV2Consumer, BaseUrl, OptionalJsonV2, segment};
 
 /// Characters of a group or an instance name, at most.
 const NAME_MAX: usize = 255;
@@ -97,8 +96,8 @@ pub(crate) async fn create(
     state.consumers.create(&group, &name, request.options()?)?;
     let base_uri = base.link(&format!(
         "/consumers/{}/instances/{}",
-        encoded(&group),
-        encoded(&name)
+        segment(&group),
+        segment(&name)
     ));
     let created = CreatedInstance {
         instance_id: name,
@@ -236,20 +235,6 @@ fn timeout(value: &Scalar) -> Result<Option<Duration>, ApiError> {
     Ok(millis.map(Duration::from_millis))
 }
 
-/// A segment of a path (RFC 3986, 2.3).
-fn encoded(segment: &str) -> String {
-    let mut encoded = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            write!(encoded, "%{byte:02X}").unwrap_or_default();
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_name_is_one_segment_of_the_link() {
-        assert_eq!(encoded("a-b_1.c~"), "a-b_1.c~");
-        assert_eq!(encoded("a/b ü?"), "a%2Fb%20%C3%BC%3F");
+        assert_eq!(segment("a-b_1.c~"), "a-b_1.c~");
+        assert_eq!(segment("a/b ü?"), "a%2Fb%20%C3%BC%3F");
     }
 }
