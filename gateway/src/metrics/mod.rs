@@ -2,7 +2,7 @@
 //!
 //! Every metric is declared once, as a [`Family`](exposition::Family) beside the code that knows its
 //! numbers: name, type, labels and help. The [`catalogue`] has all of them, and `docs/metrics.md` is
-//! generated from it. Families of few series live in the `prometheus` registry ([`registered`]);
+//! generated from it. Families of few series live in the `prometheus` registry (`registered`);
 //! families with a series per group, topic or partition are written from a snapshot by writers appended
 //! to the [`Scrape`], so that what is gone from the snapshot is gone from the next scrape.
 

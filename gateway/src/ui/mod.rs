@@ -2,7 +2,7 @@
 //!
 //! Charts are inline SVG, the script is small and our own, nothing is loaded from elsewhere. A page
 //! refreshes itself by asking for itself again, so there is one way in which anything is shown. Pages
-//! know neither Kafka nor how they are served; [`handlers`] serves them.
+//! know neither Kafka nor how they are served; `handlers` serves them.
 
 pub mod chart;
 pub mod format;
