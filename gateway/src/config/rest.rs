@@ -12,6 +12,9 @@ settings! {
         /// Confluent refuses for their media type alone are served: `application/json` is taken as
         /// JSON records and accepted for answers.
         strict: bool = "false",
+        /// Shows timestamp and headers of each record that a consumer instance reads, which Confluent's
+        /// proxy does not; `?extended=` decides for one read.
+        extended_records: bool = "false",
         /// Consumer instances that may exist at once; more are answered with 503.
         consumer_instances_max: u32 = "20000",
         /// Time without a call after which a consumer instance ends: it commits if it commits by

@@ -25,9 +25,9 @@ pub(crate) struct ReadQuery {
     timeout: Option<i64>,
     /// Bytes of keys and values, at most; a first record that is larger comes alone.
     max_bytes: Option<i64>,
-    /// Whether to show timestamps and headers, which Confluent's proxy does not.
-    #[serde(default)]
-    extended: bool,
+    /// Whether to show timestamps and headers, which Confluent's proxy does not; else the setting
+    /// `rest.v2.extended_records` decides.
+    extended: Option<bool>,
 }
 
 /// A record.
@@ -98,6 +98,7 @@ pub(crate) async fn read(
         RecordsRequested::Any => EmbeddedFormat::Binary,
     };
     let extended = query.extended;
+    let extended = extended.unwrap_or(state.config.rest_v2.extended_records);
     let records = consumer.read(query.request(format)).await?;
     let records = records
         .into_iter()
