@@ -14,6 +14,7 @@ use crate::fetcher::Fetcher;
 use crate::group::Groups;
 use crate::link::Dial;
 use crate::metadata::{ClusterInfo, Topic};
+use crate::observer::Observer;
 use crate::offsets::Offsets;
 use crate::pool::Purpose;
 use crate::producer::{Producer, ProducerSettings};
@@ -42,6 +43,11 @@ impl Client {
             producers: Arc::default(),
             purpose: Purpose::Administration,
         }
+    }
+
+    /// Tells `observer` of every request on connections opened from now on. The first observer stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.cluster.observe(observer);
     }
 
     /// The same client, whose [`Admin`] and [`Offsets`] work over links of their own: nothing that

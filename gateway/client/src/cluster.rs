@@ -19,6 +19,7 @@ use crate::identity::Identity;
 use crate::link::{Address, Dial, Link};
 use crate::metadata::{Metadata, Refreshed, Refresher, Scope, Topic};
 use crate::model::TopicPartition;
+use crate::observer::Observer;
 use crate::pool::{Lease, Node, Pool, Purpose};
 use crate::producer::target::AutoCreation;
 use crate::retry;
@@ -51,6 +52,11 @@ impl Cluster {
             auto_creation: AutoCreation::default(),
             turn: AtomicUsize::new(0),
         })
+    }
+
+    /// Tells `observer` of every request on links opened from now on.
+    pub(crate) fn observe(&self, observer: Arc<dyn Observer>) {
+        self.pool.observe(observer);
     }
 
     pub(crate) const fn config(&self) -> &Config {

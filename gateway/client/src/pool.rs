@@ -8,8 +8,8 @@
 //! * after a failed attempt nobody tries again before its pause is over: callers get the last error.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
@@ -20,6 +20,7 @@ use crate::error::ClientError;
 use crate::identity::Identity;
 use crate::link::{Address, Dial, Link, LinkConfig};
 use crate::model::Isolation;
+use crate::observer::{Observed, Observer};
 use crate::retry::Backoff;
 
 /// Leased links kept for the next lease, per broker.
@@ -67,6 +68,7 @@ pub(crate) struct Pool {
     runtime: Handle,
     dial: Arc<dyn Dial>,
     config: LinkConfig,
+    observer: OnceLock<Arc<dyn Observer>>,
     slots: RwLock<HashMap<Key, Arc<Slot>>>,
     spares: Mutex<HashMap<(Identity, i32), Vec<Link>>>,
     leases: Arc<AtomicUsize>,
@@ -103,12 +105,19 @@ impl Pool {
                 client_id: config.client_id.as_str().into(),
                 connect_timeout: config.connect_timeout,
                 frame_bytes_max: config.frame_bytes_max,
+                observed: None,
             },
+            observer: OnceLock::new(),
             slots: RwLock::default(),
             spares: Mutex::default(),
             leases: Arc::default(),
             leases_max: config.leased_links_max,
         }
+    }
+
+    /// Tells `observer` of the requests on links opened from now on. The first one stays.
+    pub(crate) fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observer.get_or_init(|| observer);
     }
 
     /// The link to `node` for `purpose`, connecting to `address` if there is none.
@@ -119,6 +128,10 @@ impl Pool {
         address: &Address,
         purpose: Purpose,
     ) -> Result<Link, ClientError> {
+        let broker = match &node {
+            Node::Bootstrap(_) => None,
+            Node::Broker(id) => Some(*id),
+        };
         let slot = self.slot(Key {
             identity: identity.clone(),
             node,
@@ -136,7 +149,7 @@ impl Pool {
         {
             return Err(error.clone());
         }
-        match self.open(address).await {
+        match self.open(broker, address).await {
             Ok(link) => {
                 *attempts = Attempts::default();
                 *slot.link.lock() = Some(link.clone());
@@ -173,7 +186,7 @@ impl Pool {
         let key = (identity.clone(), broker);
         let link = match self.spare(&key, address) {
             Some(link) => link,
-            None => self.open(address).await?,
+            None => self.open(Some(broker), address).await?,
         };
         Ok(Lease {
             link,
@@ -190,8 +203,13 @@ impl Pool {
         spares.pop()
     }
 
-    async fn open(&self, address: &Address) -> Result<Link, ClientError> {
-        let (dial, config) = (Arc::clone(&self.dial), self.config.clone());
+    async fn open(&self, broker: Option<i32>, address: &Address) -> Result<Link, ClientError> {
+        let dial = Arc::clone(&self.dial);
+        let observer = self.observer.get().map(Arc::clone);
+        let config = LinkConfig {
+            observed: observer.map(|observer| Observed { observer, broker }),
+            ..self.config.clone()
+        };
         let address = address.clone();
         // On the client's own runtime, whichever one the caller runs on.
         let opening = self

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use prometheus::{HistogramVec, IntCounterVec, Registry};
+use sluice_client::Observer;
 
 use super::exposition::{Exposition, families};
 use crate::monitor::snapshot::{Lag, Snapshot, UnknownReason};
@@ -14,6 +15,10 @@ families! {
         "How long a reading took.";
     ERRORS = "sluice_collector_errors_total", Counter, ["cluster", "phase", "error"],
         "Requests of a reading that failed, by Kafka's name of the error; `UNREACHABLE` without an answer.";
+    KAFKA_REQUESTS = "sluice_collector_kafka_requests_total", Counter, ["cluster", "api"],
+        "Requests the monitor sent to Kafka, by API.";
+    KAFKA_REQUEST_DURATION = "sluice_collector_kafka_request_duration_seconds", Histogram, ["cluster", "broker", "api"],
+        "How long the answers to the monitor took; `bootstrap` is whoever was asked first for the brokers.";
     UNAVAILABLE = "sluice_collector_unavailable_partitions", Gauge, ["cluster", "reason"],
         "Partitions of groups whose lag could not be told in the last reading, by reason.";
     ANOMALIES = "sluice_collector_offset_anomalies_total", Counter, ["cluster", "kind"],
@@ -25,6 +30,11 @@ families! {
 /// Upper bounds of the duration of a reading, in seconds.
 const CYCLE_SECONDS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// Upper bounds of the time an answer takes, in seconds.
+const REQUEST_SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
 /// The two kinds of reading.
@@ -51,6 +61,8 @@ pub struct CollectorMetrics {
     cluster: String,
     durations: HistogramVec,
     errors: IntCounterVec,
+    kafka_requests: IntCounterVec,
+    kafka_durations: HistogramVec,
 }
 
 impl CollectorMetrics {
@@ -63,6 +75,8 @@ impl CollectorMetrics {
             cluster: cluster.to_owned(),
             durations: CYCLE_DURATION.histograms(registry, CYCLE_SECONDS)?,
             errors: ERRORS.counters(registry)?,
+            kafka_requests: KAFKA_REQUESTS.counters(registry)?,
+            kafka_durations: KAFKA_REQUEST_DURATION.histograms(registry, REQUEST_SECONDS)?,
         })
     }
 
@@ -79,6 +93,20 @@ impl CollectorMetrics {
         self.errors
             .with_label_values(&[self.cluster.as_str(), phase.as_str(), error])
             .inc();
+    }
+}
+
+impl Observer for CollectorMetrics {
+    fn sent(&self, api: &'static str) {
+        let labels = [self.cluster.as_str(), api];
+        self.kafka_requests.with_label_values(&labels).inc();
+    }
+
+    fn answered(&self, broker: Option<i32>, api: &'static str, elapsed: Duration) {
+        let broker = broker.map_or_else(|| "bootstrap".to_owned(), |id| id.to_string());
+        let labels = [self.cluster.as_str(), broker.as_str(), api];
+        let durations = self.kafka_durations.with_label_values(&labels);
+        durations.observe(elapsed.as_secs_f64());
     }
 }
 

@@ -34,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use versions::{Negotiation, Versions, negotiate};
 
 use crate::error::ClientError;
+use crate::observer::Observed;
 
 /// Requests queued on a link before its callers wait.
 const QUEUE: usize = 1024;
@@ -52,6 +53,8 @@ pub(crate) struct LinkConfig {
     pub(crate) connect_timeout: Duration,
     /// Bytes of an answer, at most.
     pub(crate) frame_bytes_max: usize,
+    /// Who is told of its requests.
+    pub(crate) observed: Option<Observed>,
 }
 
 /// A handle on a link; the connection closes with the last one.
@@ -107,6 +110,7 @@ impl Link {
             requests,
             address.clone(),
             config.frame_bytes_max,
+            config.observed.clone(),
         );
         tokio::spawn(task);
         let bare = Self::new(address, config, queue, Versions::default());

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::Awaited;
 use crate::error::ClientError;
+use crate::observer::Observed;
 
 /// How late a passed deadline is noticed, at most.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -20,11 +21,23 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Pending {
     queue: Mutex<VecDeque<Awaited>>,
     begun: Notify,
+    observed: Option<Observed>,
 }
 
 impl Pending {
+    /// None so far; who is to be told of them.
+    pub(super) fn new(observed: Option<Observed>) -> Self {
+        Self {
+            observed,
+            ..Self::default()
+        }
+    }
+
     /// Adds a request. Called before it is written, for the answer may be quick.
     pub(super) fn push(&self, awaited: Awaited) {
+        if let Some(observed) = &self.observed {
+            observed.observer.sent(awaited.what);
+        }
         let mut queue = self.queue.lock();
         if queue.is_empty() {
             self.begun.notify_one();
@@ -41,6 +54,9 @@ impl Pending {
             let expected = awaited.correlation_id;
             self.queue.lock().push_front(awaited);
             return Err(format!("answer {found} came where {expected} was due"));
+        }
+        if let Some(Observed { observer, broker }) = &self.observed {
+            observer.answered(*broker, awaited.what, awaited.asked.elapsed());
         }
         // The caller may have gone; then nobody wants the answer.
         drop(awaited.reply.send(Ok(frame)));

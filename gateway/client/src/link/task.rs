@@ -13,6 +13,7 @@ use super::pending::Pending;
 use super::stream::{FrameReader, queue_frame, write_all};
 use super::{Awaited, Outgoing, unsent};
 use crate::error::ClientError;
+use crate::observer::Observed;
 
 /// Frames written with one system call.
 const FRAMES_PER_WRITE: usize = 32;
@@ -33,8 +34,9 @@ pub(super) async fn run(
     mut requests: mpsc::Receiver<Outgoing>,
     address: Address,
     frame_bytes_max: usize,
+    observed: Option<Observed>,
 ) {
-    let pending = Pending::default();
+    let pending = Pending::new(observed);
     let end = match connection {
         Connection::Stream { reader, writer } => {
             let reader = FrameReader::new(reader, frame_bytes_max);

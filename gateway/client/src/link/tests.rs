@@ -55,11 +55,16 @@ impl Broker {
 }
 
 async fn linked() -> (Link, Broker) {
+    linked_observed(None).await
+}
+
+async fn linked_observed(observed: Option<Observed>) -> (Link, Broker) {
     let (dialed, mut brokers) = mpsc::channel(1);
     let config = LinkConfig {
         client_id: "test".into(),
         connect_timeout: Duration::from_secs(5),
         frame_bytes_max: 1 << 20,
+        observed,
     };
     let address = "broker:1".parse().unwrap();
     let dial = ManualDial(dialed);
@@ -153,4 +158,33 @@ async fn a_frame_that_makes_no_sense_is_an_error_of_its_request() {
         .unwrap();
     let error = pending.await.unwrap_err();
     assert!(matches!(error, ClientError::Malformed { .. }), "{error}");
+}
+
+#[derive(Debug, Default)]
+struct Told(parking_lot::Mutex<Vec<(&'static str, Option<i32>)>>);
+
+impl crate::observer::Observer for Told {
+    fn sent(&self, api: &'static str) {
+        self.0.lock().push((api, None));
+    }
+
+    fn answered(&self, broker: Option<i32>, api: &'static str, _elapsed: Duration) {
+        self.0.lock().push((api, broker));
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_requests_and_of_those_answered() {
+    let told = Arc::new(Told::default());
+    let observer: Arc<dyn crate::observer::Observer> = Arc::<Told>::clone(&told);
+    let broker = Some(7);
+    let (link, mut broker) = linked_observed(Some(Observed { observer, broker })).await;
+    let answered = submitted(&link).await;
+    let asked = broker.take().await;
+    broker.answer(asked).await;
+    answered.await.unwrap();
+    let _unanswered = submitted(&link).await;
+    broker.take().await;
+    let (sent, answered) = (("ApiVersions", None), ("ApiVersions", Some(7)));
+    assert_eq!(*told.0.lock(), [sent, answered, sent, answered, sent]);
 }
