@@ -80,7 +80,12 @@ impl AppState {
         let terms = Terms::new(&config, HttpMetrics::new(&registry)?);
         let rest = RestMetrics::new(&cluster.name, &registry)?;
         let metrics = CollectorMetrics::new(&cluster.name, &registry)?;
-        let monitor = Arc::new(Monitor::start(&cluster, &config.monitor, metrics));
+        let monitor = Arc::new(Monitor::start(
+            &cluster,
+            &config.monitor,
+            metrics,
+            rest.clone(),
+        ));
         let producer = cluster.client.producer(ProducerSettings::default());
         Ok(Self {
             lifecycle: lifecycle(&monitor),

@@ -1,7 +1,11 @@
 //! Metrics of producing and consuming over REST.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Registry};
 
 use super::exposition::families;
@@ -34,6 +38,8 @@ pub struct RestMetrics {
     produce_errors: IntCounterVec,
     produce_duration: Histogram,
     records_consumed: IntCounterVec,
+    /// Topics that were counted, and that the last reading of the cluster did not find.
+    missing: Arc<Mutex<HashSet<String>>>,
     /// Consumer instances that exist now.
     pub consumer_instances: IntGauge,
     /// Consumer instances removed for want of use.
@@ -55,6 +61,7 @@ impl RestMetrics {
             produce_errors: PRODUCE_ERRORS.counters(registry)?,
             produce_duration,
             records_consumed: RECORDS_CONSUMED.counters(registry)?,
+            missing: Arc::default(),
             consumer_instances: CONSUMER_INSTANCES.gauge(registry)?,
             instances_expired: INSTANCES_EXPIRED.counter(registry)?,
         })
@@ -80,12 +87,38 @@ impl RestMetrics {
         self.produce_errors.with_label_values(&[error]).inc();
     }
 
-    /// Forgets the topics that are gone.
-    pub fn forget(&self, topic: &str) {
-        for counters in [&self.records_produced, &self.records_consumed] {
-            // It may never have been counted.
-            let _absent = counters.remove_label_values(&[&self.cluster, topic]);
+    /// Forgets topics that are gone, given the names of those a reading of the cluster found. A topic
+    /// younger than that reading is not in it, so only what two readings miss is gone.
+    pub fn keep_topics(&self, exists: impl Fn(&str) -> bool) {
+        let mut missing = self.missing.lock();
+        let counted = self.counted_topics();
+        let absent: HashSet<String> = counted.into_iter().filter(|topic| !exists(topic)).collect();
+        let (gone, missed_once): (HashSet<_>, HashSet<_>) = absent
+            .into_iter()
+            .partition(|topic| missing.contains(topic));
+        *missing = missed_once;
+        for topic in gone {
+            for counters in [&self.records_produced, &self.records_consumed] {
+                // One of the two may never have counted it.
+                let _absent = counters.remove_label_values(&[self.cluster.as_str(), &topic]);
+            }
         }
+    }
+
+    fn counted_topics(&self) -> HashSet<String> {
+        let families = [&self.records_produced, &self.records_consumed];
+        let families = families.into_iter().flat_map(Collector::collect);
+        let mut topics = HashSet::new();
+        for family in families {
+            for metric in family.get_metric() {
+                let topic = metric
+                    .get_label()
+                    .iter()
+                    .find(|label| label.name() == "topic");
+                topics.extend(topic.map(|label| label.value().to_owned()));
+            }
+        }
+        topics
     }
 }
 
@@ -94,5 +127,26 @@ fn add(counters: &IntCounterVec, labels: [&str; 2], count: usize) {
         counters
             .with_label_values(&labels)
             .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_forgotten_when_two_readings_miss_it() {
+        let metrics = RestMetrics::new("local", &Registry::new()).unwrap();
+        for topic in ["kept", "deleted", "younger than the reading"] {
+            metrics.produced(topic, 1);
+        }
+        metrics.consumed("deleted", 1);
+        metrics.keep_topics(|topic| topic == "kept");
+        assert_eq!(metrics.counted_topics().len(), 3);
+        metrics.keep_topics(|topic| topic != "deleted");
+        assert!(!metrics.counted_topics().contains("deleted"));
+        metrics.keep_topics(|topic| topic == "kept");
+        let left = HashSet::from(["kept", "younger than the reading"].map(str::to_owned));
+        assert_eq!(metrics.counted_topics(), left);
     }
 }

@@ -25,6 +25,7 @@ use crate::cluster::Cluster;
 use crate::config;
 use crate::metrics::collector::{self, CollectorMetrics, Phase, Standing};
 use crate::metrics::lag;
+use crate::metrics::rest::RestMetrics;
 use calculator::Calculator;
 use history::History;
 use published::Gallery;
@@ -47,7 +48,13 @@ pub struct Monitor {
 impl Monitor {
     /// Reads `cluster` from now on.
     #[must_use]
-    pub fn start(cluster: &Cluster, settings: &config::Monitor, metrics: CollectorMetrics) -> Self {
+    pub fn start(
+        cluster: &Cluster,
+        settings: &config::Monitor,
+        metrics: CollectorMetrics,
+        rest: RestMetrics,
+    ) -> Self {
+        cluster.monitoring.observe(Arc::new(metrics.clone()));
         let mut monitor = Self::idle(settings);
         let mut watch = Watch {
             sampler: Sampler::new(
@@ -63,6 +70,7 @@ impl Monitor {
             last: Sample::default(),
             standing: Standing::default(),
             metrics,
+            rest,
         };
         let period = settings.interval;
         monitor.task = Some(cluster.runtime.spawn(async move {
@@ -159,6 +167,8 @@ struct Watch {
     last: Sample,
     standing: Standing,
     metrics: CollectorMetrics,
+    /// Forgets the topics that are seen to be gone.
+    rest: RestMetrics,
 }
 
 impl Watch {
@@ -178,6 +188,8 @@ impl Watch {
                 self.last = reading.sample.clone();
                 let snapshot = self.calculator.compute(reading.sample);
                 self.history.lock().record(&snapshot);
+                let topics = &snapshot.topics;
+                self.rest.keep_topics(|topic| topics.contains_key(topic));
                 self.picture(snapshot, None)
             }
             Err(error) => {
