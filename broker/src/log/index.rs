@@ -184,9 +184,10 @@ pub(crate) fn floor<E: IndexEntry>(entries: &[E], is_before: impl Fn(&E) -> bool
     entries.get(count.checked_sub(1)?).copied()
 }
 
-/// An offset less the base offset of its segment.
+/// An offset less the base offset of its segment; one before the segment counts as its first.
 pub(crate) fn relative(offset: i64, base_offset: i64) -> u32 {
-    u32::try_from(offset.saturating_sub(base_offset)).unwrap_or(u32::MAX)
+    let distance = offset.saturating_sub(base_offset).max(0);
+    u32::try_from(distance).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use sluice_protocol::record::Record;
 use sluice_protocol::record_batch::RawBatch;
 
 use super::batch_walk::{BatchWalk, Step};
-use super::index::floor;
+use super::index::{TimeEntry, floor};
 use super::partition_log::PartitionLog;
 use super::read::{LogReadError, Place, Start, corrupt};
 
@@ -141,11 +141,15 @@ impl PartitionLog {
         from: i64,
     ) -> Result<u64, LogReadError> {
         let context = &self.context;
-        let offset_of = |relative: u32| place.base_offset.saturating_add(i64::from(relative));
+        let first = from.max(place.base_offset);
+        let offset_of = |entry: TimeEntry| {
+            let relative_offset = i64::from(entry.relative_offset);
+            place.base_offset.saturating_add(relative_offset).max(first)
+        };
         match &place.start {
             Start::ByIndex(segment) => {
                 let entry = segment.time_floor(timestamp, &context.disk, &context.files)?;
-                let offset = entry.map_or(from, |entry| offset_of(entry.relative_offset).max(from));
+                let offset = entry.map_or(first, offset_of);
                 Ok(segment.position_of(offset, &context.disk, &context.files)?)
             }
             Start::At(_) => {
@@ -156,9 +160,7 @@ impl PartitionLog {
                     .map_or(0, |active| {
                         let entry =
                             floor(&active.index.times, |entry| entry.timestamp <= timestamp);
-                        let offset =
-                            entry.map_or(from, |entry| offset_of(entry.relative_offset).max(from));
-                        active.position_of(offset)
+                        active.position_of(entry.map_or(first, offset_of))
                     }))
             }
         }

@@ -2,6 +2,7 @@
 
 mod directory;
 mod failure;
+mod look_ups;
 mod records;
 mod simulation;
 
