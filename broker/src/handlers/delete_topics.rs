@@ -14,7 +14,7 @@ use sluice_protocol::messages::delete_topics::{
 
 use super::call::Call;
 use super::error::{Refusal, RequestError};
-use crate::topics::Topic;
+use crate::topics::{Topic, to_its_end};
 
 /// Deletes topics.
 pub(crate) async fn handle(call: &Call, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
@@ -78,8 +78,12 @@ async fn delete(call: &Call, asked: &DeleteTopicState) -> Result<Arc<Topic>, Ref
         let topic = topic.name().to_string();
         return Err(RequestError::InternalTopic { topic }.into());
     }
-    let deleted = topics.delete(topic.name()).await?;
-    let names = std::slice::from_ref(deleted.name());
-    call.services.groups.topics_deleted(names);
-    Ok(deleted)
+    let services = Arc::clone(&call.services);
+    let deletion = async move {
+        let deleted = services.topics.delete(topic.name()).await?;
+        let names = std::slice::from_ref(deleted.name());
+        services.groups.topics_deleted(names);
+        Ok(deleted)
+    };
+    to_its_end(deletion).await
 }

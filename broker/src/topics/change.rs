@@ -1,17 +1,23 @@
 //! Creating, deleting and altering topics: one change at a time, durable before it is visible.
+//!
+//! Until its event is queued a change can be given up. From there on it runs to its end, whether
+//! somebody waits for it or not: what is in the metadata log is what is in memory. So everything
+//! that can be refused is looked at before.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::OwnedMutexGuard;
 
 use super::fetch_waiters::FetchWaiters;
-use super::metadata_event::{MetadataEvent, TopicRecord};
+use super::metadata_event::MetadataEvent;
 use super::partition::PartitionPlace;
 use super::registry::Registry;
-use super::topic_config::{Alteration, Settings, TopicConfig};
+use super::topic_config::{Alteration, TopicConfig};
 use super::{
     AddPartitionsError, AlterConfigError, Commit, CreateTopicError, DeleteTopicError, NewTopic,
-    Partition, Topic, Topics,
+    Partition, Topic, Topics, to_its_end,
 };
 use crate::log::{
     FlushError, LastStop, LogOptions, LogRecovery, PartitionLog, StorageError, id_text, random_id,
@@ -38,7 +44,7 @@ impl Topics {
         topic: NewTopic,
         commit: Commit,
     ) -> Result<Option<Arc<Topic>>, CreateTopicError> {
-        let _change = self.0.changes.lock().await;
+        let turn = self.0.turn().await;
         self.0.check_new(&topic)?;
         let config = self.resolve(topic.configs.clone())?;
         if commit == Commit::ValidateOnly {
@@ -52,15 +58,13 @@ impl Topics {
             configs: topic.configs.clone(),
             log_starts: Vec::new(),
         };
-        self.0.metadata.commit(&[event]).await?;
-        let record = TopicRecord {
-            name: topic.name,
-            partitions: topic.partitions,
-            configs: Settings::new(),
-            log_starts: std::collections::BTreeMap::new(),
+        let created = self.0.new_topic(id, topic, config)?;
+        let (registry, visible) = (Arc::clone(&self.0), Arc::clone(&created));
+        let then = async move {
+            registry.catalog.write().insert(visible);
+            Ok(())
         };
-        let created = self.0.new_topic(id, &record, config)?;
-        self.0.catalog.write().insert(Arc::clone(&created));
+        self.0.commit(turn, event, then).await?;
         Ok(Some(created))
     }
 
@@ -69,16 +73,17 @@ impl Topics {
     /// # Errors
     /// [`DeleteTopicError`].
     pub async fn delete(&self, name: &TopicName) -> Result<Arc<Topic>, DeleteTopicError> {
-        let _change = self.0.changes.lock().await;
+        let turn = self.0.turn().await;
         let not_found = || DeleteTopicError::NotFound { name: name.clone() };
         let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
         let id = id_text(topic.id());
-        self.0
-            .metadata
-            .commit(&[MetadataEvent::TopicDeleted { id }])
-            .await?;
-        self.0.catalog.write().remove(&topic);
-        self.0.bury(&topic).await?;
+        let (registry, buried) = (Arc::clone(&self.0), Arc::clone(&topic));
+        let then = async move {
+            registry.catalog.write().remove(&buried);
+            registry.bury(&buried).await
+        };
+        let event = MetadataEvent::TopicDeleted { id };
+        self.0.commit(turn, event, then).await?;
         Ok(topic)
     }
 
@@ -92,7 +97,7 @@ impl Topics {
         count: i32,
         commit: Commit,
     ) -> Result<(), AddPartitionsError> {
-        let _change = self.0.changes.lock().await;
+        let turn = self.0.turn().await;
         let not_found = || AddPartitionsError::NotFound { name: name.clone() };
         let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
         let added = self.0.check_more_partitions(&topic, count)?;
@@ -103,14 +108,17 @@ impl Topics {
             id: id_text(topic.id()),
             partitions: count,
         };
-        self.0.metadata.commit(&[event]).await?;
         let mut partitions = topic.partitions().as_ref().clone();
         for id in (0..count).skip(partitions.len()) {
             partitions.push(self.0.new_partition(&topic, PartitionId(id))?);
         }
-        topic.set_partitions(partitions);
-        self.0.catalog.write().partition_count += added;
-        Ok(())
+        let registry = Arc::clone(&self.0);
+        let then = async move {
+            topic.set_partitions(partitions);
+            registry.catalog.write().partition_count += added;
+            Ok(())
+        };
+        Ok(self.0.commit(turn, event, then).await?)
     }
 
     /// Alters a topic's own settings, durably.
@@ -123,7 +131,7 @@ impl Topics {
         alteration: Alteration,
         commit: Commit,
     ) -> Result<(), AlterConfigError> {
-        let _change = self.0.changes.lock().await;
+        let turn = self.0.turn().await;
         let not_found = || AlterConfigError::NotFound { name: name.clone() };
         let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
         let config = topic.config().altered(&alteration)?;
@@ -134,13 +142,38 @@ impl Topics {
             id: id_text(topic.id()),
             configs: config.own().clone(),
         };
-        self.0.metadata.commit(&[event]).await?;
-        topic.set_config(config);
-        Ok(())
+        let then = async move {
+            topic.set_config(config);
+            Ok(())
+        };
+        Ok(self.0.commit(turn, event, then).await?)
     }
 }
 
+/// The right to change topics.
+type Turn = OwnedMutexGuard<()>;
+
 impl Registry {
+    async fn turn(&self) -> Turn {
+        Arc::clone(&self.changes).lock_owned().await
+    }
+
+    /// Makes an event durable and then does what follows from it, wholly even where nobody waits.
+    async fn commit(
+        &self,
+        turn: Turn,
+        event: MetadataEvent,
+        then: impl Future<Output = Result<(), StorageError>> + Send + 'static,
+    ) -> Result<(), StorageError> {
+        let metadata = Arc::clone(&self.metadata);
+        let change = async move {
+            let _turn = turn;
+            metadata.commit(&[event]).await?;
+            then.await
+        };
+        to_its_end(change).await
+    }
+
     fn check_new(&self, topic: &NewTopic) -> Result<(), CreateTopicError> {
         let catalog = self.catalog.read();
         if let Some(existing) = catalog.colliding(&topic.name) {
@@ -205,12 +238,12 @@ impl Registry {
     fn new_topic(
         &self,
         id: Uuid,
-        record: &TopicRecord,
+        new: NewTopic,
         config: TopicConfig,
     ) -> Result<Arc<Topic>, StorageError> {
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let topic = Topic::new(record.name.clone(), id, config, Vec::new());
-        let partitions = (0..record.partitions)
+        let topic = Topic::new(new.name, id, config, Vec::new());
+        let partitions = (0..new.partitions)
             .map(|id| self.new_partition(&topic, PartitionId(id)))
             .collect::<Result<_, _>>()?;
         topic.set_partitions(partitions);

@@ -67,6 +67,8 @@ pub(crate) struct MetadataState {
     pub(crate) topics: BTreeMap<Uuid, TopicRecord>,
     /// Topics deleted since the last snapshot, whose directories may still be there.
     pub(crate) deleted: BTreeSet<Uuid>,
+    /// Names of the topics.
+    names: BTreeSet<TopicName>,
 }
 
 /// A topic, by the events.
@@ -87,6 +89,8 @@ pub(crate) enum UnknownEvent {
     Unreadable { reason: String },
     #[error("an event is about topic {id}, which does not exist")]
     NoTopic { id: String },
+    #[error("an event creates another topic {name} while there is one")]
+    NameTaken { name: TopicName },
 }
 
 impl MetadataEvent {
@@ -131,17 +135,22 @@ impl MetadataState {
                 let name = TopicName::parse(name).map_err(|invalid| UnknownEvent::Unreadable {
                     reason: invalid.to_string(),
                 })?;
+                let id = read_id(id)?;
+                if !self.names.insert(name.clone()) {
+                    return Err(UnknownEvent::NameTaken { name });
+                }
                 let record = TopicRecord {
                     name,
                     partitions: *partitions,
                     configs: configs.clone(),
                     log_starts: log_starts.iter().copied().collect(),
                 };
-                self.topics.insert(read_id(id)?, record);
+                self.topics.insert(id, record);
             }
             MetadataEvent::TopicDeleted { id } => {
                 let key = read_id(id)?;
-                self.topics.remove(&key).ok_or_else(|| no_topic(id))?;
+                let topic = self.topics.remove(&key).ok_or_else(|| no_topic(id))?;
+                self.names.remove(&topic.name);
                 self.deleted.insert(key);
             }
             MetadataEvent::PartitionsAdded { id, partitions } => {
@@ -273,5 +282,22 @@ mod tests {
         }
         let mut state = MetadataState::default();
         assert!(state.apply(&events()[6]).is_err());
+    }
+
+    #[test]
+    fn two_topics_of_one_name_never_live_at_once() {
+        let mut state = replayed(&events());
+        let before = state.clone();
+        let again = |byte, name: &str| MetadataEvent::TopicCreated {
+            id: id_text(Uuid([byte; 16])),
+            name: name.to_owned(),
+            partitions: 1,
+            configs: Settings::new(),
+            log_starts: Vec::new(),
+        };
+        let refusal = state.apply(&again(3, "orders"));
+        assert!(matches!(refusal, Err(UnknownEvent::NameTaken { .. })));
+        assert_eq!(state, before);
+        state.apply(&again(3, "payments")).unwrap();
     }
 }

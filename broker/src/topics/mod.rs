@@ -22,6 +22,7 @@ mod recovery_report;
 mod registry;
 #[cfg(test)]
 mod tests;
+mod to_its_end;
 mod topic;
 pub mod topic_config;
 mod upkeep;
@@ -36,4 +37,5 @@ pub use read::{
 };
 pub use recovery_report::{CutLog, RecoveryReport};
 pub use registry::{Commit, NewTopic, Topics, TopicsConfig};
+pub(crate) use to_its_end::to_its_end;
 pub use topic::Topic;

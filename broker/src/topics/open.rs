@@ -125,7 +125,7 @@ impl Topics {
             queue,
             metadata,
             catalog,
-            changes: tokio::sync::Mutex::new(()),
+            changes: Arc::default(),
             graveyard: Mutex::new(Graveyard::default()),
             checkpoint: Arc::new(Mutex::new(checkpoint)),
             upkeep: Mutex::new(()),

@@ -17,7 +17,9 @@ use super::fetch_waiters::FetchWaiters;
 use super::metadata_event::MetadataEvent;
 use super::metadata_log::MetadataLog;
 use super::topic_config::TopicConfig;
-use super::{AppendError, Appended, DeleteRecordsError, EpochEnd, FetchWaiter, PartitionOffsets};
+use super::{
+    AppendError, Appended, DeleteRecordsError, EpochEnd, FetchWaiter, PartitionOffsets, to_its_end,
+};
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
@@ -275,12 +277,16 @@ impl Partition {
             partition: self.place.id.0,
             offset: asked,
         };
-        let committed = self.shared.metadata.commit(&[event]).await;
+        let (metadata, log) = (Arc::clone(&self.shared.metadata), Arc::clone(&self.log));
+        let moved = to_its_end(async move {
+            metadata.commit(&[event]).await?;
+            Ok::<_, StorageError>(log.advance_log_start(asked))
+        });
+        let moved = moved.await;
         if self.is_deleted() {
             return Err(DeleteRecordsError::Deleted);
         }
-        committed?;
-        Ok(Offset(self.log.advance_log_start(asked)))
+        Ok(Offset(moved?))
     }
 
     /// Wakes `waiter` whenever there may be something new to read here.

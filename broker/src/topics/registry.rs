@@ -71,7 +71,7 @@ pub(super) struct Registry {
     pub(super) partition_context: Arc<PartitionContext>,
     pub(super) catalog: Arc<RwLock<Catalog>>,
     /// Held while topics are created, deleted or altered: one change at a time.
-    pub(super) changes: tokio::sync::Mutex<()>,
+    pub(super) changes: Arc<tokio::sync::Mutex<()>>,
     pub(super) graveyard: Mutex<Graveyard>,
     pub(super) checkpoint: Arc<Mutex<Checkpoint>>,
     /// Held while files are tended or left: by one at a time.

@@ -1,10 +1,17 @@
-//! When the disk fails: nothing is acknowledged any more, and nothing that is wrong can be read.
+//! When the disk fails or a client goes away: nothing is acknowledged that is not on the disk, nothing that
+//! is wrong can be read, and memory says what the disk says.
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::Runtime;
 
 use super::*;
 use crate::log::{Disk, Faults, FaultyStorage, SyncPool, flush_once};
+
+/// How often a task is woken at most on its way to the next flush.
+const TURNS: usize = 8;
 
 /// A broker's topics on a faulty disk, flushed by hand.
 pub(super) struct FaultyWorld {
@@ -13,6 +20,8 @@ pub(super) struct FaultyWorld {
     pub(super) topics: Topics,
     disk: Disk,
     pool: SyncPool,
+    /// Where changes of topics go on; it ends with the process.
+    runtime: Runtime,
 }
 
 impl FaultyWorld {
@@ -28,10 +37,12 @@ impl FaultyWorld {
             topics,
             disk,
             pool,
+            runtime: runtime(),
         }
     }
 
     pub(super) fn reopen(&mut self) {
+        self.runtime = runtime();
         let config = config("/".as_ref());
         let opened = Topics::open_on(&self.disk, config, self.clock.clone(), &self.pool);
         self.topics = opened.unwrap();
@@ -39,19 +50,45 @@ impl FaultyWorld {
 
     pub(super) fn flush(&self) -> bool {
         let registry = &self.topics.0;
-        flush_once(&registry.queue, &registry.log_context, &self.pool).is_ok()
+        let is_ok = flush_once(&registry.queue, &registry.log_context, &self.pool).is_ok();
+        self.go_on();
+        is_ok
+    }
+
+    /// Lets what is under way run until it waits for the disk.
+    fn go_on(&self) {
+        self.runtime.block_on(async {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// Runs an operation to its end, flushing whenever it waits.
     pub(super) fn drive<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
-        let mut context = Context::from_waker(Waker::noop());
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            if let Poll::Ready(output) = self.poll(future.as_mut()) {
                 return output;
             }
             self.flush();
         }
+    }
+
+    /// Begins an operation and gives it up, as happens to a request whose client goes away.
+    pub(super) fn give_up<T>(&self, future: impl Future<Output = T>) {
+        let begun = self.poll(pin!(future));
+        assert!(begun.is_pending());
+        self.go_on();
+    }
+
+    fn poll<T>(&self, mut future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        let once = poll_fn(|context| Poll::Ready(future.as_mut().poll(context)));
+        let polled = self.runtime.block_on(once);
+        if polled.is_pending() {
+            self.go_on();
+        }
+        polled
     }
 
     pub(super) fn create(&self, topic: &str) -> Arc<Topic> {
@@ -146,4 +183,81 @@ fn a_repeated_batch_is_not_answered_before_its_original_is_durable() {
     };
     assert_eq!(repeated.unwrap(), wait(original.durable()).unwrap());
     assert_eq!(values(&partition, 0), pairs(&[(0, "a")]));
+}
+
+/// Everything that is known of topics but their records.
+fn known(topics: &Topics) -> Vec<(crate::model::Uuid, String, Settings, Vec<i64>)> {
+    let of_topic = |topic: &Arc<Topic>| {
+        let partitions = topic.partitions();
+        let starts = partitions.iter().map(|one| one.offsets().log_start.0);
+        (
+            topic.id(),
+            topic.name().to_string(),
+            topic.config().own().clone(),
+            starts.collect(),
+        )
+    };
+    topics.list().iter().map(of_topic).collect()
+}
+
+/// Begins a change and gives it up.
+type Change<'a> = &'a dyn Fn(&FaultyWorld);
+
+#[test]
+fn a_change_whose_client_goes_away_is_in_memory_what_it_is_on_disk() {
+    let alteration = || {
+        Alteration::Change(vec![ConfigChange {
+            key: "retention.ms".to_owned(),
+            operation: ConfigOperation::Set,
+            value: Some("5".to_owned()),
+        }])
+    };
+    let orders = TopicName::parse("orders").unwrap();
+    let changes: [(&str, Change<'_>); 5] = [
+        ("create", &|world| {
+            let new = new_topic("payments", 2, &[]);
+            world.give_up(world.topics.create(new, Commit::Yes));
+        }),
+        ("delete", &|world| {
+            world.give_up(world.topics.delete(&orders))
+        }),
+        ("add partitions", &|world| {
+            world.give_up(world.topics.add_partitions(&orders, 3, Commit::Yes));
+        }),
+        ("alter", &|world| {
+            let altered = world
+                .topics
+                .alter_configs(&orders, alteration(), Commit::Yes);
+            world.give_up(altered);
+        }),
+        ("delete records", &|world| {
+            world.give_up(world.partition("orders").delete_records(None));
+        }),
+    ];
+    for (what, change) in changes {
+        let mut world = world_with_a_record();
+        let before = known(&world.topics);
+        change(&world);
+        assert_eq!(known(&world.topics), before, "{what} is not durable yet");
+        assert!(world.flush());
+        let after = known(&world.topics);
+        assert_ne!(after, before, "{what} is carried out");
+        world.flush();
+        world.storage.kill();
+        world.reopen();
+        assert_eq!(known(&world.topics), after, "{what}");
+        assert!(world.topics.recovery().quarantined.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn the_next_change_waits_for_one_whose_client_went_away() {
+    let world = world_with_a_record();
+    let held = world.partition("orders");
+    world.give_up(world.topics.delete(held.topic()));
+    let again = world.create("orders");
+    assert_ne!(again.id(), held.topic_id());
+    let late = held.append(batch(&["late"]), Acks::All);
+    assert!(matches!(late, Err(AppendError::Deleted)));
+    assert_eq!(values(&world.partition("orders"), 0), []);
 }

@@ -26,11 +26,14 @@ use crate::model::{
 
 const NOW: i64 = 1_700_000_000_000;
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap()
-        .block_on(future)
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
 }
 
 struct World {
