@@ -6,11 +6,16 @@
 //!   record of the first batch that has it, less the base offset (u32).
 //!
 //! In both, entries strictly increase. Indexes are derived from the segment: they are never synced,
-//! and whoever finds one that does not fit its segment builds it again. The indexes of the active
-//! segment are in memory only.
+//! so what is found under their names after a crash may be old, torn or empty. Whoever finds one that
+//! does not fit its segment to the end builds it again. The indexes of the active segment are in
+//! memory; files of theirs are of the last clean stop, and only the next start looks at them.
+
+use std::path::Path;
 
 use bytes::{Buf, Bytes};
 use sluice_protocol::record_batch::BatchHeader;
+
+use super::{Disk, StorageError};
 
 /// Where a batch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +103,14 @@ pub(crate) fn decode_entries<E: IndexEntry>(mut bytes: Bytes) -> Option<Vec<E>> 
     Some(entries)
 }
 
+/// The entries of the file at `path`; `None` where there is none, or none of entries.
+pub(crate) fn read_entries<E: IndexEntry>(
+    disk: &Disk,
+    path: &Path,
+) -> Result<Option<Vec<E>>, StorageError> {
+    Ok(disk.read_file(path)?.and_then(decode_entries))
+}
+
 /// The bytes of a file of entries.
 pub(crate) fn encode_entries<E: IndexEntry>(entries: &[E]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(entries.len().saturating_mul(E::BYTES));
@@ -167,6 +180,11 @@ impl SegmentIndex {
     /// The largest timestamp of the segment, where there is one.
     pub(crate) fn largest_timestamp(&self) -> Option<i64> {
         self.largest.map(|entry| entry.timestamp)
+    }
+
+    /// As [`SegmentIndex::largest_timestamp`], with the batch that has it first.
+    pub(crate) const fn largest(&self) -> Option<TimeEntry> {
+        self.largest
     }
 
     fn note_largest(&mut self) {

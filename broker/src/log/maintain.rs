@@ -173,9 +173,10 @@ impl PartitionLog {
         self.create_segment(writer, next_offset)?.sync()?;
         self.context.disk.sync_dir(&self.directory)?;
         let steps = std::mem::take(&mut writer.steps);
+        let interval = self.config.load().index_interval_bytes;
         let mut view = self.view.lock();
         for step in &steps {
-            view.apply(step, 0);
+            view.apply(step, interval);
         }
         drop(view);
         Ok(())

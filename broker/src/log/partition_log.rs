@@ -340,7 +340,8 @@ impl View {
                 let index = super::index::SegmentIndex::default();
                 let begun = ActiveSegment::new(*base_offset, file, index);
                 if let Some(full) = self.active.replace(begun) {
-                    self.sealed.push(Arc::new(full.seal(*base_offset)));
+                    self.sealed
+                        .push(Arc::new(full.seal(*base_offset, interval)));
                 }
             }
             WriteStep::Added(header) => {

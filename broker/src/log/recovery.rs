@@ -1,8 +1,8 @@
 //! Opening the log of a partition as it was left.
 //!
-//! What is relied on: a segment exists only once all before it are durable and whole, and an index
-//! appears under its name only once it is whole. So after an unclean stop the last segment alone is
-//! in doubt. After the death of a process, what was never synced may still be read, and then be lost
+//! What is relied on: a segment exists only once all before it are durable and whole. So after an
+//! unclean stop the last segment alone is in doubt; indexes prove themselves when they are first used
+//! (see [`SealedSegment`]). After the death of a process, what was never synced may still be read, and then be lost
 //! to a power cut; after a failed sync it may be read though it will never reach the disk. So the
 //! whole directory is synced when it is taken, and what is in doubt is read from the disk itself;
 //! every batch is checked, and what is behind the last whole one is cut off.
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::BatchHeader;
 
 use super::batch_walk::{BatchWalk, Step};
-use super::index::{SegmentIndex, decode_entries};
+use super::index::{SegmentIndex, read_entries};
 use super::leader_epochs::{self, LeaderEpochs};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
@@ -182,7 +182,9 @@ impl Opening<'_> {
         let file = self.file(base);
         let disk = &self.context.disk;
         let size = disk.open(file.path(), OpenMode::Read)?.size()?;
-        Ok(Arc::new(SealedSegment::found(base, end, size, file)))
+        let interval = self.options.config.index_interval_bytes;
+        let found = SealedSegment::found(base, end, size, file, interval);
+        Ok(Arc::new(found))
     }
 
     fn tail(&self, base: i64) -> Result<Tail, StorageError> {
@@ -244,17 +246,12 @@ impl Opening<'_> {
     }
 
     fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {
-        let read = |suffix| {
-            let path = log.path().with_extension(suffix);
-            self.context.disk.read_file(&path)
-        };
-        let (Some(offsets), Some(times)) = (read(OFFSET_INDEX)?, read(TIME_INDEX)?) else {
-            return Ok(None);
-        };
-        let (Some(offsets), Some(times)) = (decode_entries(offsets), decode_entries(times)) else {
-            return Ok(None);
-        };
-        Ok(Some(SegmentIndex::loaded(offsets, times)))
+        let disk = &self.context.disk;
+        let offsets = read_entries(disk, &log.path().with_extension(OFFSET_INDEX))?;
+        let times = read_entries(disk, &log.path().with_extension(TIME_INDEX))?;
+        Ok(offsets
+            .zip(times)
+            .map(|(offsets, times)| SegmentIndex::loaded(offsets, times)))
     }
 
     /// The last segment by its indexes; `None` where they do not lead to its end.

@@ -8,7 +8,7 @@ use sluice_protocol::record_batch::BatchHeader;
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
 use super::index::{
-    IndexEntry, OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, relative,
+    IndexEntry, OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
 };
 use super::open_files::{OpenFiles, SegmentFile};
 use super::storage::{Disk, DiskFile, OpenMode};
@@ -75,14 +75,16 @@ impl ActiveSegment {
         entry.map_or(0, |entry| u64::from(entry.position))
     }
 
-    /// The segment, closed for good.
-    pub(crate) fn seal(mut self, next_offset: i64) -> SealedSegment {
+    /// The segment, closed for good. Should its indexes have to be built again, a batch gets an entry
+    /// every `interval` bytes.
+    pub(crate) fn seal(mut self, next_offset: i64, interval: u32) -> SealedSegment {
         self.index.seal();
         SealedSegment {
             base_offset: self.base_offset,
             next_offset,
             size: self.size,
             file: self.file,
+            interval,
             index: Mutex::new(SealedIndex::Memory(Arc::new(self.index))),
         }
     }
@@ -96,6 +98,8 @@ pub(crate) struct SealedSegment {
     pub(crate) next_offset: i64,
     pub(crate) size: u64,
     pub(crate) file: Arc<SegmentFile>,
+    /// Bytes of batches between two entries of the offset index.
+    interval: u32,
     index: Mutex<SealedIndex>,
 }
 
@@ -121,18 +125,20 @@ struct WrittenIndex {
 }
 
 impl SealedSegment {
-    /// A segment found on disk.
+    /// A segment found on disk, whose index should have an entry every `interval` bytes.
     pub(crate) const fn found(
         base_offset: i64,
         next_offset: i64,
         size: u64,
         file: Arc<SegmentFile>,
+        interval: u32,
     ) -> Self {
         Self {
             base_offset,
             next_offset,
             size,
             file,
+            interval,
             index: Mutex::new(SealedIndex::Unseen),
         }
     }
@@ -191,17 +197,17 @@ impl SealedSegment {
         })
     }
 
-    /// Writes the indexes to their files, if they are in memory only. They appear under their names
-    /// once they are whole, so that after a crash what is there can be relied on.
+    /// Writes the indexes to their files, if they are in memory only. Nothing is synced: whoever finds
+    /// them at the next start has them prove that they fit.
     pub(crate) fn write_index(&self, disk: &Disk) -> Result<(), StorageError> {
         let SealedIndex::Memory(index) = self.index.lock().clone() else {
             return Ok(());
         };
         let log = self.file.path();
         let offsets = encode_entries(&index.offsets);
-        disk.replace_file(&log.with_extension(OFFSET_INDEX), &offsets)?;
+        disk.swap_file(&log.with_extension(OFFSET_INDEX), &offsets)?;
         let times = encode_entries(&index.times);
-        disk.replace_file(&log.with_extension(TIME_INDEX), &times)?;
+        disk.swap_file(&log.with_extension(TIME_INDEX), &times)?;
         *self.index.lock() = SealedIndex::Written(Arc::new(WrittenIndex {
             offsets: self.index_file(OFFSET_INDEX),
             offset_count: index.offsets.len(),
@@ -255,65 +261,79 @@ impl SealedSegment {
         Ok(index.clone())
     }
 
-    /// The indexes on disk, if they look like ones of this segment.
+    /// The indexes on disk, where they are those of this segment.
     fn open_written(
         &self,
         disk: &Disk,
         files: &OpenFiles,
     ) -> Result<Option<WrittenIndex>, StorageError> {
-        let offsets = self.index_file(OFFSET_INDEX);
-        let times = self.index_file(TIME_INDEX);
-        let (Some(offset_count), Some(time_count)) = (
-            count_entries::<OffsetEntry>(&offsets, disk)?,
-            count_entries::<TimeEntry>(&times, disk)?,
+        let offsets_file = self.index_file(OFFSET_INDEX);
+        let times_file = self.index_file(TIME_INDEX);
+        let (Some(offsets), Some(times)) = (
+            read_entries::<OffsetEntry>(disk, offsets_file.path())?,
+            read_entries::<TimeEntry>(disk, times_file.path())?,
         ) else {
             return Ok(None);
         };
-        let last_offset = entry_at::<OffsetEntry>(&files.get(&offsets)?, offset_count)?;
-        let largest = entry_at::<TimeEntry>(&files.get(&times)?, time_count)?;
-        let end = relative(self.next_offset, self.base_offset);
-        let fits = last_offset
-            .is_none_or(|last| u64::from(last.position) < self.size && last.relative_offset < end)
-            && largest.is_none_or(|last| last.relative_offset < end);
-        Ok(fits.then_some(WrittenIndex {
-            offsets,
-            offset_count,
-            times,
-            time_count,
+        let largest = times.last().copied();
+        let fits = self.is_fit(&offsets, largest, files)?;
+        Ok(fits.then(|| WrittenIndex {
+            offsets: offsets_file,
+            offset_count: offsets.len(),
+            times: times_file,
+            time_count: times.len(),
             largest,
         }))
     }
 
+    /// Whether indexes found on disk are those of this segment, to its end. They may be of a time when
+    /// it was shorter, or have lost what was never synced, and end too early for either reason. So the
+    /// batches are read on from the one with the `largest` timestamp: none may have a larger one, and
+    /// none be due for an entry that is not there.
+    fn is_fit(
+        &self,
+        offsets: &[OffsetEntry],
+        largest: Option<TimeEntry>,
+        files: &OpenFiles,
+    ) -> Result<bool, StorageError> {
+        let last = offsets.last();
+        if last.is_some_and(|last| u64::from(last.position) >= self.size) {
+            return Ok(false);
+        }
+        let is_before = |entry: &OffsetEntry| {
+            largest.is_some_and(|largest| entry.relative_offset <= largest.relative_offset)
+        };
+        let start = floor(offsets, is_before);
+        if let Some(entry) = start
+            && !self.is_true(entry, files)?
+        {
+            return Ok(false);
+        }
+        let rest = self.indexed_from(start.map_or(0, |entry| entry.position), files)?;
+        let last_due = rest.offsets.last().map(|entry| entry.position);
+        Ok(rest.largest() == largest && last_due <= last.map(|entry| entry.position))
+    }
+
     fn rebuild(&self, files: &OpenFiles) -> Result<Arc<SegmentIndex>, StorageError> {
-        /// Kafka's default; the topic's own setting is not worth carrying here.
-        const INTERVAL: u32 = 4096;
+        self.indexed_from(0, files).map(Arc::new)
+    }
+
+    /// Indexes of the batches from `position` on, by their headers.
+    fn indexed_from(&self, position: u32, files: &OpenFiles) -> Result<SegmentIndex, StorageError> {
         let file = files.get(&self.file)?;
-        let mut walk = BatchWalk::new(&file, 0, self.size);
+        let mut walk = BatchWalk::new(&file, u64::from(position), self.size);
         let mut index = SegmentIndex::default();
         while let Step::Batch((position, header)) = walk.next_header()? {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
-            index.push(&header, position, self.base_offset, INTERVAL);
+            index.push(&header, position, self.base_offset, self.interval);
         }
         index.seal();
-        Ok(Arc::new(index))
+        Ok(index)
     }
 
     fn index_file(&self, suffix: &str) -> Arc<SegmentFile> {
         SegmentFile::new(self.file.path().with_extension(suffix), OpenMode::Read)
     }
-}
-
-/// The number of entries in a file, `None` where there is no file of entries.
-fn count_entries<E: IndexEntry>(
-    file: &Arc<SegmentFile>,
-    disk: &Disk,
-) -> Result<Option<usize>, StorageError> {
-    let size = match disk.open(file.path(), OpenMode::Read) {
-        Err(error) if error.cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?.size()?,
-    };
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    Ok(size.is_multiple_of(E::BYTES).then_some(size / E::BYTES))
 }
 
 /// The entry of the number `count`, from 1.

@@ -70,6 +70,33 @@ fn every_record_of_an_ascending_log_is_found_by_its_own_timestamp() {
     assert_found_as_by_scan(&world.partition(TOPIC), &timestamps);
 }
 
+#[test]
+fn young_records_behind_a_clean_stop_and_a_kill_stay_and_are_found() {
+    let days = |count: i64| NOW - count * 24 * 3_600_000;
+    let mut world = world_with_small_segments();
+    let old = days(3);
+    append_at(&world, &[old]);
+    world.topics.close().unwrap();
+    world.storage.kill();
+    world.reopen();
+    make_segments_small(&world);
+    // The first of these share a segment with the old one; then it is full, and nobody has written
+    // its indexes again.
+    let timestamps: Vec<i64> = std::iter::once(old).chain((0..12).map(|_| NOW)).collect();
+    for timestamp in &timestamps[1..] {
+        append_at(&world, &[*timestamp]);
+    }
+    world.storage.kill();
+    world.reopen();
+    let partition = world.partition(TOPIC);
+    let mut config = world.topics.topic(TOPIC).unwrap().config().log.clone();
+    config.retention.ms = Some(2 * 24 * 3_600_000);
+    partition.log.set_config(config);
+    world.topics.retention_check().unwrap();
+    assert_eq!(partition.offsets().log_start, Offset(0));
+    assert_found_as_by_scan(&partition, &timestamps);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

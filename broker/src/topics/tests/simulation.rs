@@ -2,19 +2,37 @@
 //!
 //! Rules: what was acknowledged is there, at the offset that was told, for ever; what is visible is
 //! durable; nothing else than what was sent ever appears, in the order it was sent; a repeated batch
-//! is never there twice; offsets never change. `SLUICE_SEED` runs one seed, `SLUICE_SEEDS` that many.
+//! is never there twice; offsets never change; retention by time takes no record that is young enough
+//! to stay; every record is found by its time. `SLUICE_SEED` runs one seed, `SLUICE_SEEDS` that many.
 
 use std::collections::BTreeMap;
 
 use super::failure::FaultyWorld;
 use super::*;
-use crate::log::{Faults, FaultyStorage};
+use crate::log::{Faults, FaultyStorage, Retention};
 
 const SEEDS: u64 = 150;
 const STEPS: usize = 120;
 /// Batches of the idempotent producer without an answer, at most.
 const IN_FLIGHT: usize = 5;
 const TOPICS: [&str; 3] = ["a", "b", "c"];
+/// The topic that forgets by age; the others do by size.
+const AGING: &str = "b";
+const RETENTION_MS: i64 = 300_000;
+
+/// A record's time, told by its value, which begins with zeros: within ten minutes, in no order.
+fn timestamp_of(value: &str) -> i64 {
+    let number: i64 = value.parse().unwrap();
+    NOW - number * 7919 % 600 * 1000
+}
+
+fn timed(values: &[String]) -> BatchBuilder {
+    let records: Vec<_> = values
+        .iter()
+        .map(|value| record(value, timestamp_of(value)))
+        .collect();
+    batch_of(&records)
+}
 
 /// A topic as it must be.
 #[derive(Debug, Default)]
@@ -42,8 +60,13 @@ struct Unanswered {
 
 impl Unanswered {
     fn batch(&self) -> ValidatedBatch {
-        let texts: Vec<&str> = self.values.iter().map(String::as_str).collect();
-        sequenced(&texts, 0, self.sequence)
+        let producer = BatchProducer {
+            id: 7,
+            epoch: 0,
+            base_sequence: self.sequence,
+        };
+        let builder = timed(&self.values).with_producer(producer);
+        builder.build().unwrap().unwrap()
     }
 }
 
@@ -114,7 +137,16 @@ impl Simulation {
             let mut config = topic.config().log.clone();
             config.segment_bytes = 700;
             config.index_interval_bytes = 100;
-            config.retention.bytes = Some(4000);
+            config.retention = match topic.name().as_str() {
+                AGING => Retention {
+                    ms: Some(RETENTION_MS),
+                    bytes: None,
+                },
+                _ => Retention {
+                    ms: None,
+                    bytes: Some(4000),
+                },
+            };
             log.set_config(config);
         }
     }
@@ -141,11 +173,10 @@ impl Simulation {
                 format!("{:0length$}", self.next_value)
             })
             .collect();
-        let texts: Vec<&str> = values.iter().map(String::as_str).collect();
         let partition = self.world.partition(topic);
         let offset = partition.offsets().log_end.0;
         let batch = match self.rng.bool() || expected.unanswered.len() >= IN_FLIGHT {
-            true => batch(&texts),
+            true => timed(&values).build().unwrap().unwrap(),
             false => {
                 let unanswered = Unanswered {
                     sequence: expected.sequence,
@@ -250,11 +281,21 @@ impl Simulation {
     fn retain(&mut self) {
         self.note("retain");
         self.settle();
+        let start_of = |topic| self.world.partition(topic).offsets().log_start.0;
+        let aging = self.expected.contains_key(AGING).then(|| start_of(AGING));
+        self.world.topics.retention_check().unwrap();
         for (topic, expected) in &mut self.expected {
-            let partition = self.world.partition(topic);
-            self.world.topics.retention_check().unwrap();
-            let start = partition.offsets().log_start.0;
+            let start = start_of(topic);
             expected.start_max = expected.start_max.max(start);
+        }
+        if let Some(start) = aging {
+            let youngest = self.world.clock.wall().0 - RETENTION_MS;
+            let dropped = self.expected[AGING]
+                .acknowledged
+                .range(start..start_of(AGING));
+            for (offset, value) in dropped {
+                assert!(timestamp_of(value) <= youngest, "{offset} was too young");
+            }
         }
         self.world.clock.advance(Duration::from_secs(30));
     }
@@ -296,6 +337,16 @@ impl Simulation {
         assert_eq!(offsets.high_watermark.0, end.max(start));
         let mut visible = expected.acknowledged.clone();
         visible.retain(|offset, _| *offset >= start);
+        let asked = NOW - self.rng.i64(0..600) * 1000;
+        let at = OffsetSpec::At(TimestampMs(asked));
+        let found = partition.offset_for(at, Isolation::ReadUncommitted);
+        let expected = visible
+            .iter()
+            .find(|(_, value)| timestamp_of(value) >= asked);
+        assert_eq!(
+            found.unwrap().map(|found| found.offset.0),
+            expected.map(|(offset, _)| *offset)
+        );
         let visible: Vec<_> = visible.into_iter().collect();
         assert_eq!(values(&partition, start), visible);
     }
