@@ -14,6 +14,7 @@
 pub mod apache_kafka;
 pub mod browser;
 pub mod console;
+pub mod disk;
 pub mod http;
 pub mod kcat;
 pub mod port;

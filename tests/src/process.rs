@@ -2,7 +2,7 @@
 //!
 //! A test process can end without dropping anything: a static lives to the end, `SIGKILL` asks nobody. The *watchman*, a small
 //! shell script started with the first server, holds the reading end of a pipe from this process. When the pipe closes,
-//! for whatever reason, it kills the groups and removes the folders it was told of.
+//! for whatever reason, it kills the groups, unmounts the mounts and removes the folders it was told of.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -19,16 +19,21 @@ use crate::wait;
 
 const WATCHMAN: &str = r#"
 set -f
-groups=' '; folders=''
+groups=' '; mounts=''; folders=''
 while read -r verb what; do
   case $verb in
     watch) groups="$groups$what " ;;
     spare) case $groups in *" $what "*) groups="${groups%% "$what" *} ${groups#* "$what" }" ;; esac ;;
+    unmount) mounts="$mounts$what
+" ;;
     remove) folders="$folders$what
 " ;;
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
+printf %s "$mounts" | while read -r mount; do
+  mountpoint -q "$mount" && { umount -l "$mount" || fusermount3 -uz "$mount"; } 2>/dev/null
+done
 printf %s "$folders" | while read -r folder; do
   rm -rf -- "$folder" || { sleep 1; rm -rf -- "$folder"; }
 done
@@ -61,6 +66,11 @@ fn tell_watchman(verb: &str, what: &str) {
 /// Has `folder` removed when this test process ends, however it ends.
 pub fn remove_in_the_end(folder: &Path) {
     tell_watchman("remove", &folder.display().to_string());
+}
+
+/// Has what is mounted at `mount_point` unmounted when this test process ends, however it ends.
+pub fn unmount_in_the_end(mount_point: &Path) {
+    tell_watchman("unmount", &mount_point.display().to_string());
 }
 
 /// A running server and the files that take its output.
