@@ -38,7 +38,7 @@ pub(crate) enum MetadataEvent {
     PartitionsAdded { id: String, partitions: i32 },
     /// A topic has other settings of its own.
     ConfigsReplaced { id: String, configs: Settings },
-    /// Records below an offset were deleted.
+    /// Records below an offset were deleted; one below what was deleted before changes nothing.
     LogStartMoved {
         id: String,
         partition: i32,
@@ -164,7 +164,9 @@ impl MetadataState {
                 partition,
                 offset,
             } => {
-                self.topic(id)?.log_starts.insert(*partition, *offset);
+                // Two that were asked for at once may come in any order.
+                let start = self.topic(id)?.log_starts.entry(*partition).or_default();
+                *start = (*start).max(*offset);
             }
         }
         Ok(())

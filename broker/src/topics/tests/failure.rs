@@ -261,3 +261,23 @@ fn the_next_change_waits_for_one_whose_client_went_away() {
     assert!(matches!(late, Err(AppendError::Deleted)));
     assert_eq!(values(&world.partition("orders"), 0), []);
 }
+
+#[test]
+fn of_two_deletions_of_records_at_once_the_farther_one_holds_for_ever() {
+    let mut world = world_with_a_record();
+    let partition = world.partition("orders");
+    for _ in 0..3 {
+        let appending = partition.append(batch(&["more"]), Acks::All).unwrap();
+        world.drive(appending.durable()).unwrap();
+    }
+    world.give_up(partition.delete_records(Some(Offset(3))));
+    let nearer = world.drive(partition.delete_records(Some(Offset(2))));
+    assert_eq!(nearer.unwrap(), Offset(3));
+    assert_eq!(partition.offsets().log_start, Offset(3));
+    world.topics.close().unwrap();
+    world.storage.kill();
+    world.reopen();
+    let partition = world.partition("orders");
+    assert_eq!(partition.offsets().log_start, Offset(3));
+    assert_eq!(values(&partition, 3), pairs(&[(3, "more")]));
+}
