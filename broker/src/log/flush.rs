@@ -278,10 +278,12 @@ pub fn flush_once(
         queue.fail(error);
         return synced.map(|()| flushed);
     }
-    for round in rounds {
-        round.finish(queue)?;
-    }
-    Ok(flushed)
+    // All of it is durable, so each log has its answer whatever becomes of the others.
+    let finished = rounds.into_iter().map(Round::finish);
+    let outcome = finished.fold(Ok(()), Result::and);
+    outcome
+        .map(|()| flushed)
+        .inspect_err(|error| queue.fail(error))
 }
 
 /// What one log has in a flush.
@@ -318,7 +320,7 @@ impl Round {
         }
     }
 
-    fn finish(self, queue: &FlushQueue) -> Result<(), StorageError> {
+    fn finish(self) -> Result<(), StorageError> {
         if self.is_closed {
             complete(self.entries, &Err(FlushError::Closed));
             return Ok(());
@@ -333,7 +335,6 @@ impl Round {
         });
         for grave in graves {
             if let Err(error) = self.log.bury(grave) {
-                queue.fail(&error);
                 complete(self.entries, &Err(error.clone().into()));
                 return Err(error);
             }

@@ -281,3 +281,26 @@ fn of_two_deletions_of_records_at_once_the_farther_one_holds_for_ever() {
     assert_eq!(partition.offsets().log_start, Offset(3));
     assert_eq!(values(&partition, 3), pairs(&[(3, "more")]));
 }
+
+#[test]
+fn what_is_durable_is_acknowledged_though_a_directory_cannot_be_moved() {
+    let world = world_with_a_record();
+    world.create("doomed");
+    let doomed = world.partition("doomed");
+    let appending = doomed.append(batch(&["old"]), Acks::All).unwrap();
+    world.drive(appending.durable()).unwrap();
+    world.give_up(world.topics.delete(doomed.topic()));
+    assert!(world.flush());
+    let partition = world.partition("orders");
+    let appending = partition.append(batch(&["new"]), Acks::All).unwrap();
+    // The first sync is that of the record, the second that of the move.
+    world.storage.set_faults(Faults {
+        syncs_left: Some(2),
+        ..Faults::default()
+    });
+    assert!(!world.flush());
+    assert_eq!(wait(appending.durable()).unwrap().base_offset, Offset(1));
+    assert_eq!(values(&partition, 1), pairs(&[(1, "new")]));
+    let late = partition.append(batch(&["late"]), Acks::All);
+    assert!(matches!(late, Err(AppendError::Storage(_))));
+}
