@@ -268,7 +268,11 @@ async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) 
         let topics = topics.clone();
         match spawn_blocking(move || topics.retention_check()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => RetentionFailed { reason: &error }.emit(),
+            Ok(Err(failures)) => {
+                for failure in &failures {
+                    RetentionFailed { reason: failure }.emit();
+                }
+            }
             Err(panicked) => return RetentionFailed { reason: &panicked }.emit(),
         }
     }

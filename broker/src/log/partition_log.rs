@@ -63,15 +63,21 @@ impl LogContext {
         self.disk.remove_file(path)
     }
 
-    /// Removes every directory in `directory`, which need not exist.
+    /// Paths of what is in a directory, which need not exist.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn remove_all_in(&self, directory: &Path) -> Result<(), StorageError> {
-        for name in self.disk.list(directory)? {
-            self.disk.remove_dir(&directory.join(name))?;
-        }
-        Ok(())
+    pub fn list(&self, directory: &Path) -> Result<Vec<PathBuf>, StorageError> {
+        let names = self.disk.list(directory)?.into_iter();
+        Ok(names.map(|name| directory.join(name)).collect())
+    }
+
+    /// Removes a directory with all that is in it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remove_dir(&self, directory: &Path) -> Result<(), StorageError> {
+        self.disk.remove_dir(directory)
     }
 }
 

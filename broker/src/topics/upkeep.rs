@@ -11,27 +11,39 @@ use crate::log::{Dropped, StorageError};
 #[derive(Debug, Default)]
 pub(super) struct Graveyard(Vec<(Instant, Vec<PathBuf>)>);
 
+/// What could not be done.
+#[derive(Debug, Default)]
+struct Failures(Vec<StorageError>);
+
+impl Failures {
+    fn note(&mut self, outcome: Result<(), StorageError>) {
+        self.0.extend(outcome.err());
+    }
+}
+
 impl Topics {
     /// Drops the segments that are due, removes the files of those dropped and of deleted topics,
     /// and saves what makes the next start quick. To be called every few seconds or minutes. Blocks on
-    /// the disk. One partition's failure does not keep the others waiting.
+    /// the disk. What fails keeps nothing else waiting.
     ///
     /// # Errors
-    /// The first failure. What was not done is tried again by the next call.
-    pub fn retention_check(&self) -> Result<(), StorageError> {
+    /// All failures. What was not done is tried again by the next call.
+    pub fn retention_check(&self) -> Result<(), Vec<StorageError>> {
         let _upkeep = self.0.upkeep.lock();
-        let mut outcome = Ok(());
+        let mut failures = Failures::default();
         for topic in self.list() {
             for partition in topic.partitions().iter() {
-                let tended = self.0.tend(partition);
-                outcome = outcome.and(tended);
+                failures.note(self.0.tend(partition));
             }
         }
-        outcome
-            .and_then(|()| self.0.checkpoint.lock().write())
-            .and_then(|()| self.0.metadata.compact())
-            .and_then(|()| self.0.remove_dropped())
-            .and_then(|()| self.0.remove_deleted())
+        failures.note(self.0.checkpoint.lock().write());
+        failures.note(self.0.metadata.compact());
+        self.0.remove_dropped(&mut failures);
+        self.0.remove_deleted(&mut failures);
+        match failures.0.is_empty() {
+            true => Ok(()),
+            false => Err(failures.0),
+        }
     }
 
     /// Flushes what is queued, ends the flush thread and marks the directory as cleanly closed.
@@ -79,7 +91,7 @@ impl Registry {
         save_producers(partition)
     }
 
-    fn remove_dropped(&self) -> Result<(), StorageError> {
+    fn remove_dropped(&self, failures: &mut Failures) {
         let now = self.clock.now();
         let mut graveyard = self.graveyard.lock();
         let (due, later) = std::mem::take(&mut graveyard.0)
@@ -87,15 +99,28 @@ impl Registry {
             .partition(|(due, _)| *due <= now);
         graveyard.0 = later;
         drop(graveyard);
-        let files = due.into_iter().flat_map(|(_, files)| files);
-        for file in files {
-            self.log_context.remove_file(&file)?;
+        let mut left = Vec::new();
+        for file in due.into_iter().flat_map(|(_, files)| files) {
+            let removed = self.log_context.remove_file(&file);
+            if removed.is_err() {
+                left.push(file);
+            }
+            failures.note(removed);
         }
-        Ok(())
+        if !left.is_empty() {
+            self.graveyard.lock().0.push((now, left));
+        }
     }
 
-    fn remove_deleted(&self) -> Result<(), StorageError> {
-        self.log_context.remove_all_in(&self.directory.deleted())
+    fn remove_deleted(&self, failures: &mut Failures) {
+        match self.log_context.list(&self.directory.deleted()) {
+            Ok(graves) => {
+                for grave in graves {
+                    failures.note(self.log_context.remove_dir(&grave));
+                }
+            }
+            Err(error) => failures.0.push(error),
+        }
     }
 }
 

@@ -304,3 +304,61 @@ fn a_snapshot_of_the_metadata_replaces_what_led_to_it() {
     let segments: Vec<_> = names.filter(|name| name.ends_with(".log")).collect();
     assert_eq!(segments, [format!("{start:020}.log")]);
 }
+
+#[test]
+fn what_fails_in_one_partition_keeps_no_other_from_its_upkeep() {
+    let world = World::new();
+    let configs = [("retention.ms", "1000"), ("file.delete.delay.ms", "0")];
+    for topic in ["broken", "orders"] {
+        world.create(topic, 1, &configs);
+        append(&world.partition(topic), batch(&["old"])).unwrap();
+    }
+    world.create("gone", 1, &[]);
+    append(&world.partition("gone"), batch(&["old"])).unwrap();
+    wait(world.topics.delete(&TopicName::parse("gone").unwrap())).unwrap();
+    let data = world.directory.path().join("data");
+    std::fs::remove_dir_all(data.join("topics/broken-0")).unwrap();
+    world.clock.advance(Duration::from_secs(2));
+
+    let failures = world.topics.retention_check().unwrap_err();
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].path.starts_with(data.join("topics/broken-0")));
+    assert_eq!(world.partition("orders").offsets().log_start, Offset(1));
+    let files = world.files("orders-0");
+    assert!(
+        !files.iter().any(|name| name.ends_with(".deleted")),
+        "{files:?}"
+    );
+    assert!(data.join("recovery-points").exists());
+    assert_eq!(std::fs::read_dir(data.join("deleted")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_cannot_be_removed_is_tried_again_and_holds_back_no_other() {
+    let world = World::new();
+    let configs = [("retention.ms", "1000"), ("file.delete.delay.ms", "500")];
+    world.create("orders", 1, &configs);
+    append(&world.partition("orders"), batch(&["old"])).unwrap();
+    world.clock.advance(Duration::from_secs(2));
+    world.topics.retention_check().unwrap();
+    let dropped = || {
+        let files = world.files("orders-0").into_iter();
+        files
+            .filter(|name| name.ends_with(".deleted"))
+            .collect::<Vec<_>>()
+    };
+    let path = world.directory.path().join("data/topics/orders-0");
+    let path = path.join(dropped().first().unwrap());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    let failures = world.topics.retention_check().unwrap_err();
+    assert_eq!(failures.len(), 1);
+    assert_eq!(failures[0].path, path);
+    assert_eq!(dropped().len(), 1, "the others are gone");
+
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, "").unwrap();
+    world.topics.retention_check().unwrap();
+    assert_eq!(dropped().len(), 0);
+}
