@@ -25,6 +25,9 @@ use super::{Disk, StorageError};
 const META_FILE: &str = "meta.properties";
 const LOCK_FILE: &str = "lock";
 const CLEAN_FILE: &str = "clean-shutdown";
+/// What a new directory may hold: what a start left that ended before its first file was whole, and
+/// what a file system of its own brings along.
+const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
 /// The format that this module reads and writes. It grows with every change that an older version
 /// could not read.
 const FORMAT_VERSION: u32 = 1;
@@ -218,7 +221,8 @@ pub fn random_id() -> Uuid {
 
 fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     let names = disk.list(path)?;
-    if let Some(name) = names.iter().find(|name| *name != LOCK_FILE) {
+    let is_foreign = |name: &&String| !NOT_FOREIGN.contains(&name.as_str());
+    if let Some(name) = names.iter().find(is_foreign) {
         return Err(OpenError::Unreadable {
             path: path.to_owned(),
             reason: format!("it has no {META_FILE} but holds {name}; name an empty directory"),
@@ -279,7 +283,7 @@ fn read_meta(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError>
 
 #[cfg(test)]
 mod tests {
-    use super::super::FileSystem;
+    use super::super::{Faults, FaultyStorage, FileSystem};
     use super::*;
 
     fn open(path: &Path) -> Result<DataDirectory, OpenError> {
@@ -327,5 +331,29 @@ mod tests {
         std::fs::write(path.join("precious"), "").unwrap();
         let foreign = open(&path).unwrap_err();
         assert!(foreign.to_string().contains("holds precious"), "{foreign}");
+    }
+
+    #[test]
+    fn a_first_start_that_was_killed_is_made_good_by_the_next() {
+        let path = Path::new("/data");
+        for syncs in 1..10 {
+            let storage = FaultyStorage::new(1);
+            let disk = Disk::new(storage.clone());
+            storage.set_faults(Faults {
+                syncs_left: Some(syncs),
+                ..Faults::default()
+            });
+            let first = DataDirectory::open(&disk, path, 1).map(drop);
+            storage.kill();
+            let next = DataDirectory::open(&disk, path, 1);
+            next.unwrap_or_else(|error| panic!("after {first:?} at sync {syncs}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_file_system_of_its_own_is_a_new_directory() {
+        let parent = tempfile::tempdir().unwrap();
+        std::fs::create_dir(parent.path().join("lost+found")).unwrap();
+        assert!(open(parent.path()).unwrap().is_new());
     }
 }
