@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services};
-use crate::log::{LastStop, OpenError, StorageError};
+use crate::log::{Disk, FileSystem, LastStop, OpenError, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::{Connector, ListenError};
@@ -208,11 +208,12 @@ async fn open(
         let flushed = move |elapsed| LogFlushed { elapsed }.emit(&telemetry);
         let topics = Topics::open(config, clock, flushed)?;
         tell_recovery(topics.recovery());
-        let producer_ids = ProducerIds::open(&directory).inspect_err(|_| {
-            if let Err(error) = topics.close() {
-                CloseFailed { reason: &error }.emit();
-            }
-        })?;
+        let producer_ids =
+            ProducerIds::open(&Disk::new(FileSystem), &directory).inspect_err(|_| {
+                if let Err(error) = topics.close() {
+                    CloseFailed { reason: &error }.emit();
+                }
+            })?;
         Ok((topics, producer_ids))
     };
     spawn_blocking(open)

@@ -5,14 +5,13 @@
 //!
 //! The file holds one decimal number, the first id that no block holds, and is replaced atomically.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::log::StorageError;
+use crate::log::{Disk, StorageError};
 use crate::model::ProducerId;
 
 /// Ids reserved at a time, as in Kafka.
@@ -36,6 +35,7 @@ pub(crate) enum ProducerIdError {
 /// The ids that may be given without touching the disk.
 #[derive(Debug)]
 struct Block {
+    disk: Disk,
     path: PathBuf,
     next: i64,
     end: i64,
@@ -46,15 +46,18 @@ impl ProducerIds {
     ///
     /// # Errors
     /// [`StorageError`] where the file cannot be read, or holds no number.
-    pub(crate) fn open(directory: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn open(disk: &Disk, directory: &Path) -> Result<Self, StorageError> {
         let path = directory.join("producer-ids");
-        let end = match fs::read_to_string(&path) {
-            Ok(text) => parse(&text).map_err(|cause| StorageError::new("read", &path, cause))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(cause) => return Err(StorageError::new("read", &path, cause)),
+        let end = match disk.read_file(&path)? {
+            Some(text) => parse(&text).map_err(|cause| StorageError::new("read", &path, cause))?,
+            None => 0,
         };
-        let next = end;
-        Ok(Self(Arc::new(Mutex::new(Block { path, next, end }))))
+        Ok(Self(Arc::new(Mutex::new(Block {
+            disk: disk.clone(),
+            path,
+            next: end,
+            end,
+        }))))
     }
 
     /// An id that no producer ever had. Blocks on the disk, once in a thousand times.
@@ -78,60 +81,85 @@ impl Block {
             .end
             .checked_add(BLOCK_IDS)
             .ok_or(ProducerIdError::Exhausted)?;
-        replace(&self.path, &format!("{end}\n"))
-            .map_err(|cause| StorageError::new("write", &self.path, cause))?;
+        let text = format!("{end}\n");
+        self.disk.replace_file(&self.path, text.as_bytes())?;
         self.end = end;
         Ok(())
     }
 }
 
-fn parse(text: &str) -> io::Result<i64> {
+fn parse(text: &[u8]) -> io::Result<i64> {
+    let text = str::from_utf8(text).unwrap_or_default();
     let number = text.trim().parse::<i64>().ok();
     number
         .filter(|number| *number >= 0)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds no producer id"))
 }
 
-/// Puts `text` in place of what `path` holds; after a crash it holds the one or the other.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    path.parent().map_or(Ok(()), |directory| {
-        File::open(directory).and_then(|directory| directory.sync_all())
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::log::{Faults, FaultyStorage};
+
+    const DIRECTORY: &str = "/data";
+
+    fn disk(seed: u64) -> (FaultyStorage, Disk) {
+        let storage = FaultyStorage::new(seed);
+        let disk = Disk::new(storage.clone());
+        disk.create_dir(DIRECTORY.as_ref()).unwrap();
+        disk.sync_all("/".as_ref()).unwrap();
+        (storage, disk)
+    }
+
+    fn open(disk: &Disk) -> Result<ProducerIds, StorageError> {
+        ProducerIds::open(disk, DIRECTORY.as_ref())
+    }
 
     #[test]
-    fn an_id_is_never_given_again_after_a_restart() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut given = std::collections::BTreeSet::new();
-        for _ in 0..3 {
-            let ids = ProducerIds::open(directory.path()).unwrap();
-            for _ in 0..1_500 {
-                assert!(given.insert(ids.next().unwrap()));
+    fn an_id_is_never_given_again_whatever_ends_the_broker() {
+        for seed in 0..100 {
+            let (storage, disk) = disk(seed);
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let mut given = BTreeSet::new();
+            for _ in 0..6 {
+                let ids = open(&disk).unwrap();
+                storage.set_faults(Faults {
+                    syncs_left: rng.bool().then(|| rng.u32(1..6)),
+                    ..Faults::default()
+                });
+                // Where a block is not durable the ids behind it are not given either.
+                let fresh = (0..rng.usize(..2_500)).filter_map(|_| ids.next().ok());
+                let is_fresh = |id| given.insert(id);
+                assert!(fresh.map(is_fresh).all(|is_fresh| is_fresh), "seed {seed}");
+                match rng.bool() {
+                    true => storage.kill(),
+                    false => storage.cut_power(),
+                }
             }
         }
     }
 
     #[test]
     fn a_file_that_holds_no_id_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("producer-ids"), "many").unwrap();
-        let error = ProducerIds::open(directory.path()).unwrap_err().to_string();
+        let (_, disk) = disk(1);
+        let path = Path::new(DIRECTORY).join("producer-ids");
+        disk.write_file(&path, b"many").unwrap();
+        let error = open(&disk).unwrap_err().to_string();
         assert!(error.contains("producer-ids"), "{error}");
     }
 
     #[test]
     fn no_id_is_given_where_its_block_is_not_durable() {
-        let directory = tempfile::tempdir().unwrap();
-        let ids = ProducerIds::open(&directory.path().join("missing")).unwrap();
-        assert!(matches!(ids.next(), Err(ProducerIdError::Storage(_))));
+        let (storage, disk) = disk(1);
+        let ids = open(&disk).unwrap();
+        for syncs in [1, 2] {
+            storage.set_faults(Faults {
+                syncs_left: Some(syncs),
+                ..Faults::default()
+            });
+            assert!(matches!(ids.next(), Err(ProducerIdError::Storage(_))));
+        }
     }
 }
