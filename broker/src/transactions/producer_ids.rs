@@ -130,9 +130,9 @@ mod tests {
                     ..Faults::default()
                 });
                 // Where a block is not durable the ids behind it are not given either.
-                let fresh = (0..rng.usize(..2_500)).filter_map(|_| ids.next().ok());
+                let mut fresh = (0..rng.usize(..2_500)).filter_map(|_| ids.next().ok());
                 let is_fresh = |id| given.insert(id);
-                assert!(fresh.map(is_fresh).all(|is_fresh| is_fresh), "seed {seed}");
+                assert!(fresh.all(is_fresh), "seed {seed}");
                 match rng.bool() {
                     true => storage.kill(),
                     false => storage.cut_power(),
