@@ -14,7 +14,7 @@ pub mod snapshot;
 pub mod time_lag;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -39,8 +39,8 @@ use snapshot::Snapshot;
 pub struct Monitor {
     gallery: Arc<Gallery>,
     history: Arc<Mutex<History>>,
-    /// Whether offsets were committed through the gateway since the last fresh picture.
-    committed: AtomicBool,
+    /// Number of the first reading that shows the last commit that went through the gateway.
+    needed: AtomicU64,
     interval: Duration,
     task: Option<JoinHandle<()>>,
 }
@@ -77,11 +77,11 @@ impl Monitor {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                let is_wanted = tokio::select! {
-                    _ = ticks.tick() => false,
-                    () = watch.gallery.wanted() => true,
-                };
-                watch.take_picture(is_wanted).await;
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = watch.gallery.wanted() => {}
+                }
+                watch.take_picture().await;
             }
         }));
         monitor
@@ -96,7 +96,7 @@ impl Monitor {
                 series_max,
                 millis(settings.history),
             ))),
-            committed: AtomicBool::new(false),
+            needed: AtomicU64::new(0),
             interval: settings.interval,
             task: None,
         }
@@ -114,20 +114,19 @@ impl Monitor {
         self.interval
     }
 
-    /// Tells that offsets were committed through the gateway: who reads lag next wants to see them.
+    /// Tells that offsets were committed through the gateway: who reads lag from now on wants to see
+    /// them.
     pub fn note_commit(&self) {
-        self.committed.store(true, Ordering::SeqCst);
+        self.needed.fetch_max(self.gallery.next(), Ordering::SeqCst);
     }
 
-    /// The latest picture, or a new one where there is none yet or offsets were committed through the
-    /// gateway since. All who ask at the same time share one reading.
+    /// The latest picture that shows every commit noted before this call, or a new one where there is
+    /// none yet. All who ask at the same time share one reading.
     pub async fn current(&self) -> Picture {
-        let is_outdated = self.committed.swap(false, Ordering::SeqCst);
-        let latest = self.latest();
-        if is_outdated || !latest.exists() {
-            self.gallery.fresh().await
+        if self.latest().exists() {
+            self.gallery.since(self.needed.load(Ordering::SeqCst)).await
         } else {
-            latest
+            self.gallery.fresh().await
         }
     }
 
@@ -174,10 +173,10 @@ struct Watch {
 impl Watch {
     /// Reads the cluster and publishes what came of it. A fresh picture that somebody waits for
     /// includes groups that are new.
-    async fn take_picture(&mut self, is_wanted: bool) {
-        let number = self.gallery.begin();
+    async fn take_picture(&mut self) {
+        let begun = self.gallery.begin();
         let started = Instant::now();
-        let reading = self.sampler.read(is_wanted).await;
+        let reading = self.sampler.read(begun.is_thorough).await;
         self.metrics.took(Phase::Fast, started.elapsed());
         let picture = match reading {
             Ok(reading) => {
@@ -198,7 +197,7 @@ impl Watch {
                 self.picture(snapshot, Some(error.to_string().into()))
             }
         };
-        self.gallery.publish(number, picture);
+        self.gallery.publish(begun, picture);
     }
 
     fn picture(&mut self, snapshot: Snapshot, failure: Option<Arc<str>>) -> Picture {
@@ -230,4 +229,57 @@ fn millis(duration: Duration) -> Millis {
 )]
 fn seconds(at: Millis) -> f64 {
     at as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(sampled_at: Millis) -> Picture {
+        Picture {
+            snapshot: Arc::new(Snapshot {
+                sampled_at,
+                ..Snapshot::default()
+            }),
+            ..Picture::default()
+        }
+    }
+
+    fn monitor() -> Monitor {
+        let config = config::Config::for_testing(std::path::Path::new("unused")).unwrap();
+        let monitor = Monitor::idle(&config.monitor);
+        let first = monitor.gallery.begin();
+        monitor.gallery.publish(first, picture(1));
+        monitor
+    }
+
+    #[tokio::test]
+    async fn everybody_who_reads_after_a_commit_sees_it() {
+        let monitor = monitor();
+        assert_eq!(monitor.current().await.snapshot.sampled_at, 1);
+        monitor.note_commit();
+        let mut readers: Vec<_> = (0..3).map(|_| Box::pin(monitor.current())).collect();
+        for reader in &mut readers {
+            assert!(futures_util::poll!(reader).is_pending(), "an old number");
+        }
+        monitor.gallery.wanted().await;
+        monitor.gallery.publish(monitor.gallery.begin(), picture(2));
+        for reader in readers {
+            assert_eq!(reader.await.snapshot.sampled_at, 2);
+        }
+        assert_eq!(monitor.current().await.snapshot.sampled_at, 2);
+    }
+
+    #[tokio::test]
+    async fn a_reading_under_way_at_the_commit_does_not_show_it() {
+        let monitor = monitor();
+        let under_way = monitor.gallery.begin();
+        monitor.note_commit();
+        let mut reader = Box::pin(monitor.current());
+        assert!(futures_util::poll!(&mut reader).is_pending());
+        monitor.gallery.publish(under_way, picture(2));
+        assert!(futures_util::poll!(&mut reader).is_pending());
+        monitor.gallery.publish(monitor.gallery.begin(), picture(3));
+        assert_eq!(reader.await.snapshot.sampled_at, 3);
+    }
 }
