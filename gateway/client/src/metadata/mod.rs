@@ -4,7 +4,9 @@
 //! answers mean. Invariants:
 //! * knowledge of a partition never goes back to an older leader epoch of the same topic id, which a
 //!   lagging broker may still tell (KIP-320);
-//! * a topic that the cluster does not know is forgotten at once.
+//! * a topic that the cluster does not know is forgotten at once;
+//! * where many topics are known, those nobody asked for in a long time are forgotten as new ones come:
+//!   they may have been deleted.
 
 mod refresh;
 #[cfg(test)]
@@ -12,7 +14,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use sluice_protocol::messages::metadata::{MetadataResponse, MetadataResponseTopic};
@@ -21,6 +23,12 @@ use sluice_protocol::{ErrorCode, Uuid};
 pub(crate) use refresh::{Refreshed, Refresher, Scope};
 
 use crate::link::Address;
+use crate::model::TopicPartition;
+
+/// Topics known without any being forgotten for its age.
+const TOPICS_MIN: usize = 1024;
+/// How long a topic is known after it was last asked for. What is in use is asked for more often.
+const IDLE_MAX: Duration = Duration::from_secs(3600);
 
 /// A broker of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +168,12 @@ impl Metadata {
         self.topics.read().get(name).cloned()
     }
 
+    /// Whether the cluster has a partition, as last heard of.
+    pub(crate) fn has(&self, at: &TopicPartition) -> bool {
+        let topic = self.topic(&at.topic);
+        topic.is_some_and(|topic| topic.partition(at.partition).is_some())
+    }
+
     /// Forgets a topic that was deleted.
     pub(crate) fn forget(&self, name: &str) {
         self.topics.write().remove(name);
@@ -197,6 +211,7 @@ impl Metadata {
         now: Instant,
     ) -> TopicAnswers {
         let mut topics = self.topics.write();
+        let count = topics.len();
         let mut outcome = TopicAnswers::with_capacity(answers.len());
         for answer in answers {
             let name: Arc<str> = answer.name.clone().unwrap_or_default().into();
@@ -218,6 +233,8 @@ impl Metadata {
         }
         if is_complete {
             topics.retain(|name, _| matches!(outcome.get(name), Some(Ok(_))));
+        } else if topics.len() > count.max(TOPICS_MIN) {
+            topics.retain(|_, topic| now.saturating_duration_since(topic.fetched_at) < IDLE_MAX);
         }
         outcome
     }

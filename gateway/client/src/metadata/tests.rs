@@ -73,3 +73,24 @@ fn a_partition_without_a_leader_has_none() {
     assert_eq!(leader(&metadata, "t", 0), None);
     assert!(metadata.topic("t").unwrap().partition(1).is_none());
 }
+
+#[test]
+fn topics_nobody_asks_for_are_forgotten_where_there_are_many() {
+    let metadata = Metadata::default();
+    let start = Instant::now();
+    let learn = |name: &str, now: Instant| {
+        let response = MetadataResponse {
+            topics: vec![answer(name, 1, &[(1, 0)])],
+            ..MetadataResponse::default()
+        };
+        metadata.apply(response, false, now);
+    };
+    for number in 0..TOPICS_MIN {
+        learn(&format!("t{number}"), start);
+    }
+    learn("t0", start + IDLE_MAX);
+    assert!(metadata.topic("t1").is_some(), "nothing new came");
+    learn("new", start + IDLE_MAX);
+    assert!(metadata.topic("t0").is_some(), "it was asked for just now");
+    assert!(metadata.topic("t1").is_none());
+}

@@ -6,11 +6,12 @@
 //!
 //! * `partitioner`: which partition; `target`: whether there is such a topic;
 //! * `call`: one caller's records and results; `batch`, `queue`, `verdict`: the pure part;
-//! * `sender`: the task that sends what the queues say.
+//! * `partitions`: those a producer knows; `sender`: the task that sends what their queues say.
 
 mod batch;
 mod call;
 mod partitioner;
+mod partitions;
 mod queue;
 mod request;
 mod sender;

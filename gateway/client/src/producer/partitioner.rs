@@ -14,6 +14,8 @@ use crate::retry::random;
 
 /// Bytes after which records without a key move on to another partition; Kafka's `batch.size`.
 const STICKY_BYTES: usize = 16 * 1024;
+/// Topics for which it is kept where their records stick. Beyond it all are forgotten, and stick anew.
+const TOPICS_MAX: usize = 4096;
 
 /// The 32-bit murmur2 hash with the seed of Kafka's Java client.
 fn murmur2(key: &[u8]) -> i32 {
@@ -71,6 +73,9 @@ impl Sticky {
             partition,
             bytes_left: STICKY_BYTES.saturating_sub(bytes),
         };
+        if topics.len() >= TOPICS_MAX && last.is_none() {
+            topics.clear();
+        }
         topics.insert(Arc::clone(&topic.name), stuck);
         partition
     }
@@ -154,6 +159,17 @@ mod tests {
             assert_ne!(first, last);
             last = second;
         }
+    }
+
+    #[test]
+    fn topics_that_come_and_go_are_forgotten() {
+        let sticky = Sticky::default();
+        let mut topic = topic(&[Some(1)]);
+        for number in 0..3 * TOPICS_MAX {
+            topic.name = format!("t{number}").into();
+            sticky.partition(&topic, 1);
+        }
+        assert!(sticky.0.lock().len() <= TOPICS_MAX);
     }
 
     #[test]

@@ -104,6 +104,11 @@ impl Queue {
         self.waiting.push_back(parcel);
     }
 
+    /// Whether nothing is to be sent and nothing on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.waiting.is_empty()
+    }
+
     /// The producer id batches carry, where there is one.
     pub(super) const fn producer(&self) -> Option<ProducerId> {
         self.producer
@@ -117,7 +122,7 @@ impl Queue {
     /// What to do now. `id` is the producer id for a partition that has none.
     pub(super) fn next(&mut self, id: Option<ProducerId>, now: Instant) -> Next {
         self.expire(now);
-        if self.batches.is_empty() && self.waiting.is_empty() {
+        if self.is_empty() {
             return Next::Idle;
         }
         if let Some(not_before) = self.not_before

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::batch::ProducerId;
 use super::call::Parcel;
+use super::partitions::{Listing, Partitions, Slot};
 use super::queue::{News, Next, Queue};
 use super::request::RequestBuilder;
 use super::verdict::Verdict;
@@ -41,27 +42,6 @@ const LEADER_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Submission {
     pub(super) at: TopicPartition,
     pub(super) parcels: Vec<Parcel>,
-}
-
-/// Number of a partition among those of the producer.
-type Slot = usize;
-
-/// Where a partition stands in the task's lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listing {
-    /// Nowhere.
-    Unlisted,
-    /// Among those a broker is to look at.
-    Ready,
-    /// Among those that wait: for a time, a leader or a producer id.
-    Waiting,
-}
-
-#[derive(Debug)]
-struct Partition {
-    at: TopicPartition,
-    queue: Queue,
-    listing: Listing,
 }
 
 #[derive(Debug, Default)]
@@ -88,8 +68,7 @@ type Happening = Pin<Box<dyn Future<Output = Event> + Send>>;
 pub(super) struct Sender {
     cluster: Arc<Cluster>,
     settings: ProducerSettings,
-    partitions: Vec<Partition>,
-    slots: HashMap<TopicPartition, Slot>,
+    partitions: Partitions,
     brokers: HashMap<i32, Broker>,
     producer: Option<ProducerId>,
     awaiting_id: Option<Vec<Slot>>,
@@ -101,8 +80,7 @@ impl Sender {
         Self {
             cluster,
             settings,
-            partitions: Vec::new(),
-            slots: HashMap::new(),
+            partitions: Partitions::default(),
             brokers: HashMap::new(),
             producer: None,
             awaiting_id: None,
@@ -131,8 +109,8 @@ impl Sender {
     }
 
     fn accept(&mut self, submission: Submission) {
-        let slot = match self.slots.get(&submission.at) {
-            Some(slot) => *slot,
+        let slot = match self.partitions.slot(&submission.at) {
+            Some(slot) => slot,
             None => self.add_partition(submission.at),
         };
         if let Some(partition) = self.partitions.get_mut(slot) {
@@ -145,15 +123,15 @@ impl Sender {
 
     fn add_partition(&mut self, at: TopicPartition) -> Slot {
         let is_idempotent = self.settings.acks == Acks::All;
-        let batch_bytes_max = self.cluster.config().batch_bytes_max;
-        let slot = self.partitions.len();
-        self.partitions.push(Partition {
-            queue: Queue::new(at.partition, is_idempotent, batch_bytes_max),
-            at: at.clone(),
-            listing: Listing::Unlisted,
-        });
-        self.slots.insert(at, slot);
-        slot
+        let config = self.cluster.config();
+        let queue = Queue::new(at.partition, is_idempotent, config.batch_bytes_max);
+        let metadata = self.cluster.metadata();
+        if self.partitions.make_room(|at| metadata.has(at)) {
+            // A partition that comes back counts from zero: under the old id the broker would take its
+            // batches for those it has.
+            self.producer = None;
+        }
+        self.partitions.add(at, queue)
     }
 
     /// Has the leader of a partition look at it.
@@ -253,7 +231,7 @@ impl Sender {
         };
         let mut moved = Vec::new();
         for (slot, number) in sent {
-            let Some(partition) = self.partitions.get(slot) else {
+            let Some(partition) = self.partitions.get_mut(slot) else {
                 continue;
             };
             let verdict = verdicts.remove(&partition.at);
@@ -468,4 +446,35 @@ async fn new_id(cluster: &Arc<Cluster>) -> Result<ProducerId, ClientError> {
         })
     };
     cluster.retry(attempt).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::link::TcpDial;
+
+    /// A broker that still has the last batch numbered 0 would answer the next one with its offset.
+    #[tokio::test]
+    async fn who_was_forgotten_comes_back_under_another_producer_id() {
+        let config = Config::new(vec!["127.0.0.1:1".parse().unwrap()]);
+        let cluster = Cluster::new(config, Arc::new(TcpDial), Handle::current());
+        let mut sender = Sender::new(cluster, ProducerSettings::default());
+        let known = ProducerId { id: 7, epoch: 0 };
+        sender.producer = Some(known);
+        let mut added = 0;
+        while sender.producer == Some(known) {
+            sender.add_partition(TopicPartition::new(format!("gone-{added}"), 0));
+            added += 1;
+            assert!(added < 10_000, "nothing is ever forgotten");
+        }
+        assert!(
+            sender
+                .partitions
+                .slot(&TopicPartition::new("gone-0", 0))
+                .is_none()
+        );
+    }
 }
