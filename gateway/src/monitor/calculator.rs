@@ -163,7 +163,9 @@ impl Calculator {
         if group.committed.is_some() {
             return Vec::new();
         }
-        let of_group = self.lags.keys().filter(|(group, _)| group == name);
+        let first = (Arc::clone(name), (Arc::from(""), i32::MIN));
+        let keys = self.lags.range(first..).map(|(key, _)| key);
+        let of_group = keys.take_while(|(group, _)| group == name);
         of_group.map(|(_, key)| key.clone()).collect()
     }
 
