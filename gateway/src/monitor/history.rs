@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::sample::Millis;
-use super::snapshot::{GroupTopicView, Snapshot};
+use super::snapshot::{GroupTopicView, Lag, Snapshot};
 
 /// Points in one chunk: the grain in which old points are dropped.
 const CHUNK_POINTS: usize = 120;
@@ -67,34 +67,39 @@ impl History {
         }
     }
 
-    /// Adds what a snapshot knows. A group and topic with an unknown partition adds nothing: a gap
+    /// Adds what a snapshot knows. A group and topic with an unknown partition adds no point: a gap
     /// in the chart is honest, a dip is not.
     pub fn record(&mut self, snapshot: &Snapshot) {
         self.series.retain(|(group, topic), _| {
             snapshot
                 .groups
                 .get(group)
-                .is_some_and(|view| view.topics.contains_key(topic))
+                .and_then(|view| view.topics.get(topic))
+                .is_some_and(is_read)
         });
         self.dropped = 0;
         for (group, view) in &snapshot.groups {
-            for (topic, view) in &view.topics {
-                if let Some(point) = point(snapshot.sampled_at, view) {
-                    self.push((Arc::clone(group), Arc::clone(topic)), point);
-                }
+            for (topic, view) in view.topics.iter().filter(|(_, view)| is_read(view)) {
+                let key = (Arc::clone(group), Arc::clone(topic));
+                let point = point(snapshot.sampled_at, view);
+                self.push(key, snapshot.sampled_at, point);
             }
         }
     }
 
-    fn push(&mut self, key: SeriesKey, point: Point) {
+    /// Adds what was known at a moment, which may be nothing.
+    fn push(&mut self, key: SeriesKey, at: Millis, point: Option<Point>) {
         let is_full = self.series.len() >= self.series_max;
         if is_full && !self.series.contains_key(&key) {
             self.dropped += 1;
             return;
         }
-        let series = self.series.entry(key).or_default();
-        series.push(point);
-        series.forget_before(point.at.saturating_sub(self.retention));
+        let series = self.series.entry(key);
+        let series = series.or_insert_with(|| Series::beginning(at));
+        if let Some(point) = point {
+            series.push(point);
+        }
+        series.forget_before(at.saturating_sub(self.retention));
     }
 
     /// Points of one group and topic from `since` on, oldest first.
@@ -112,7 +117,8 @@ impl History {
             .collect()
     }
 
-    /// Points of a group from `since` on, summed over its topics where all of them have one.
+    /// Points of a group from `since` on, summed over the topics it read by then, at the moments at
+    /// which all of those have one.
     #[must_use]
     pub fn group_points(&self, group: &str, since: Millis) -> Vec<Point> {
         let from = (Arc::from(group), Arc::from(""));
@@ -121,9 +127,9 @@ impl History {
             .range(from..)
             .take_while(|((name, _), _)| **name == *group);
         let mut sums = BTreeMap::<Millis, (usize, Point)>::new();
-        let mut topics = 0;
+        let mut begins = Vec::new();
         for (_, series) in of_group {
-            topics += 1;
+            begins.push(series.begin);
             for point in series
                 .points()
                 .into_iter()
@@ -137,7 +143,10 @@ impl History {
                 sum.lag = sum.lag.saturating_add(point.lag);
             }
         }
-        let complete = sums.into_values().filter(|(count, _)| *count == topics);
+        begins.sort_unstable();
+        let complete = sums
+            .into_values()
+            .filter(|(count, sum)| *count == begins.partition_point(|begin| *begin <= sum.at));
         complete.map(|(_, sum)| sum).collect()
     }
 
@@ -152,6 +161,12 @@ impl History {
     pub const fn dropped_count(&self) -> usize {
         self.dropped
     }
+}
+
+/// Whether the group reads the topic: a partition that is merely owned has no lag to tell.
+fn is_read(view: &GroupTopicView) -> bool {
+    let mut partitions = view.partitions.values();
+    partitions.any(|partition| partition.lag != Lag::Uncommitted)
 }
 
 fn point(at: Millis, view: &GroupTopicView) -> Option<Point> {
@@ -171,12 +186,21 @@ fn point(at: Millis, view: &GroupTopicView) -> Option<Point> {
 }
 
 /// Points in chunks, oldest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Series {
+    /// When the group was first seen to read the topic, known or not.
+    begin: Millis,
     chunks: VecDeque<Chunk>,
 }
 
 impl Series {
+    const fn beginning(begin: Millis) -> Self {
+        Self {
+            begin,
+            chunks: VecDeque::new(),
+        }
+    }
+
     fn push(&mut self, point: Point) {
         match self.chunks.back_mut() {
             Some(chunk) if chunk.count < CHUNK_POINTS => chunk.push(point),
@@ -271,6 +295,7 @@ fn take_varint(bytes: &mut &[u8]) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::snapshot::{GroupPartitionView, GroupView, TimeLag};
     use super::*;
     use proptest::prelude::*;
 
@@ -283,12 +308,17 @@ mod tests {
         }
     }
 
+    fn see(history: &mut History, group: &str, topic: &str, point: Point) {
+        let key = (Arc::from(group), Arc::from(topic));
+        history.push(key, point.at, Some(point));
+    }
+
     proptest! {
         #[test]
         fn every_point_comes_back_as_it_went_in(
             rows in prop::collection::vec(any::<[i64; 4]>(), 1..300),
         ) {
-            let mut series = Series::default();
+            let mut series = Series::beginning(0);
             for row in &rows {
                 series.push(Point::from_columns(*row));
             }
@@ -299,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_steady_hour_takes_a_few_kilobytes() {
-        let mut series = Series::default();
+        let mut series = Series::beginning(0);
         for cycle in 0..720 {
             series.push(at(
                 1_700_000_000_000 + cycle * 5_000 + cycle % 3,
@@ -313,9 +343,8 @@ mod tests {
     #[test]
     fn points_older_than_the_retention_are_forgotten_chunk_by_chunk() {
         let mut history = History::new(10, 1_000);
-        let key = (Arc::from("g"), Arc::from("t"));
         for cycle in 0..10_000 {
-            history.push((Arc::clone(&key.0), Arc::clone(&key.1)), at(cycle * 10, 0));
+            see(&mut history, "g", "t", at(cycle * 10, 0));
         }
         let points = history.points("g", "t", 0);
         assert!(points.len() <= 2 * CHUNK_POINTS + 100, "{}", points.len());
@@ -326,30 +355,77 @@ mod tests {
     #[test]
     fn series_beyond_the_limit_are_refused_and_counted() {
         let mut history = History::new(1, 1_000);
-        history.push((Arc::from("a"), Arc::from("t")), at(1, 0));
-        history.push((Arc::from("b"), Arc::from("t")), at(1, 0));
-        history.push((Arc::from("a"), Arc::from("t")), at(2, 0));
+        see(&mut history, "a", "t", at(1, 0));
+        see(&mut history, "b", "t", at(1, 0));
+        see(&mut history, "a", "t", at(2, 0));
         assert_eq!((history.series_count(), history.dropped_count()), (1, 1));
         assert_eq!(history.points("a", "t", 0).len(), 2);
+    }
+
+    /// Moments and lags of the group `g`.
+    fn sums(history: &History) -> Vec<(Millis, i64)> {
+        let points = history.group_points("g", 0).into_iter();
+        points.map(|point| (point.at, point.lag)).collect()
     }
 
     #[test]
     fn a_group_is_summed_only_where_all_its_topics_have_a_point() {
         let mut history = History::new(10, 1_000_000);
-        for (topic, times) in [("a", [1, 2]), ("b", [2, 3])] {
+        for (topic, times) in [("a", [1, 2, 3]), ("b", [1, 3, 4])] {
             for time in times {
-                history.push((Arc::from("g"), Arc::from(topic)), at(time, 5));
+                see(&mut history, "g", topic, at(time, 5));
             }
         }
-        let sums = history.group_points("g", 0);
-        assert_eq!(
-            sums,
-            [Point {
-                at: 2,
-                committed: 12,
-                end: 22,
-                lag: 10
-            }]
-        );
+        assert_eq!(sums(&history), [(1, 10), (3, 10)]);
+    }
+
+    #[test]
+    fn a_newly_read_topic_leaves_the_past_of_its_group() {
+        let mut history = History::new(10, 1_000_000);
+        for time in 1..=4 {
+            see(&mut history, "g", "a", at(time, 5));
+        }
+        see(&mut history, "g", "b", at(3, 7));
+        see(&mut history, "g", "b", at(4, 7));
+        assert_eq!(sums(&history), [(1, 5), (2, 5), (3, 12), (4, 12)]);
+    }
+
+    #[test]
+    fn a_topic_that_was_unknown_at_first_was_read_all_the_same() {
+        let mut history = History::new(10, 1_000_000);
+        for time in 1..=3 {
+            see(&mut history, "g", "a", at(time, 5));
+        }
+        history.push((Arc::from("g"), Arc::from("b")), 2, None);
+        see(&mut history, "g", "b", at(3, 7));
+        assert_eq!(sums(&history), [(1, 5), (3, 12)]);
+    }
+
+    #[test]
+    fn a_topic_that_is_merely_owned_does_not_end_the_chart_of_its_group() {
+        let view = |lag| GroupTopicView {
+            partitions: BTreeMap::from([(
+                0,
+                GroupPartitionView {
+                    committed: None,
+                    log_start: None,
+                    log_end: None,
+                    lag,
+                    time_lag: TimeLag::Unknown,
+                    owner: Some(0),
+                },
+            )]),
+        };
+        let mut group = GroupView::default();
+        group.topics.insert("a".into(), view(Lag::Known(5)));
+        group.topics.insert("b".into(), view(Lag::Uncommitted));
+        let snapshot = Snapshot {
+            sampled_at: 1,
+            groups: BTreeMap::from([("g".into(), group)]),
+            ..Snapshot::default()
+        };
+        let mut history = History::new(10, 1_000_000);
+        history.record(&snapshot);
+        assert_eq!(sums(&history), [(1, 5)]);
     }
 }
