@@ -123,6 +123,36 @@ async fn what_no_route_takes_has_confluents_error_body() {
 }
 
 #[actix_web::test]
+async fn a_browser_is_shown_a_page_for_a_group_that_is_not_there() {
+    let state = defaults();
+    let asking = |accept| {
+        TestRequest::get()
+            .uri("/groups/no%3Cb%3Ebody")
+            .insert_header((header::ACCEPT, accept))
+    };
+    let page = send(&state, asking("text/html,application/xhtml+xml,*/*;q=0.8")).await;
+    assert_eq!(page.status, 404);
+    assert_eq!(
+        page.header(header::CONTENT_TYPE),
+        "text/html; charset=utf-8"
+    );
+    let text = page.text();
+    assert!(
+        text.contains("There is no group no&#60;b&#62;body"),
+        "{text}"
+    );
+    assert!(
+        text.contains("<a href=\"/\">All groups and topics</a>"),
+        "{text}"
+    );
+    let json = send(&state, asking("application/json")).await;
+    assert_eq!(
+        (json.status, &json.json()["error_code"]),
+        (404, &json!(404))
+    );
+}
+
+#[actix_web::test]
 async fn errors_carry_the_label_of_the_dialect_that_asks() {
     let state = defaults();
     let v2 = TestRequest::get()

@@ -1,11 +1,12 @@
 //! Serves the pages and what they are made of.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use askama::Template;
 use serde::Deserialize;
 
 use super::group::GroupPage;
+use super::missing::MissingPage;
 use super::overview::OverviewPage;
 use super::page::Frame;
 use super::sparkline::Recent;
@@ -60,7 +61,7 @@ pub(crate) async fn overview(
         };
         OverviewPage::new(frame, &picture.snapshot, recent, &search.q)
     });
-    html(&page)
+    html(StatusCode::OK, &page)
 }
 
 /// Where a group stands, and its last hour.
@@ -69,28 +70,33 @@ pub(crate) async fn overview(
     params(("group" = String, Path, description = "Name of the group.")),
     responses(
         (status = 200, description = "The page.", body = String, content_type = "text/html"),
-        (status = 404, description = "The cluster has no such group.", body = ErrorBody),
+        (status = 404, description = "The cluster has no such group; a page for who takes one.",
+            content((String = "text/html"), (ErrorBody = "application/json"))),
     )
 )]
 #[get("/groups/{group}")]
 pub(crate) async fn group(
     state: web::Data<AppState>,
     name: web::Path<String>,
+    request: HttpRequest,
     base: BaseUrl,
 ) -> Result<HttpResponse, ApiError> {
     let picture = state.monitor.latest();
     let frame = frame(&state, &picture, base.0);
     let page = state.monitor.with_history(|history| {
-        GroupPage::new(
-            frame,
-            &picture.snapshot,
-            history,
-            &name,
-            chart_start(&state),
-        )
+        let since = chart_start(&state);
+        GroupPage::new(frame.clone(), &picture.snapshot, history, &name, since)
     });
-    let message = || format!("Consumer group {name} does not exist, or was not seen yet.");
-    html(&page.ok_or_else(|| ApiError::NotFound { message: message() })?)
+    match page {
+        Some(page) => html(StatusCode::OK, &page),
+        None if wants_html(&request) => {
+            let group = &name;
+            html(StatusCode::NOT_FOUND, &MissingPage { frame, group })
+        }
+        None => Err(ApiError::NotFound {
+            message: format!("Consumer group {name} does not exist, or was not seen yet."),
+        }),
+    }
 }
 
 /// The stylesheet.
@@ -121,9 +127,9 @@ fn asset(content_type: &'static str, body: &'static str) -> HttpResponse {
         .body(body)
 }
 
-fn html(page: &impl Template) -> Result<HttpResponse, ApiError> {
+fn html(status: StatusCode, page: &impl Template) -> Result<HttpResponse, ApiError> {
     let text = page.render().map_err(ApiError::internal)?;
-    Ok(HttpResponse::Ok()
+    Ok(HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::CACHE_CONTROL, "no-store"))

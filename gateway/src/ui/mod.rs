@@ -9,6 +9,7 @@ pub mod format;
 pub mod group;
 pub(crate) mod handlers;
 mod lag;
+pub mod missing;
 pub mod overview;
 pub mod page;
 pub mod sparkline;

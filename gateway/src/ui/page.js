@@ -10,8 +10,9 @@ async function refresh() {
   if (!document.hidden && !isSelecting()) {
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (answer.status === 404) tell("This is gone: what follows is old");
-      else if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      const isMissing = answer.status === 404;
+      if (isMissing && !document.querySelector(".missing")) tell("This is gone: what follows is old");
+      else if (answer.ok || isMissing) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
       else tell(`Sluice answers with status ${answer.status}: what follows is old`);
     } catch {
       tell("Sluice does not answer: what follows is old");
