@@ -1,7 +1,7 @@
 //! From a frame to its handler, and from the response back to a frame.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use sluice_protocol::{ApiKey, DecodeError, EncodeError};
 
 use super::api_versions;
 use super::call::{Call, Peer, Services};
-use super::table::{is_pipelined, is_served, work};
+use super::table::{is_pipelined, is_served, is_waiting, work};
 use crate::budget::Reservation;
 use crate::telemetry::RequestAnswered;
 
@@ -28,6 +28,9 @@ pub(crate) struct Prepared {
     pub(crate) work: Pin<Box<dyn Future<Output = Outcome> + Send>>,
     /// Whether it may start before the requests in front of it are answered.
     pub(crate) is_pipelined: bool,
+    /// Whether all it does, once started, is to wait for others: it need not be finished for a client
+    /// that is gone.
+    pub(crate) is_waiting: bool,
 }
 
 /// What becomes of a request.
@@ -136,11 +139,22 @@ impl Handlers {
     }
 
     /// Reads the header of a request and finds its handler. Nothing is changed before the work that
-    /// this returns is polled.
-    ///
-    /// # Errors
-    /// [`Rejection`], upon which the connection ends.
+    /// this returns is polled. One that cannot be served ends the connection when its turn comes.
     pub(crate) fn prepare(
+        &self,
+        peer: &Arc<Peer>,
+        frame: Vec<Bytes>,
+        memory: Reservation,
+    ) -> Prepared {
+        let prepared = self.find(peer, frame, memory);
+        prepared.unwrap_or_else(|rejection| Prepared {
+            work: Box::pin(ready(Outcome::Close(rejection))),
+            is_pipelined: false,
+            is_waiting: false,
+        })
+    }
+
+    fn find(
         &self,
         peer: &Arc<Peer>,
         frame: Vec<Bytes>,
@@ -166,6 +180,7 @@ impl Handlers {
             return Ok(Prepared {
                 work: Box::pin(async move { call.finish(api_versions::unsupported()) }),
                 is_pipelined: false,
+                is_waiting: false,
             });
         }
         let rejection = match super::table::advertised(api) {
@@ -177,6 +192,7 @@ impl Handlers {
             Some(rejection) => Err(rejection),
             None => Ok(Prepared {
                 is_pipelined: is_pipelined(api),
+                is_waiting: is_waiting(api),
                 work: work(call, body),
             }),
         }

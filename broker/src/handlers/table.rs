@@ -121,6 +121,12 @@ pub(crate) const fn is_pipelined(api: ApiKey) -> bool {
     )
 }
 
+/// Whether requests of an API have done all they do once they wait: for records, or for the other
+/// members of a group.
+pub(crate) const fn is_waiting(api: ApiKey) -> bool {
+    matches!(api, ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup)
+}
+
 /// Versions that are advertised and known to the codec.
 pub(crate) fn is_served(api: ApiKey, version: i16) -> bool {
     api.versions().contains(&version)

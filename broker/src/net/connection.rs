@@ -6,16 +6,18 @@
 //! behind it, as it does in Kafka.
 //!
 //! Reading, working and writing go on in one task, so that a client that goes away is noticed while
-//! its request is parked, and nothing of it outlives the connection but what it already changed.
+//! its request is parked. What was taken from it is carried out all the same, as by Apache Kafka, but
+//! for requests that only wait for others. Its answers go nowhere.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 use super::link::{Frame, FrameSink, FrameSource, LinkError};
@@ -67,58 +69,68 @@ pub(crate) struct Connection<K> {
 }
 
 impl<K: FrameSink> Connection<K> {
-    /// Serves requests until the link ends, the client errs or the broker stops.
+    /// Serves requests until the link ends, the client errs or the broker stops. What was taken by then
+    /// is carried out, unless the broker has no more time.
     pub(crate) async fn serve(mut self, source: impl FrameSource, phase: PhaseWatch) -> Closed {
         // One frame waits here and one at the sender: reading goes on while a request is worked on.
         let (frames, arriving) = mpsc::channel(1);
         let telemetry = Arc::clone(&self.telemetry);
+        let gone = Notify::new();
+        let mut answer = pin!(self.answer(arriving, &gone));
+        let ended = tokio::select! {
+            ended = read(source, frames, &phase, &telemetry) => ended,
+            closed = &mut answer => return closed,
+            () = phase.reached(Phase::Closed) => return Closed::Stopped,
+        };
+        gone.notify_one();
         tokio::select! {
-            closed = read(source, frames, &phase, &telemetry) => closed,
-            answered = self.answer(arriving) => match answered {
-                Ok(()) => Closed::Stopped,
-                Err(closed) => closed,
-            },
+            _ = answer => ended,
             () = phase.reached(Phase::Closed) => Closed::Stopped,
         }
     }
 
-    /// Starts and answers requests, in order, until there are no more.
-    async fn answer(&mut self, mut arriving: mpsc::Receiver<Frame>) -> Result<(), Closed> {
+    /// Starts and answers requests, in order, until there are no more. Once the client is `gone`,
+    /// nobody is answered.
+    async fn answer(&mut self, mut arriving: mpsc::Receiver<Frame>, gone: &Notify) -> Closed {
         let mut progress = Progress::default();
+        let mut closed = Closed::Stopped;
         while !progress.is_over() {
             tokio::select! {
                 biased;
-                outcome = progress.answered(), if progress.is_busy() => {
-                    self.send(outcome).await?;
-                }
+                outcome = progress.answered(), if progress.is_busy() => match outcome {
+                    Outcome::Close(rejection) => return rejection.into(),
+                    Outcome::Reply(reply) if !progress.is_deserted => {
+                        if let Err(error) = self.send(reply).await {
+                            arriving.close();
+                            progress.desert();
+                            closed = error.into();
+                        }
+                    }
+                    Outcome::Reply(_) | Outcome::Silent => {}
+                },
+                () = gone.notified() => progress.desert(),
                 frame = arriving.recv(), if progress.takes_more(&self.limits) => match frame {
                     Some(frame) => {
                         let size = frame.size();
-                        let prepared = self.handlers.prepare(&self.peer, frame.chunks, frame.reservation)?;
+                        let prepared = self.handlers.prepare(&self.peer, frame.chunks, frame.reservation);
                         progress.next = Some(Queued { prepared, size });
                     }
                     None => progress.is_last = true,
                 },
                 () = sleep(self.limits.idle_timeout), if !progress.is_busy() => {
-                    return Err(Closed::Idle);
+                    return Closed::Idle;
                 }
             }
             progress.start().await;
         }
-        Ok(())
+        closed
     }
 
-    async fn send(&mut self, outcome: Outcome) -> Result<(), Closed> {
-        match outcome {
-            Outcome::Silent => {}
-            Outcome::Close(rejection) => return Err(rejection.into()),
-            Outcome::Reply(Reply { chunks, memory }) => {
-                let size = chunks.iter().map(Bytes::len).sum();
-                self.sink.send(chunks).await?;
-                drop(memory);
-                BytesSent(size).emit(&self.telemetry);
-            }
-        }
+    async fn send(&mut self, Reply { chunks, memory }: Reply) -> Result<(), LinkError> {
+        let size = chunks.iter().map(Bytes::len).sum();
+        self.sink.send(chunks).await?;
+        drop(memory);
+        BytesSent(size).emit(&self.telemetry);
         Ok(())
     }
 }
@@ -160,6 +172,8 @@ struct Progress {
     next: Option<Queued>,
     /// Whether no more will be read.
     is_last: bool,
+    /// Whether nobody reads the answers any more.
+    is_deserted: bool,
 }
 
 #[derive(Debug)]
@@ -181,6 +195,16 @@ enum Work {
     Done(Outcome),
 }
 
+impl Work {
+    /// What is left of it without somebody to be answered.
+    fn left(self) -> Self {
+        match self {
+            Self::Running(prepared) if prepared.is_waiting => Self::Done(Outcome::Silent),
+            work @ (Self::Running(_) | Self::Done(_)) => work,
+        }
+    }
+}
+
 impl Progress {
     fn is_busy(&self) -> bool {
         !self.started.is_empty()
@@ -197,6 +221,15 @@ impl Progress {
             && self.bytes < limits.bytes_max
     }
 
+    /// Nobody reads the answers any more.
+    fn desert(&mut self) {
+        self.is_deserted = true;
+        for started in &mut self.started {
+            let work = std::mem::replace(&mut started.work, Work::Done(Outcome::Silent));
+            started.work = work.left();
+        }
+    }
+
     /// Starts the next request where nothing is in its way: it runs to the first point at which it
     /// has to wait.
     async fn start(&mut self) {
@@ -211,6 +244,7 @@ impl Progress {
         let first = poll_fn(|context| Poll::Ready(prepared.work.as_mut().poll(context))).await;
         let work = match first {
             Poll::Ready(outcome) => Work::Done(outcome),
+            Poll::Pending if self.is_deserted => Work::Running(prepared).left(),
             Poll::Pending => Work::Running(prepared),
         };
         self.bytes += size;

@@ -174,3 +174,73 @@ async fn requests_and_errors_are_counted() {
     // Two produces and the creation of a topic.
     assert_eq!(world.count("sluice_broker_request_duration_seconds"), 3);
 }
+
+#[tokio::test]
+async fn what_was_sent_before_the_connection_was_closed_is_carried_out() {
+    let world = World::start().await;
+    let mut witness = world.tcp().await;
+    for (link, mut client) in world.clients().await {
+        let topic = format!("last-words-{link}");
+        client.ask(&crate::admin::create(&topic, 1), 7).await;
+        for _ in 0..10 {
+            client.send(&produce(&topic, 0, batch(&["a"]), 0), 9).await;
+        }
+        client
+            .send(&crate::admin::create(&format!("{topic}-too"), 1), 7)
+            .await;
+        drop(client);
+        until("the records are there", async || {
+            let fetched = witness.ask(&fetch(&topic, 0, 0), 12).await;
+            fetched.responses[0].partitions[0].high_watermark == 10
+        })
+        .await;
+        until("the topic is there", async || {
+            let request = fetch(&format!("{topic}-too"), 0, 0);
+            let fetched = witness.ask(&request, 12).await;
+            fetched.responses[0].partitions[0].error_code == ErrorCode::None
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_parked_request_is_given_up_with_its_client_and_those_behind_it_are_not() {
+    let world = World::start().await;
+    let mut witness = world.tcp().await;
+    witness.ask(&crate::admin::create("t", 1), 7).await;
+    witness.ask(&crate::admin::create("empty", 1), 7).await;
+    let parked = FetchRequest {
+        max_wait_ms: i32::MAX,
+        min_bytes: 1,
+        ..fetch("empty", 0, 0)
+    };
+    for (link, mut client) in world.clients().await {
+        client.send(&parked, 12).await;
+        client.send(&produce("t", 0, batch(&[link]), 0), 9).await;
+        drop(client);
+    }
+    until("the records are there", async || {
+        let fetched = witness.ask(&fetch("t", 0, 0), 12).await;
+        fetched.responses[0].partitions[0].high_watermark == 2
+    })
+    .await;
+    until("the connections are over", async || {
+        world.metric("sluice_broker_connections") == 1.0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_served_waits_for_its_turn() {
+    let world = World::start().await;
+    for (link, mut client) in world.clients().await {
+        let topic = format!("first-{link}");
+        let created = client.send(&crate::admin::create(&topic, 1), 7).await;
+        client.send_frame(vec![0xff; 40]).await;
+        let (answered, _) = client
+            .answer::<sluice_protocol::messages::create_topics::CreateTopicsRequest>(7)
+            .await;
+        assert_eq!(answered, created, "{link}");
+        assert_eq!(client.frame().await, None, "{link}");
+    }
+}
