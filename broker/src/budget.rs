@@ -9,7 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that may be in flight. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget {
+    free: Arc<Semaphore>,
+    bytes: usize,
+}
 
 /// Bytes taken from a [`Budget`], given back on drop.
 #[derive(Debug, Default)]
@@ -19,7 +22,10 @@ impl Budget {
     /// A budget of `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
         let bytes = bytes.min(usize::try_from(u32::MAX).unwrap_or(Semaphore::MAX_PERMITS));
-        Self(Arc::new(Semaphore::new(bytes)))
+        Self {
+            free: Arc::new(Semaphore::new(bytes)),
+            bytes,
+        }
     }
 
     /// Takes `bytes`, waiting until they are there. More than the whole budget never is, so limits
@@ -27,14 +33,24 @@ impl Budget {
     pub(crate) async fn reserve(&self, bytes: usize) -> Reservation {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        Reservation(Arc::clone(&self.0).acquire_many_owned(bytes).await.ok())
+        Reservation(Arc::clone(&self.free).acquire_many_owned(bytes).await.ok())
     }
 
     /// Takes up to `wanted` bytes: at most half of what is free, so that a large response leaves
-    /// room for requests, but not less than `least`, for which it waits.
+    /// room for requests, but not less than `least`, for which it waits, or than the whole budget.
     pub(crate) async fn reserve_up_to(&self, wanted: usize, least: usize) -> Reservation {
-        let bytes = wanted.min((self.0.available_permits() / 2).max(least));
-        self.reserve(bytes).await
+        let bytes = wanted.min((self.free.available_permits() / 2).max(least));
+        self.reserve(bytes.min(self.bytes)).await
+    }
+
+    /// Takes `bytes` where that leaves as much for requests and needs no waiting.
+    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+        if bytes > self.free.available_permits() / 2 {
+            return None;
+        }
+        let bytes = u32::try_from(bytes).ok()?;
+        let permit = Arc::clone(&self.free).try_acquire_many_owned(bytes).ok()?;
+        Some(Reservation(Some(permit)))
     }
 }
 
@@ -85,5 +101,9 @@ mod tests {
         assert_eq!(response.bytes(), 50);
         assert_eq!(budget.reserve_up_to(1000, 40).await.bytes(), 40);
         assert_eq!(budget.reserve_up_to(5, 40).await.bytes(), 5);
+        assert_eq!(budget.try_reserve(25).unwrap().bytes(), 25);
+        assert!(budget.try_reserve(26).is_none());
+        drop(response);
+        assert_eq!(budget.reserve_up_to(1000, 1000).await.bytes(), 100);
     }
 }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::ErrorCode;
-use crate::wire::{Uuid, Version};
+use crate::wire::{Chunks, Uuid, Version};
 
 /// Elements of an array and bytes of a string, at most.
 const LENGTH_MAX: u64 = 3;
@@ -118,6 +118,12 @@ impl Sample for Bytes {
         (0..length)
             .map(|_| sampler.bits().to_le_bytes()[0])
             .collect()
+    }
+}
+
+impl Sample for Chunks {
+    fn sample(sampler: &mut Sampler, version: Version) -> Self {
+        Self(Vec::sample(sampler, version))
     }
 }
 

@@ -112,7 +112,7 @@ impl Loader {
             let request = ReadRequest {
                 offset: position,
                 max_bytes: CHUNK_BYTES,
-                at_least_one: true,
+                first_batch_max: Some(usize::MAX),
                 isolation: Isolation::ReadUncommitted,
             };
             let outcome = partition.read(request).map_err(|cause| LoadError::Read {

@@ -153,17 +153,9 @@ impl Call {
             .map_err(|_panicked| RequestError::Lost)
     }
 
-    /// Takes memory for the response: up to `wanted` bytes, and at least `least`.
-    pub(crate) async fn reserve_response(&self, wanted: usize, least: usize) -> usize {
-        let memory = self.services.budget.reserve_up_to(wanted, least).await;
-        let bytes = memory.bytes();
-        *self.response_memory.lock() = memory;
-        bytes
-    }
-
-    /// Gives back what the response does not need.
-    pub(crate) fn shrink_response(&self, bytes: usize) {
-        self.response_memory.lock().shrink_to(bytes);
+    /// Counts memory as the response's, until it is sent.
+    pub(crate) fn hold_for_response(&self, memory: Reservation) {
+        self.response_memory.lock().merge(memory);
     }
 }
 

@@ -28,6 +28,12 @@ pub enum LogReadError {
         /// Where in the file.
         position: u64,
     },
+    /// The first batch is larger than the reader has room for.
+    #[error("the first batch takes {bytes} bytes, for which there is no room")]
+    NoRoom {
+        /// Bytes of the batch.
+        bytes: usize,
+    },
     /// The disk failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -42,8 +48,9 @@ pub struct LogRead {
     pub end: i64,
     /// Bytes at most.
     pub max_bytes: usize,
-    /// The first batch even where it alone exceeds `max_bytes`.
-    pub at_least_one: bool,
+    /// The first batch even where it alone exceeds `max_bytes`, if it takes no more than this; one that
+    /// does is [`LogReadError::NoRoom`]. `None` leaves it out.
+    pub first_batch_max: Option<usize>,
 }
 
 /// A segment to read in, as it was when the view was looked at.
@@ -156,13 +163,31 @@ fn read_at(
         }
     };
     let first_size = first.size().unwrap_or_default();
-    if first.base_offset >= read.end || (first_size > read.max_bytes && !read.at_least_one) {
+    if first.base_offset >= read.end {
         return Ok(Some(Bytes::new()));
+    }
+    if first_size > read.max_bytes {
+        match read.first_batch_max {
+            None => return Ok(Some(Bytes::new())),
+            Some(room) if first_size > room => {
+                return Err(LogReadError::NoRoom { bytes: first_size });
+            }
+            Some(_) => {}
+        }
     }
     let left = usize::try_from(place.size.saturating_sub(start)).unwrap_or(usize::MAX);
     let bytes = file.read_at(start, read.max_bytes.max(first_size).min(left))?;
     let whole = whole_batches(&bytes, read.end);
-    Ok(Some(bytes.slice(..whole)))
+    Ok(Some(cut_to(bytes, whole)))
+}
+
+/// The first `size` bytes, without the memory of the others. They are usually few: shrinking in place
+/// costs nothing.
+fn cut_to(bytes: Bytes, size: usize) -> Bytes {
+    let mut bytes = Vec::from(bytes);
+    bytes.truncate(size);
+    bytes.shrink_to_fit();
+    bytes.into()
 }
 
 /// Bytes of the whole batches at the start of `bytes` that begin before `end`.

@@ -77,7 +77,8 @@ impl Tail {
         self.batches.extend(batches.iter().cloned());
     }
 
-    /// What a read returns; `None` where it begins before what is here.
+    /// What a read returns; `None` where it begins before what is here, or has no room for the first
+    /// batch.
     pub(super) fn read(&self, read: LogRead) -> Option<Vec<Bytes>> {
         let first = self.batches.front()?;
         if read.from < first.base_offset {
@@ -90,9 +91,15 @@ impl Tail {
         let mut size = 0_usize;
         for batch in self.batches.range(start..) {
             size = size.saturating_add(batch.bytes.len());
-            let is_allowed = chunks.is_empty() && read.at_least_one;
-            if batch.base_offset >= read.end || (size > read.max_bytes && !is_allowed) {
+            if batch.base_offset >= read.end {
                 break;
+            }
+            if size > read.max_bytes {
+                match read.first_batch_max.filter(|_| chunks.is_empty()) {
+                    None => break,
+                    Some(room) if size > room => return None,
+                    Some(_) => {}
+                }
             }
             chunks.push(batch.bytes.clone());
         }
@@ -155,12 +162,17 @@ mod tests {
             .collect()
     }
 
-    fn read(tail: &Tail, from: i64, max_bytes: usize, at_least_one: bool) -> Option<Vec<u8>> {
+    fn read(
+        tail: &Tail,
+        from: i64,
+        max_bytes: usize,
+        first_batch_max: Option<usize>,
+    ) -> Option<Vec<u8>> {
         let read = LogRead {
             from,
             end: 18,
             max_bytes,
-            at_least_one,
+            first_batch_max,
         };
         let chunks = tail.read(read)?;
         Some(chunks.iter().map(|chunk| chunk[0]).collect())
@@ -169,17 +181,20 @@ mod tests {
     #[test]
     fn a_read_gets_whole_batches_within_its_limits_or_is_sent_to_the_disk() {
         let mut tail = Tail::default();
-        assert_eq!(read(&tail, 0, 100, true), None);
+        let any = Some(usize::MAX);
+        assert_eq!(read(&tail, 0, 100, any), None);
         tail.follow();
         tail.extend(&batches(4..10));
-        assert_eq!(read(&tail, 7, 100, true), None);
-        assert_eq!(read(&tail, 8, 100, true), Some(vec![4, 5, 6, 7, 8]));
-        assert_eq!(read(&tail, 11, 25, true), Some(vec![5, 6]));
-        assert_eq!(read(&tail, 11, 5, true), Some(vec![5]));
-        assert_eq!(read(&tail, 11, 5, false), Some(vec![]));
+        assert_eq!(read(&tail, 7, 100, any), None);
+        assert_eq!(read(&tail, 8, 100, any), Some(vec![4, 5, 6, 7, 8]));
+        assert_eq!(read(&tail, 11, 25, any), Some(vec![5, 6]));
+        assert_eq!(read(&tail, 11, 5, any), Some(vec![5]));
+        assert_eq!(read(&tail, 11, 5, Some(10)), Some(vec![5]));
+        assert_eq!(read(&tail, 11, 5, Some(9)), None);
+        assert_eq!(read(&tail, 11, 5, None), Some(vec![]));
         tail.forget(10);
-        assert_eq!(read(&tail, 11, 100, true), None);
-        assert_eq!(read(&tail, 12, 10, true), Some(vec![6]));
+        assert_eq!(read(&tail, 11, 100, any), None);
+        assert_eq!(read(&tail, 12, 10, any), Some(vec![6]));
     }
 
     #[test]
@@ -192,6 +207,6 @@ mod tests {
         }
         assert!(!tail.is_followed());
         tail.extend(&[]);
-        assert_eq!(read(&tail, 2, 100, true), None);
+        assert_eq!(read(&tail, 2, 100, Some(100)), None);
     }
 }

@@ -205,11 +205,13 @@ fn replay(log: &PartitionLog, directory: &Path) -> Result<MetadataState, OpenErr
             from,
             end,
             max_bytes: 1024 * 1024,
-            at_least_one: true,
+            first_batch_max: Some(usize::MAX),
         };
         let bytes = log.read(read).map_err(|error| match error {
             LogReadError::Storage(error) => error.into(),
-            LogReadError::Corrupt { .. } => unreadable(error.to_string()),
+            LogReadError::Corrupt { .. } | LogReadError::NoRoom { .. } => {
+                unreadable(error.to_string())
+            }
         })?;
         let before = from;
         for batch in record_batch::batches(bytes) {

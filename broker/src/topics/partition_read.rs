@@ -28,7 +28,8 @@ impl Partition {
         })
     }
 
-    /// As [`Partition::read`] where that needs no disk; `None` where it does.
+    /// As [`Partition::read`] where that needs no disk and takes no memory, since what is cached is
+    /// shared; `None` where it does.
     #[must_use]
     pub fn read_cached(&self, request: ReadRequest) -> Option<Result<ReadOutcome, ReadError>> {
         let offsets = self.offsets();
@@ -112,6 +113,7 @@ impl Partition {
         }
         match error {
             LogReadError::Storage(error) => ReadError::Storage(error),
+            LogReadError::NoRoom { bytes } => ReadError::NoRoom { bytes },
             LogReadError::Corrupt { .. } => ReadError::Corrupt {
                 offset: asked,
                 reason: error.to_string(),
@@ -125,6 +127,6 @@ const fn log_read(request: ReadRequest, offsets: PartitionOffsets) -> LogRead {
         from: request.offset.0,
         end: offsets.readable_end(request.isolation).0,
         max_bytes: request.max_bytes,
-        at_least_one: request.at_least_one,
+        first_batch_max: request.first_batch_max,
     }
 }

@@ -12,8 +12,9 @@ pub struct ReadRequest {
     pub offset: Offset,
     /// Bytes to return at most.
     pub max_bytes: usize,
-    /// Return the first batch even if it is larger than `max_bytes` (KIP-74).
-    pub at_least_one: bool,
+    /// Return the first batch even if it is larger than `max_bytes` (KIP-74), up to this; a larger one is
+    /// [`ReadError::NoRoom`]. `None` leaves it out.
+    pub first_batch_max: Option<usize>,
     /// What may be seen.
     pub isolation: Isolation,
 }
@@ -80,6 +81,12 @@ pub enum ReadError {
         offset: Offset,
         /// What is wrong.
         reason: String,
+    },
+    /// The first batch is larger than the reader has room for.
+    #[error("the first batch takes {bytes} bytes, for which there is no room")]
+    NoRoom {
+        /// Bytes of the batch.
+        bytes: usize,
     },
     /// The topic was deleted.
     #[error("the topic was deleted")]

@@ -1,5 +1,6 @@
 //! A client that says exactly what a test tells it to, over either link.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,8 +51,7 @@ impl World {
     }
 
     pub(crate) async fn tcp(&self) -> Client {
-        let stream = TcpStream::connect(self.broker.addresses()[0]).await;
-        Client::new(Link::Tcp(stream.unwrap()))
+        Client::connected(self.broker.addresses()[0]).await
     }
 
     pub(crate) fn in_process(&self) -> Client {
@@ -101,6 +101,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client over TCP.
+    pub(crate) async fn connected(address: SocketAddr) -> Self {
+        Self::new(Link::Tcp(TcpStream::connect(address).await.unwrap()))
+    }
+
     fn new(link: Link) -> Self {
         let correlation_id = 0;
         Self {

@@ -105,7 +105,7 @@ async fn a_hostile_frame_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
-async fn hostile_lengths_end_the_connection_before_anything_is_allocated() {
+async fn hostile_lengths_end_the_connection_and_no_other() {
     let world = World::start().await;
     let mut bystander = world.tcp().await;
     let lengths = [

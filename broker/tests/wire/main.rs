@@ -17,6 +17,8 @@ mod hostile;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod offsets;
 #[cfg(test)]
 mod records;

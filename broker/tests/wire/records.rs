@@ -82,7 +82,7 @@ pub(crate) fn only_partition(mut response: FetchResponse) -> PartitionData {
 fn values(partition: &PartitionData) -> Vec<(i64, String)> {
     let records = partition.records.clone().expect("empty, and never null");
     let mut values = Vec::new();
-    for batch in batches(records) {
+    for batch in batches(records.into_bytes()) {
         for record in batch.unwrap().records(1024 * 1024).unwrap() {
             let record = record.unwrap();
             let value = record.value.unwrap_or_default().to_vec();

@@ -7,8 +7,7 @@
 //!
 //! Records pass through undecoded, as slices of the frame.
 
-use bytes::Bytes;
-
+use crate::wire::Chunks;
 use crate::{ErrorCode, Uuid};
 use super::leadership::{LeaderIdAndEpoch, NodeEndpoint};
 
@@ -140,7 +139,7 @@ wire! {
         preferred_read_replica: i32 [11..] = -1,
         /// Whole batches, sent on undecoded. Empty rather than null for none, since
         /// librdkafka takes null for a broken batch.
-        records: Option<Bytes> = Some(Bytes::new()),
+        records: Option<Chunks> = Some(Chunks::default()),
     }
 
     /// An epoch and its end in the log of the leader.

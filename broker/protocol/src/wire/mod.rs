@@ -18,7 +18,7 @@ mod values;
 mod writer;
 
 pub use reader::Reader;
-pub use values::Uuid;
+pub use values::{Chunks, Uuid};
 pub use writer::{TaggedFields, Writer};
 
 /// The version of a message, with the encoding it implies (KIP-482).

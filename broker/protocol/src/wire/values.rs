@@ -83,6 +83,7 @@ macro_rules! wire_by_nullable {
 wire_by_nullable! {
     String;
     Bytes;
+    Chunks;
     Vec<T>, T;
 }
 
@@ -121,6 +122,64 @@ impl Nullable for Bytes {
             Some(length) => reader.take(length).map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// Bytes in pieces that follow each other: one value on the wire. Large pieces are sent without being
+/// copied, so that whole batches go from a log to a socket as they are.
+#[derive(Clone, Debug, Default)]
+pub struct Chunks(pub Vec<Bytes>);
+
+impl Chunks {
+    /// Bytes of all pieces.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Bytes::is_empty)
+    }
+
+    /// The pieces as one; copies where there are several. What was read off a frame is one.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Bytes {
+        match self.0.len() {
+            0 | 1 => self.0.pop().unwrap_or_default(),
+            _ => self.0.concat().into(),
+        }
+    }
+}
+
+impl From<Bytes> for Chunks {
+    fn from(bytes: Bytes) -> Self {
+        Self(vec![bytes])
+    }
+}
+
+impl PartialEq for Chunks {
+    /// Where the pieces end makes no difference.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().flatten().eq(other.0.iter().flatten())
+    }
+}
+
+impl Nullable for Chunks {
+    fn encode_some(&self, writer: &mut Writer, version: Version) {
+        writer.length(Some(self.len()), version);
+        for chunk in &self.0 {
+            writer.shared(chunk);
+        }
+    }
+
+    fn encode_null(writer: &mut Writer, version: Version) {
+        Bytes::encode_null(writer, version);
+    }
+
+    fn decode_nullable(reader: &mut Reader, version: Version) -> Result<Option<Self>, DecodeError> {
+        Ok(Bytes::decode_nullable(reader, version)?.map(Self::from))
     }
 }
 

@@ -150,6 +150,7 @@ fn every_refused_read_or_deletion_has_its_code() {
     check(&[
         (&ReadError::OffsetOutOfRange { asked: offset, log_start: offset, log_end: offset }, ErrorCode::OffsetOutOfRange),
         (&ReadError::Corrupt { offset, reason: "bits".to_owned() }, ErrorCode::CorruptMessage),
+        (&ReadError::NoRoom { bytes: 9 }, ErrorCode::MessageTooLarge),
         (&ReadError::Deleted, ErrorCode::UnknownTopicOrPartition),
         (&ReadError::Storage(storage()), ErrorCode::KafkaStorageError),
         (&DeleteRecordsError::OffsetOutOfRange { asked: offset, high_watermark: offset }, ErrorCode::OffsetOutOfRange),

@@ -75,6 +75,7 @@ impl Refused for ReadError {
         match self {
             Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             Self::Corrupt { .. } => ErrorCode::CorruptMessage,
+            Self::NoRoom { .. } => ErrorCode::MessageTooLarge,
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             Self::Storage(error) => error.code(),
         }

@@ -169,7 +169,7 @@ fn read_request(offset: i64) -> ReadRequest {
     ReadRequest {
         offset: Offset(offset),
         max_bytes: 1 << 20,
-        at_least_one: true,
+        first_batch_max: Some(usize::MAX),
         isolation: Isolation::ReadUncommitted,
     }
 }
@@ -203,7 +203,7 @@ fn assert_same_on_disk(partition: &Partition, offset: i64, outcome: &ReadOutcome
         from: offset,
         end: outcome.offsets.high_watermark.0,
         max_bytes: 1 << 20,
-        at_least_one: true,
+        first_batch_max: Some(usize::MAX),
     };
     let on_disk = partition.log.read(read).unwrap();
     let read = outcome.records.concat();

@@ -202,20 +202,27 @@ fn a_read_obeys_its_limits() {
         append(&partition, batch(&["0123456789"])).unwrap();
     }
     let size = usize::try_from(partition.size()).unwrap() / 10;
-    let bytes = |offset, max_bytes, at_least_one| {
+    let bytes = |offset, max_bytes, first_batch_max| {
         let request = ReadRequest {
             max_bytes,
-            at_least_one,
+            first_batch_max,
             ..read_request(offset)
         };
         partition.read(request).unwrap().size()
     };
-    assert_eq!(bytes(0, 3 * size, true), 3 * size);
-    assert_eq!(bytes(0, 3 * size + size / 2, true), 3 * size);
-    assert_eq!(bytes(0, 1, true), size);
-    assert_eq!(bytes(0, 1, false), 0);
-    assert_eq!(bytes(8, 100 * size, true), 2 * size);
-    assert_eq!(bytes(10, 100 * size, true), 0);
+    assert_eq!(bytes(0, 3 * size, Some(size)), 3 * size);
+    assert_eq!(bytes(0, 3 * size + size / 2, Some(size)), 3 * size);
+    assert_eq!(bytes(0, 1, Some(size)), size);
+    assert_eq!(bytes(0, 1, None), 0);
+    assert_eq!(bytes(8, 100 * size, Some(size)), 2 * size);
+    assert_eq!(bytes(10, 100 * size, Some(size)), 0);
+    let cramped = ReadRequest {
+        max_bytes: 1,
+        first_batch_max: Some(size - 1),
+        ..read_request(0)
+    };
+    let refusal = partition.read(cramped).unwrap_err();
+    assert!(matches!(refusal, ReadError::NoRoom { bytes } if bytes == size));
     assert!(matches!(
         partition.read(read_request(11)),
         Err(ReadError::OffsetOutOfRange { .. })

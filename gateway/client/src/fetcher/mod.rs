@@ -162,7 +162,7 @@ impl Fetcher {
             last_stable_offset: row.last_stable_offset,
             log_start_offset: row.log_start_offset,
             records: FetchedRecords::new(
-                row.records.unwrap_or_default(),
+                row.records.unwrap_or_default().into_bytes(),
                 offset,
                 aborted,
                 self.cluster.config().batch_content_bytes_max,

@@ -1,0 +1,182 @@
+//! What a broker takes of memory, whatever its clients do: measured in a process of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use bytes::Bytes;
+use prometheus::Registry;
+use sluice_broker::{Broker, Config};
+use sluice_protocol::ErrorCode;
+use sluice_protocol::messages::fetch::FetchRequest;
+use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord};
+use tempfile::TempDir;
+
+use crate::admin::create;
+use crate::client::Client;
+use crate::records::{fetch, only_partition, produce};
+
+const MIB: usize = 1024 * 1024;
+/// What requests and responses of the measured broker may take.
+const BUDGET: usize = 32 * MIB;
+/// Where the measured broker keeps its data.
+const DIRECTORY: &str = "SLUICE_MEASURED_DIRECTORY";
+/// What it says before its address.
+const GREETING: &str = "listening on ";
+
+/// The process that is measured; it ends with its input.
+#[test]
+#[ignore = "is started by the other tests, to be measured"]
+fn measured_broker() {
+    let mut config = Config::for_testing(std::env::var_os(DIRECTORY).unwrap());
+    config.network.in_flight_bytes_max = BUDGET;
+    config.network.request_bytes_max = BUDGET;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let broker = runtime.block_on(Broker::start(config, &Registry::new()));
+    let broker = broker.unwrap();
+    println!("\n{GREETING}{}", broker.addresses()[0]);
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+struct Measured {
+    process: Child,
+    address: SocketAddr,
+    _directory: TempDir,
+}
+
+impl Measured {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "memory::measured_broker",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(DIRECTORY, directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(process.stdout.take().unwrap());
+        let address = said
+            .lines()
+            .find_map(|line| line.unwrap().strip_prefix(GREETING).map(str::to_owned));
+        Self {
+            process,
+            address: address.expect("no address").parse().unwrap(),
+            _directory: directory,
+        }
+    }
+
+    async fn client(&self) -> Client {
+        Client::connected(self.address).await
+    }
+
+    async fn clients(&self, count: usize) -> Vec<Client> {
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            clients.push(self.client().await);
+        }
+        clients
+    }
+
+    /// The most memory it ever had, in bytes.
+    fn peak(&self) -> usize {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        kib.parse::<usize>().unwrap() * 1024
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// A batch of one record whose value is `size` zeros.
+fn zeros(size: usize, compression: Compression) -> Bytes {
+    let mut builder = BatchBuilder::new(compression);
+    let record = NewRecord {
+        timestamp: 1_000,
+        key: None,
+        value: Some(vec![0; size].into()),
+        headers: Vec::new(),
+    };
+    builder.append(&record).unwrap();
+    builder.build().unwrap().unwrap().into_bytes()
+}
+
+async fn produce_one(client: &mut Client, records: Bytes) {
+    let answer = client.ask(&produce("t", 0, records, 1), 9).await;
+    let code = answer.responses[0].partition_responses[0].error_code;
+    assert_eq!(code, ErrorCode::None);
+}
+
+#[tokio::test]
+async fn hostile_lengths_take_no_memory() {
+    let measured = Measured::start();
+    let mut bystander = measured.client().await;
+    bystander.ask(&create("t", 1), 7).await;
+    let before = measured.peak();
+    let announced = i32::try_from(BUDGET).unwrap().to_be_bytes();
+    let metadata_of_2_31_topics = [
+        &[0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff][..],
+        &[0x7f, 0xff, 0xff, 0xff],
+    ];
+    let mut clients = measured.clients(100).await;
+    for client in &mut clients {
+        client.send_frame(metadata_of_2_31_topics.concat()).await;
+        assert_eq!(client.frame().await, None);
+    }
+    let mut clients = measured.clients(100).await;
+    for client in &mut clients {
+        client.send_bytes(&announced).await;
+        client.send_bytes(&[0; 8]).await;
+    }
+    bystander.ask(&fetch("t", 0, 0), 12).await;
+    let grown = measured.peak() - before;
+    assert!(grown < 16 * MIB, "{} MiB", grown / MIB);
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_their_records_hold_no_more_than_the_budget() {
+    const TAIL: usize = 28 * MIB;
+    for is_followed in [true, false] {
+        let measured = Measured::start();
+        let mut client = measured.client().await;
+        client.ask(&create("t", 1), 7).await;
+        if is_followed {
+            // Who reads at the end of a partition has what comes next kept in memory.
+            client.ask(&fetch("t", 0, 0), 12).await;
+        }
+        for _ in 0..TAIL / MIB {
+            produce_one(&mut client, zeros(MIB - 1024, Compression::None)).await;
+        }
+        let mut request = fetch("t", 0, 0);
+        request.max_bytes = i32::MAX;
+        request.topics[0].partitions[0].partition_max_bytes = i32::MAX;
+        let before = measured.peak();
+        let mut clients = measured.clients(60).await;
+        for client in &mut clients {
+            client.send(&request, 12).await;
+        }
+        for client in &mut clients {
+            let (_, fetched) = client.answer::<FetchRequest>(12).await;
+            let records = only_partition(fetched).records.unwrap();
+            assert!(!records.is_empty());
+        }
+        // What the allocator keeps of memory given back is not in the budget.
+        let grown = measured.peak() - before;
+        assert!(grown < 2 * BUDGET, "{is_followed} {} MiB", grown / MIB);
+    }
+}
