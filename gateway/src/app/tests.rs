@@ -412,6 +412,28 @@ async fn bodies_that_do_not_fit_in_memory_together_are_told_to_come_again() {
 }
 
 #[actix_web::test]
+async fn a_stream_that_does_not_fit_in_memory_ends_with_an_outcome_that_says_so() {
+    let state = defaults();
+    let all = state.config.http.request_memory_max.as_usize();
+    let stream = || {
+        TestRequest::post()
+            .uri("/v3/clusters/none/topics/t/records")
+            .insert_header((header::CONTENT_TYPE, "application/json"))
+            .set_payload("{\"value\":")
+    };
+    let mut others = crate::extract::Permit::new(Arc::clone(&state.terms.budget));
+    assert!(others.grow(all - 1));
+    let message = "Too many request bodies are in memory at once. Try again.";
+    assert_eq!(
+        send(&state, stream()).await.json(),
+        json!({"error_code": 503, "message": message})
+    );
+    drop(others);
+    assert_eq!(send(&state, stream()).await.json()["error_code"], 400);
+    assert_eq!(state.terms.budget.left(), all, "the room is given back");
+}
+
+#[actix_web::test]
 async fn bodies_of_other_types_and_encodings_are_refused() {
     let state = defaults();
     for (name, value) in [

@@ -73,11 +73,18 @@ impl Permit {
         }
         taken
     }
+
+    /// Gives back what it holds beyond `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let excess = self.held.saturating_sub(bytes);
+        self.held -= excess;
+        self.budget.left.fetch_add(excess, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.held, Ordering::Relaxed);
+        self.shrink_to(0);
     }
 }
 
@@ -135,8 +142,7 @@ async fn read(
             );
         }
         if !permit.grow(chunk.len()) {
-            let message = "Too many request bodies are in memory at once. Try again.".to_owned();
-            return refuse(Rejection::Memory, ApiError::Overloaded { message });
+            return refuse(Rejection::Memory, no_memory());
         }
         // Most bodies are one chunk, which is then not copied.
         if body.is_empty() && grown.is_empty() {
@@ -153,6 +159,14 @@ async fn read(
     } else {
         grown.freeze()
     })
+}
+
+/// What a request is told whose body the budget has no room for.
+#[must_use]
+pub fn no_memory() -> ApiError {
+    ApiError::Overloaded {
+        message: "Too many request bodies are in memory at once. Try again.".to_owned(),
+    }
 }
 
 /// Refuses encodings that would otherwise be taken for plain text.
@@ -182,8 +196,10 @@ mod tests {
         assert!(first.grow(4) && first.grow(4));
         assert!(!second.grow(3), "only two are left");
         assert!(second.grow(2));
+        first.shrink_to(5);
+        assert!(second.grow(3) && !second.grow(1), "only the excess is back");
         drop(first);
-        assert!(second.grow(8));
+        assert!(second.grow(5));
         drop(second);
         assert_eq!(budget.left(), 10);
     }

@@ -3,7 +3,11 @@
 //! The answer begins with the first record and each record's outcome leaves in its order, so a client
 //! can keep one request open and write for hours. Records that arrived together are written together.
 //! A value that is not JSON ends the stream after its outcome, since nobody knows where it ends.
+//!
+//! What has arrived and is not written yet counts as a request body: towards the limit of one, and towards
+//! what all together may hold, where a stream that finds no room ends with an outcome that says so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, post, web};
@@ -17,13 +21,16 @@ use super::link::Links;
 use super::record::{Decoded, RecordDto, Refused, Written};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::TypeV3;
+use crate::extract::{Permit, TypeV3, no_memory};
+use crate::metrics::Rejection;
 use crate::produce::{ProduceRecord, RecordOutcome};
 
 /// How long a client may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
 /// Bytes read ahead of the records being written.
 const READ_AHEAD: usize = 1024 * 1024;
+/// Records written together, at most: the shortest take a hundred times their text in memory.
+const TOGETHER_MAX: usize = 1_000;
 /// What separates the outcomes.
 const SEPARATOR: &[u8] = b"\r\n";
 
@@ -57,6 +64,7 @@ pub(crate) async fn produce(
         arriving: Arriving {
             payload,
             split: Splitter::new(size_max),
+            permit: Permit::new(Arc::clone(&state.terms.budget)),
         },
         state,
     };
@@ -161,11 +169,15 @@ fn put_line(lines: &mut Vec<u8>, outcome: &impl Serialize) {
 struct Arriving {
     payload: web::Payload,
     split: Splitter,
+    /// For the bytes of `split`, and of the values being written.
+    permit: Permit,
 }
 
 impl Arriving {
     /// The values that arrive next, at least one; `None` at the end.
     async fn next(&mut self, state: &AppState) -> Option<Vec<Result<Bytes, ApiError>>> {
+        // The values given last are written.
+        self.permit.shrink_to(self.split.bytes.len());
         loop {
             let values = self.split.take();
             if !values.is_empty() {
@@ -179,7 +191,7 @@ impl Arriving {
                 () = state.lifecycle.ended() => Ok(None),
             };
             match chunk {
-                Ok(Some(Ok(chunk))) => self.read_ahead(&chunk),
+                Ok(Some(Ok(chunk))) => self.read_ahead(&chunk, state),
                 Ok(Some(Err(_)) | None) => self.split.end(),
                 Err(_silent) => self.split.fail(ApiError::BodyTimeout),
             }
@@ -187,14 +199,23 @@ impl Arriving {
     }
 
     /// Takes a chunk, and what else has arrived already.
-    fn read_ahead(&mut self, chunk: &[u8]) {
-        self.split.put(chunk);
-        while self.split.bytes.len() < READ_AHEAD {
+    fn read_ahead(&mut self, chunk: &[u8], state: &AppState) {
+        self.put(chunk, state);
+        while self.split.bytes.len() < READ_AHEAD && !self.split.has_ended {
             match futures_util::FutureExt::now_or_never(self.payload.next()) {
-                Some(Some(Ok(chunk))) => self.split.put(&chunk),
-                Some(Some(Err(_)) | None) => return self.split.end(),
+                Some(Some(Ok(chunk))) => self.put(&chunk, state),
+                Some(Some(Err(_)) | None) => self.split.end(),
                 None => return,
             }
+        }
+    }
+
+    fn put(&mut self, chunk: &[u8], state: &AppState) {
+        if self.permit.grow(chunk.len()) {
+            self.split.put(chunk);
+        } else {
+            state.terms.metrics.reject(Rejection::Memory);
+            self.split.fail(no_memory());
         }
     }
 }
@@ -244,16 +265,18 @@ impl Splitter {
         self.is_stopped = true;
     }
 
+    /// Ends behind the whole objects that have arrived.
     fn fail(&mut self, error: ApiError) {
-        self.failure = Some(error);
+        self.failure.get_or_insert(error);
         self.has_ended = true;
     }
 
-    /// The whole objects that have arrived; behind them what is wrong, if something is.
+    /// The whole objects that have arrived, up to a number; behind the last what is wrong, if something is.
     fn take(&mut self) -> Vec<Result<Bytes, ApiError>> {
-        let mut values = Vec::new();
-        while let Some(value) = self.take_one() {
-            values.push(Ok(value));
+        let values = std::iter::from_fn(|| self.take_one());
+        let mut values: Vec<_> = values.map(Ok).take(TOGETHER_MAX).collect();
+        if values.len() == TOGETHER_MAX {
+            return values;
         }
         let is_cut_off = self.has_ended && !self.bytes.is_empty();
         if self.failure.is_none() && is_cut_off {
@@ -272,9 +295,6 @@ impl Splitter {
     }
 
     fn take_one(&mut self) -> Option<Bytes> {
-        if self.failure.is_some() {
-            return None;
-        }
         self.skip_blanks();
         while let Some(byte) = self.bytes.get(self.seen).copied() {
             if self.depth == 0 && byte != b'{' {
@@ -361,6 +381,25 @@ mod tests {
             let error = format!("Bad Request: Error processing message: {cause}");
             assert_eq!(split(&[body]), [Ok("{}".to_owned()), Err(error)], "{body}");
         }
+    }
+
+    #[test]
+    fn many_records_are_taken_a_part_at_a_time() {
+        let mut splitter = Splitter::new(64);
+        splitter.put("{}".repeat(TOGETHER_MAX + 1).as_bytes());
+        splitter.end();
+        let mut taken = || splitter.take().len();
+        assert_eq!([taken(), taken(), taken()], [TOGETHER_MAX, 1, 0]);
+    }
+
+    #[test]
+    fn whole_records_before_a_refusal_keep_their_places() {
+        let mut splitter = Splitter::new(64);
+        splitter.put(b"{} {}{\"a\"");
+        splitter.fail(no_memory());
+        let are_whole: Vec<_> = splitter.take().iter().map(Result::is_ok).collect();
+        assert_eq!(are_whole, [true, true, false]);
+        assert!(splitter.take().is_empty() && splitter.has_ended);
     }
 
     #[test]
