@@ -76,12 +76,17 @@ fn partition(topic: String, partition: i32) -> Result<TopicPartition, ApiError> 
     Ok(TopicPartition::new(topic, partition))
 }
 
+/// The last offset a record can have: there is one behind it to commit.
+const OFFSET_MAX: i64 = i64::MAX - 1;
+
 /// An offset that could exist.
 fn offset(offset: i64) -> Result<i64, ApiError> {
-    if (0..i64::MAX).contains(&offset) {
-        return Ok(offset);
-    }
-    let message = format!("offset must be at least 0 (was {offset})");
+    let bound = match offset {
+        0..=OFFSET_MAX => return Ok(offset),
+        i64::MAX => format!("at most {OFFSET_MAX}"),
+        _ => "at least 0".to_owned(),
+    };
+    let message = format!("offset must be {bound} (was {offset})");
     Err(ApiError::Constraint { message })
 }
 
@@ -111,4 +116,23 @@ fn find(state: &AppState, path: &InstancePath) -> Result<Consumer, ApiError> {
 
 fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_beyond_a_bound_is_told_that_bound() {
+        assert_eq!([offset(0), offset(OFFSET_MAX)], [Ok(0), Ok(OFFSET_MAX)]);
+        for (wrong, message) in [
+            (-7, "offset must be at least 0 (was -7)"),
+            (
+                i64::MAX,
+                "offset must be at most 9223372036854775806 (was 9223372036854775807)",
+            ),
+        ] {
+            assert_eq!(offset(wrong).unwrap_err().to_string(), message);
+        }
+    }
 }
