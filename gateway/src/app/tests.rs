@@ -391,6 +391,17 @@ async fn a_body_over_the_limit_is_refused_even_when_it_was_small_on_the_wire() {
 }
 
 #[actix_web::test]
+async fn a_body_announced_over_the_limit_is_refused_unread() {
+    let state = state(|config| config.http.request_size_max = crate::config::ByteCount(1024));
+    for length in ["1025", "99999999999999999999999"] {
+        let request = TestRequest::post()
+            .set_payload("[1]")
+            .insert_header((header::CONTENT_LENGTH, length));
+        assert_eq!(post_json(&state, request).await.status, 413, "{length}");
+    }
+}
+
+#[actix_web::test]
 async fn bodies_that_do_not_fit_in_memory_together_are_told_to_come_again() {
     let state = defaults();
     let mut others = crate::extract::Permit::new(Arc::clone(&state.terms.budget));

@@ -1,7 +1,8 @@
 //! Request bodies within limits: one alone, and all together.
 //!
 //! A body is decompressed while it is read and counted as it arrives, so neither a compressed bomb nor
-//! a large announced length costs more than what was really sent. What a body holds of the common
+//! a large announced length costs more than what was really sent. One announced above the limit is not
+//! read at all. What a body holds of the common
 //! [`Budget`] is given back when its request ends.
 
 use std::pin::Pin;
@@ -102,6 +103,7 @@ impl FromRequest for Body {
         Box::pin(async move {
             let terms = Terms::of(&request)?;
             check_encoding(&request)?;
+            check_announced(&request, terms)?;
             let mut permit = Permit::new(Arc::clone(&terms.budget));
             let chunks = Decompress::from_headers(payload, request.headers());
             let bytes = read(Box::pin(chunks), terms, &mut permit).await?;
@@ -116,15 +118,11 @@ async fn read(
     terms: &Terms,
     permit: &mut Permit,
 ) -> Result<Bytes, ApiError> {
-    let refuse = |reason: Rejection, error: ApiError| {
-        terms.metrics.reject(reason);
-        Err(error)
-    };
     let mut body = Bytes::new();
     let mut grown = BytesMut::new();
     loop {
         let Ok(next) = tokio::time::timeout(terms.body_pause_max, chunks.next()).await else {
-            return refuse(Rejection::Timeout, ApiError::BodyTimeout);
+            return Err(terms.refuse(Rejection::Timeout, ApiError::BodyTimeout));
         };
         let Some(chunk) = next.transpose().map_err(|error| broken(&error))? else {
             break;
@@ -134,15 +132,10 @@ async fn read(
             .request_bytes
             .inc_by(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         if body.len() + grown.len() + chunk.len() > terms.body_size_max {
-            return refuse(
-                Rejection::Size,
-                ApiError::BodyTooLarge {
-                    limit: terms.body_size_max,
-                },
-            );
+            return Err(too_large(terms));
         }
         if !permit.grow(chunk.len()) {
-            return refuse(Rejection::Memory, no_memory());
+            return Err(terms.no_memory());
         }
         // Most bodies are one chunk, which is then not copied.
         if body.is_empty() && grown.is_empty() {
@@ -161,12 +154,20 @@ async fn read(
     })
 }
 
-/// What a request is told whose body the budget has no room for.
-#[must_use]
-pub fn no_memory() -> ApiError {
-    ApiError::Overloaded {
-        message: "Too many request bodies are in memory at once. Try again.".to_owned(),
+/// Refuses a body that says itself, before it is read, that it is too large.
+fn check_announced(request: &HttpRequest, terms: &Terms) -> Result<(), ApiError> {
+    let length = text(request, header::CONTENT_LENGTH).map(str::parse::<usize>);
+    // The framework has refused what is no number; one that does not fit is larger than any limit.
+    let length = length.map_or(0, |length| length.unwrap_or(usize::MAX));
+    if length > terms.body_size_max {
+        return Err(too_large(terms));
     }
+    Ok(())
+}
+
+fn too_large(terms: &Terms) -> ApiError {
+    let limit = terms.body_size_max;
+    terms.refuse(Rejection::Size, ApiError::BodyTooLarge { limit })
 }
 
 /// Refuses encodings that would otherwise be taken for plain text.

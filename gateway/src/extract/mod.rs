@@ -11,7 +11,7 @@ mod segment;
 mod terms;
 
 pub use base_url::BaseUrl;
-pub use body::{Body, Budget, Permit, no_memory};
+pub use body::{Body, Budget, Permit};
 pub use json::{JsonV2, JsonV3, OptionalJsonV2, parse};
 pub use negotiated::{AcceptV2, AcceptV2Consumer, AcceptV3, ProduceFormat, RecordsFormat, TypeV3};
 pub use segment::segment;

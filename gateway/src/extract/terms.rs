@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use super::body::Budget;
 use crate::config::{BaseUri, Config};
 use crate::error::ApiError;
-use crate::metrics::HttpMetrics;
+use crate::metrics::{HttpMetrics, Rejection};
 
 /// The part of the configuration that extractors and middleware obey, and what they count into.
 #[derive(Clone, Debug)]
@@ -47,6 +47,20 @@ impl Terms {
             in_flight_max: i64::from(http.requests_in_flight_max),
             metrics: Arc::new(metrics),
         }
+    }
+
+    /// Counts a refusal and passes on what to answer.
+    #[must_use]
+    pub fn refuse(&self, reason: Rejection, answer: ApiError) -> ApiError {
+        self.metrics.reject(reason);
+        answer
+    }
+
+    /// Refuses what the budget has no room for.
+    #[must_use]
+    pub fn no_memory(&self) -> ApiError {
+        let message = "Too many request bodies are in memory at once. Try again.".to_owned();
+        self.refuse(Rejection::Memory, ApiError::Overloaded { message })
     }
 
     /// The terms of the application that serves `request`.

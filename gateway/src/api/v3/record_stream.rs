@@ -21,8 +21,7 @@ use super::link::Links;
 use super::record::{Decoded, RecordDto, Refused, Written};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Permit, TypeV3, no_memory};
-use crate::metrics::Rejection;
+use crate::extract::{Permit, TypeV3};
 use crate::produce::{ProduceRecord, RecordOutcome};
 
 /// How long a client may be silent.
@@ -214,8 +213,7 @@ impl Arriving {
         if self.permit.grow(chunk.len()) {
             self.split.put(chunk);
         } else {
-            state.terms.metrics.reject(Rejection::Memory);
-            self.split.fail(no_memory());
+            self.split.fail(state.terms.no_memory());
         }
     }
 }
@@ -396,7 +394,7 @@ mod tests {
     fn whole_records_before_a_refusal_keep_their_places() {
         let mut splitter = Splitter::new(64);
         splitter.put(b"{} {}{\"a\"");
-        splitter.fail(no_memory());
+        splitter.fail(ApiError::BodyTimeout);
         let are_whole: Vec<_> = splitter.take().iter().map(Result::is_ok).collect();
         assert_eq!(are_whole, [true, true, false]);
         assert!(splitter.take().is_empty() && splitter.has_ended);
