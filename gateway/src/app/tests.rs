@@ -198,7 +198,7 @@ async fn foreign_names_are_refused_on_loopback_only() {
 
 #[actix_web::test]
 async fn one_request_too_many_is_told_to_come_again_and_probes_are_not() {
-    let state = state(|config| config.http.requests_in_flight_max = 1);
+    let state = state(|config| config.http.requests_in_flight_max = std::num::NonZeroU32::MIN);
     let held = crate::metrics::Exchange::start(Arc::clone(&state.terms.metrics), "GET");
     let refused = get(&state, "/openapi.json").await;
     assert_eq!(

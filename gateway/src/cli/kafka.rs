@@ -1,6 +1,7 @@
 //! Starts the Kafka the gateway works with: the bundled broker, or the way to a cluster.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -194,7 +195,7 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
     network.in_flight_bytes_max = from.request_memory_max.as_usize();
     let topics = &mut broker.topics;
     topics.auto_create = from.auto_create_topics;
-    topics.partitions = i32::from(from.partitions);
+    topics.partitions = i32::from(from.partitions.get());
     topics.topics_max = count(from.topics_max);
     topics.partitions_max = count(from.partitions_max);
     topics.accept_any_replication_factor = from.accept_any_replication_factor;
@@ -210,8 +211,8 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
     Ok(broker)
 }
 
-fn count(value: u32) -> usize {
-    usize::try_from(value).unwrap_or(usize::MAX)
+fn count(value: NonZeroU32) -> usize {
+    usize::try_from(value.get()).unwrap_or(usize::MAX)
 }
 
 /// Connects to the broker of this process, whatever address Metadata names.

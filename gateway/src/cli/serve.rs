@@ -80,7 +80,7 @@ fn http(
         0 => available_parallelism().map_or(1, NonZeroUsize::get),
         workers => workers,
     };
-    let connections = usize::try_from(settings.connections_max).unwrap_or(usize::MAX);
+    let connections = usize::try_from(settings.connections_max.get()).unwrap_or(usize::MAX);
     let shared = state.clone();
     let mut server = HttpServer::new(move || app(shared.clone()))
         .workers(workers)

@@ -1,5 +1,6 @@
 //! Settings of the bundled broker.
 
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use super::setting::settings;
@@ -16,7 +17,7 @@ settings! {
         /// `broker.listen`.
         advertised: Option<Advertised> = "",
         /// Connections served at once. Further ones are closed. At least 1.
-        connections_max: u32 = "10000",
+        connections_max: NonZeroU32 = "10000",
         /// The largest request (Kafka's `socket.request.max.bytes`). From 1MiB to 1GiB.
         request_size_max: ByteCount = "100MiB",
         /// Bytes of requests and of fetched records in memory, over all connections (Kafka's
@@ -25,15 +26,15 @@ settings! {
         /// Whether a topic that a client asks for is created (Kafka's `auto.create.topics.enable`).
         auto_create_topics: bool = "true",
         /// Partitions of a topic that does not say how many (Kafka's `num.partitions`). At least 1.
-        partitions: u16 = "1",
+        partitions: NonZeroU16 = "1",
         /// Configs of topics that do not say otherwise, by Kafka's topic keys, such as
         /// `retention.ms=86400000,cleanup.policy=compact,delete`. What is not named is Kafka's default,
         /// so records are kept for 7 days.
         topic_defaults: Option<TopicDefaults> = "",
         /// Topics there may be. At least 1.
-        topics_max: u32 = "10000",
+        topics_max: NonZeroU32 = "10000",
         /// Partitions there may be, of all topics together. At least 1.
-        partitions_max: u32 = "20000",
+        partitions_max: NonZeroU32 = "20000",
         /// Takes any replication factor for the one replica there is, for applications that insist on
         /// one, instead of refusing more than 1.
         accept_any_replication_factor: bool = "false",
@@ -44,7 +45,7 @@ settings! {
         /// `offsets.retention.minutes`). At least 1m.
         offsets_retention: Duration = "7d",
         /// Groups there may be. At least 1.
-        groups_max: u32 = "100000",
+        groups_max: NonZeroU32 = "100000",
         /// Bytes that groups and their offsets may take in memory. Beyond it nobody new joins and
         /// nothing new is committed. At least 1MiB.
         group_memory_max: ByteCount = "512MiB",

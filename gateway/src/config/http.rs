@@ -1,5 +1,6 @@
 //! Settings of the HTTP side.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::setting::settings;
@@ -19,12 +20,14 @@ settings! {
         /// The largest request body, decompressed. A larger one gets 413. From 1KiB to 1GiB.
         request_size_max: ByteCount = "64MiB",
         /// Bytes of request bodies in memory at once, all requests together. What would exceed it
-        /// gets 503 and may come again. At least `http.request_size_max`.
+        /// gets 503 and may come again. At least `http.request_size_max`, and 512 bytes for each of
+        /// `rest.v2.produce_records_max`.
         request_memory_max: ByteCount = "256MiB",
-        /// Requests served at once, long polls included. One more gets 503 and may come again.
-        requests_in_flight_max: u32 = "16384",
-        /// Connections open at once, over all workers. Further ones wait to be accepted.
-        connections_max: u32 = "20000",
+        /// Requests served at once, long polls included. One more gets 503 and may come again. At least
+        /// 1.
+        requests_in_flight_max: NonZeroU32 = "16384",
+        /// Connections open at once, over all workers. Further ones wait to be accepted. At least 1.
+        connections_max: NonZeroU32 = "20000",
         /// How long a client may take to send the head of a request, and how long an idle connection
         /// is kept.
         idle_timeout: Duration = "30s",

@@ -19,8 +19,8 @@ const DEFAULT_FILE: &str = "sluice.toml";
 /// Where settings may be found, for a fault without a better guess.
 const ALL_SETTINGS: &str = "`sluice config` lists every setting";
 
-/// How alike two names must be for one to be suggested, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.8;
+/// How alike two names must be for one to be suggested, from 0 to 1: one slip in four letters.
+const LIKENESS_MIN: f64 = 0.75;
 
 /// A value as text, with the layer it came from.
 #[derive(Debug)]
@@ -43,6 +43,17 @@ pub(super) struct Layers {
     given: BTreeMap<String, Given>,
     lines: Vec<Line>,
     faults: Vec<Fault>,
+    /// Settings whose value nobody knows, because it could not be read.
+    unread: BTreeSet<String>,
+    is_file_broken: bool,
+}
+
+/// What the layers came to, once every section has taken its part.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) lines: Vec<Line>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) unread: BTreeSet<String>,
 }
 
 impl Layers {
@@ -52,6 +63,8 @@ impl Layers {
             given: BTreeMap::new(),
             lines: Vec::new(),
             faults: Vec::new(),
+            unread: BTreeSet::new(),
+            is_file_broken: false,
         };
         let variables = source.variables();
         layers.read_file(source, &flags, &variables);
@@ -63,9 +76,13 @@ impl Layers {
         layers
     }
 
-    /// The value of `setting`, or `None` after its fault was noted.
+    /// The value of `setting`. In place of one that cannot be read, after its fault was noted, its default
+    /// lets the others be looked at.
     pub(super) fn take<T: Value>(&mut self, setting: &'static Setting) -> Option<T> {
         let key = setting.key();
+        if self.is_file_broken && !self.given.contains_key(&key) {
+            self.unread.insert(key.clone());
+        }
         let given = self.given.remove(&key).unwrap_or_else(|| Given {
             text: setting.default.to_owned(),
             origin: DEFAULT.to_owned(),
@@ -84,20 +101,25 @@ impl Layers {
                     text: value,
                     origin,
                 } = given;
+                self.unread.insert(key.clone());
                 self.faults.push(Fault::Value {
                     key,
                     value,
                     origin,
                     problem,
                 });
-                None
+                T::parse(setting.default).ok()
             }
         }
     }
 
     /// What was read, once every section has taken its part.
-    pub(super) fn finish(self) -> (Vec<Line>, Vec<Fault>) {
-        (self.lines, self.faults)
+    pub(super) fn finish(self) -> Outcome {
+        Outcome {
+            lines: self.lines,
+            faults: self.faults,
+            unread: self.unread,
+        }
     }
 
     fn read_file(&mut self, source: &impl Source, flags: &Flags, variables: &[(String, String)]) {
@@ -118,6 +140,7 @@ impl Layers {
             Err(error) => error.to_string(),
         };
         let (path, origin) = (path.to_owned(), origin.to_owned());
+        self.is_file_broken = true;
         self.faults.push(Fault::File {
             path,
             origin,
@@ -163,7 +186,10 @@ impl Layers {
     }
 
     fn refuse(&mut self, key: String, origin: String, spell: impl Fn(&Setting) -> String) {
-        let likeness = |name: &str| strsim::jaro_winkler(&key, name);
+        // What every variable begins with makes none alike.
+        let bare = |name: &str| name.trim_start_matches("SLUICE_").to_lowercase();
+        let wanted = bare(&key);
+        let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&wanted, &bare(name));
         let best = settings()
             .map(spell)
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));

@@ -44,7 +44,7 @@ pub use value::{
     Value,
 };
 
-use layers::Layers;
+use layers::{Layers, Outcome};
 use setting::Section;
 
 /// The whole configuration: valid, or it does not exist.
@@ -85,7 +85,11 @@ impl Config {
             Monitor::read(&mut layers),
             Log::read(&mut layers),
         );
-        let (lines, mut faults) = layers.finish();
+        let Outcome {
+            lines,
+            mut faults,
+            unread,
+        } = layers.finish();
         if let (
             Some(general),
             Some(broker),
@@ -105,7 +109,7 @@ impl Config {
                 monitor,
                 log,
             };
-            faults.extend(rules::check(&config));
+            faults.extend(rules::check(&config, unread));
             if faults.is_empty() {
                 return Ok(Loaded {
                     config,

@@ -1,14 +1,21 @@
 //! Rules between values, and bounds: what parsing a value alone does not know.
+//!
+//! A rule is about the settings it names. Where one of them could not be read, it says nothing.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::fault::Fault;
 use super::value::{Listen, Value};
 use super::{Broker, Config, Http, Kafka, Monitor, RestV2};
 
-/// Every rule that `config` breaks.
-pub(super) fn check(config: &Config) -> Vec<Fault> {
-    let mut rules = Rules(Vec::new());
+/// Every rule that `config` breaks, but for those about settings that are `unread`.
+pub(super) fn check(config: &Config, unread: BTreeSet<String>) -> Vec<Fault> {
+    let mut rules = Rules {
+        broken: Vec::new(),
+        unread,
+    };
     let general = &config.general;
     rules.require(
         general.shutdown_timeout >= SECOND,
@@ -16,15 +23,17 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
         &general.shutdown_timeout,
         "must be at least 1s",
     );
-    if general.bootstrap_servers.is_none() {
+    let is_bundled = general.bootstrap_servers.is_none() && rules.know("bootstrap_servers");
+    if is_bundled {
         rules.broker(&config.broker, general.insecure);
         rules.broker_limits(&config.broker);
+        rules.ports(config.broker.listen, config.http.listen);
     }
     rules.http(&config.http, general.insecure);
     rules.kafka(&config.kafka);
     rules.monitor(&config.monitor);
-    rules.rest_v2(&config.rest_v2);
-    rules.0
+    rules.rest_v2(&config.rest_v2, &config.http);
+    rules.broken
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,12 +41,19 @@ const MIB: u64 = 1 << 20;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// The rules broken so far.
-struct Rules(Vec<Fault>);
+struct Rules {
+    broken: Vec<Fault>,
+    unread: BTreeSet<String>,
+}
 
 impl Rules {
+    fn know(&self, key: &str) -> bool {
+        !self.unread.contains(key)
+    }
+
     fn require(&mut self, is_met: bool, key: &str, value: &impl Value, problem: &str) {
-        if !is_met {
-            self.0.push(Fault::Value {
+        if !is_met && self.know(key) {
+            self.broken.push(Fault::Value {
                 key: key.to_owned(),
                 value: value.show(),
                 origin: "checked with the other settings".to_owned(),
@@ -46,9 +62,16 @@ impl Rules {
         }
     }
 
+    /// A rule that the value of `other` decides too.
+    fn relate(&mut self, other: &str, is_met: bool, key: &str, value: &impl Value, problem: &str) {
+        let is_known = self.know(other);
+        self.require(is_met || !is_known, key, value, problem);
+    }
+
     /// Beyond this machine only with leave, since nothing asks who calls.
     fn reach(&mut self, key: &str, listen: Listen, insecure: bool) {
-        self.require(
+        self.relate(
+            "insecure",
             listen.is_loopback() || insecure,
             key,
             &listen,
@@ -57,10 +80,30 @@ impl Rules {
         );
     }
 
+    /// One port cannot be listened on twice.
+    fn ports(&mut self, broker: Listen, http: Listen) {
+        let (first, second) = broker.addresses();
+        let mut taken = [Some(first), second].into_iter().flatten();
+        let (first, second) = http.addresses();
+        let clash = taken.any(|broker| {
+            let http = [Some(first), second];
+            http.into_iter().flatten().any(|http| overlap(broker, http))
+        });
+        self.relate(
+            "broker.listen",
+            !clash,
+            "http.listen",
+            &http,
+            "is where broker.listen listens already; choose another port for one of them \
+             (--http-listen, --broker-listen)",
+        );
+    }
+
     fn broker(&mut self, broker: &Broker, insecure: bool) {
         let (listen, advertised) = (broker.listen, &broker.advertised);
         self.reach("broker.listen", listen, insecure);
-        self.require(
+        self.relate(
+            "broker.advertised",
             !listen.is_unspecified() || advertised.is_some(),
             "broker.listen",
             &listen,
@@ -68,7 +111,8 @@ impl Rules {
              (--broker-advertised host:port)",
         );
         let has_port = advertised.as_ref().is_none_or(|it| it.port.is_some());
-        self.require(
+        self.relate(
+            "broker.listen",
             has_port || listen.port() != 0,
             "broker.advertised",
             advertised,
@@ -77,28 +121,14 @@ impl Rules {
     }
 
     fn broker_limits(&mut self, broker: &Broker) {
-        for (key, value) in [
-            ("broker.connections_max", &broker.connections_max),
-            ("broker.topics_max", &broker.topics_max),
-            ("broker.partitions_max", &broker.partitions_max),
-            ("broker.groups_max", &broker.groups_max),
-        ] {
-            self.require(*value > 0, key, value, "must be at least 1");
-        }
-        let partitions = &broker.partitions;
-        self.require(
-            *partitions > 0,
-            "broker.partitions",
-            partitions,
-            "must be at least 1",
-        );
         self.require(
             (MIB..=1 << 30).contains(&broker.request_size_max.0),
             "broker.request_size_max",
             &broker.request_size_max,
             "must be from 1MiB to 1GiB",
         );
-        self.require(
+        self.relate(
+            "broker.request_size_max",
             broker.request_memory_max >= broker.request_size_max,
             "broker.request_memory_max",
             &broker.request_memory_max,
@@ -118,7 +148,16 @@ impl Rules {
         );
     }
 
-    fn rest_v2(&mut self, rest: &RestV2) {
+    fn rest_v2(&mut self, rest: &RestV2, http: &Http) {
+        let records = rest.records_max().saturating_mul(RestV2::RECORD_MEMORY);
+        self.relate(
+            "rest.v2.produce_records_max",
+            http.request_memory_max.as_usize() >= records,
+            "http.request_memory_max",
+            &http.request_memory_max,
+            "must be at least 512 bytes for each of rest.v2.produce_records_max, or so many records could \
+             never be produced",
+        );
         self.require(
             rest.consumer_idle_timeout >= SECOND,
             "rest.v2.consumer_idle_timeout",
@@ -151,7 +190,8 @@ impl Rules {
                 "must be at least 100ms",
             );
         }
-        self.require(
+        self.relate(
+            "kafka.connect_timeout",
             kafka.operation_timeout >= kafka.connect_timeout,
             "kafka.operation_timeout",
             &kafka.operation_timeout,
@@ -179,18 +219,13 @@ impl Rules {
             &http.request_size_max,
             "must be from 1KiB to 1GiB",
         );
-        self.require(
+        self.relate(
+            "http.request_size_max",
             http.request_memory_max >= http.request_size_max,
             "http.request_memory_max",
             &http.request_memory_max,
             "must be at least http.request_size_max, or the largest request could never be served",
         );
-        for (key, value) in [
-            ("http.requests_in_flight_max", &http.requests_in_flight_max),
-            ("http.connections_max", &http.connections_max),
-        ] {
-            self.require(*value > 0, key, value, "must be at least 1");
-        }
         let idle = &http.idle_timeout;
         self.require(
             *idle >= SECOND,
@@ -213,7 +248,8 @@ impl Rules {
             interval,
             "must be at least 100ms",
         );
-        self.require(
+        self.relate(
+            "monitor.interval",
             discovery_interval >= interval,
             "monitor.discovery_interval",
             discovery_interval,
@@ -226,4 +262,14 @@ impl Rules {
             "must be from 1m to 7d",
         );
     }
+}
+
+/// Whether listening on both is listening twice on one.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    // Every IPv6 address is every IPv4 address too.
+    let covers = |all: SocketAddr, one: SocketAddr| {
+        all.ip().is_unspecified() && (all.is_ipv6() || one.is_ipv4())
+    };
+    let same_port = a.port() != 0 && a.port() == b.port();
+    same_port && (a.ip() == b.ip() || covers(a, b) || covers(b, a))
 }

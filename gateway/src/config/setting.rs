@@ -80,7 +80,7 @@ pub(super) trait Section: Sized {
     /// What it declares.
     const INFO: SectionInfo;
 
-    /// The values, or `None` after a fault was noted in `layers`.
+    /// The values; what is wrong with them is noted in `layers`. `None` only if a default were invalid.
     fn read(layers: &mut Layers) -> Option<Self>;
 }
 

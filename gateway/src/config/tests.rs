@@ -104,6 +104,88 @@ fn every_fault_is_reported_at_once_with_key_value_and_advice() {
 }
 
 #[test]
+fn rules_are_checked_beside_what_cannot_be_read() {
+    let source =
+        toml("[http]\nidle_timeout = \"30\"\nworkers = 999\n[monitor]\nhistory = \"1s\"\n");
+    let found = faults(&source, &[("broker.listen", "192.0.2.1:1")]);
+    let keys: Vec<_> = found.iter().filter_map(|it| it.split(' ').next()).collect();
+    let all = [
+        "http.idle_timeout",
+        "broker.listen",
+        "http.workers",
+        "monitor.history",
+    ];
+    assert_eq!(keys, all, "{found:?}");
+}
+
+#[test]
+fn a_rule_says_nothing_where_one_of_its_settings_cannot_be_read() {
+    for (unread, other) in [
+        (
+            ("http.request_size_max", "x"),
+            ("http.request_memory_max", "60MiB"),
+        ),
+        (("insecure", "x"), ("http.listen", "192.0.2.1:1")),
+        (
+            ("bootstrap_servers", "x"),
+            ("broker.request_size_max", "1KiB"),
+        ),
+        (("broker.listen", "9092"), ("http.listen", "127.0.0.1:9092")),
+    ] {
+        let found = faults(&Fixed::default(), &[unread, other]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(unread.0), "{found:?}");
+    }
+    let found = faults(
+        &toml("insecure = true\n["),
+        &[("http.listen", "192.0.2.1:1")],
+    );
+    assert_eq!(found.len(), 1, "the file may have allowed it: {found:?}");
+}
+
+#[test]
+fn one_port_for_both_sides_is_a_fault_that_names_both() {
+    for (broker, http) in [
+        ("127.0.0.1:9092", "127.0.0.1:9092"),
+        ("127.0.0.1:9092", "localhost:9092"),
+        ("[::]:9092", "0.0.0.0:9092"),
+        ("127.0.0.1:9092", "0.0.0.0:9092"),
+    ] {
+        let more = [("insecure", "true"), ("broker.advertised", "host:1")];
+        let ports = [("broker.listen", broker), ("http.listen", http)];
+        let found = faults(&Fixed::default(), &[more, ports].concat());
+        assert_eq!(found.len(), 1, "{found:?}");
+        for name in ["http.listen", "broker.listen"] {
+            assert!(found[0].contains(name), "{found:?}");
+        }
+    }
+    for (broker, http) in [
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:9092", "[::1]:9092"),
+        ("127.0.0.1:9092", "127.0.0.1:9093"),
+    ] {
+        let ports = flags(&[("broker.listen", broker), ("http.listen", http)]);
+        assert!(Config::load(&Fixed::default(), ports).is_ok(), "{http}");
+    }
+    let outside = [
+        ("bootstrap_servers", "a:1"),
+        ("broker.listen", "127.0.0.1:8082"),
+    ];
+    assert!(Config::load(&Fixed::default(), flags(&outside)).is_ok());
+}
+
+#[test]
+fn only_a_name_that_is_near_is_suggested() {
+    for name in ["SLUICE_FOO", "SLUICE_KAFKA", "SLUICE_HTTP_PORTS"] {
+        let found = faults(&environment(&[(name, "x")]), &[]);
+        assert!(
+            found[0].ends_with("`sluice config` lists every setting"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
 fn listening_beyond_this_machine_must_be_allowed() {
     for key in ["broker.listen", "http.listen"] {
         let found = faults(&Fixed::default(), &[(key, "192.0.2.1:9092")]);
@@ -258,8 +340,8 @@ fn bounds_are_checked() {
             "1MiB",
             "at least http.request_size_max",
         ),
-        ("http.requests_in_flight_max", "0", "at least 1"),
-        ("http.connections_max", "0", "at least 1"),
+        ("http.requests_in_flight_max", "0", "from 1 to 4294967295"),
+        ("http.connections_max", "-5", "from 1 to 4294967295"),
         ("http.idle_timeout", "5ms", "at least 1s"),
         ("monitor.interval", "50ms", "at least 100ms"),
         (
@@ -268,7 +350,13 @@ fn bounds_are_checked() {
             "at least monitor.interval",
         ),
         ("monitor.history", "8d", "from 1m to 7d"),
-        ("broker.partitions", "0", "at least 1"),
+        ("broker.partitions", "0", "from 1 to 65535"),
+        ("rest.v2.produce_records_max", "0", "from 1 to"),
+        (
+            "http.request_memory_max",
+            "1MiB",
+            "512 bytes for each of rest.v2.produce_records_max",
+        ),
         ("broker.request_size_max", "1KiB", "from 1MiB to 1GiB"),
         (
             "broker.request_memory_max",

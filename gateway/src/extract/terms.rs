@@ -44,7 +44,7 @@ impl Terms {
             body_size_max: http.request_size_max.as_usize(),
             body_pause_max: http.idle_timeout,
             budget: Budget::new(http.request_memory_max.as_usize()),
-            in_flight_max: i64::from(http.requests_in_flight_max),
+            in_flight_max: i64::from(http.requests_in_flight_max.get()),
             metrics: Arc::new(metrics),
         }
     }

@@ -5,6 +5,7 @@ mod amount;
 mod base_uri;
 mod name;
 
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 pub use address::{Address, Advertised, Listen, Servers};
@@ -62,7 +63,7 @@ macro_rules! numbers {
             const KIND: &'static str = "number";
 
             fn parse(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|_error| format!("must be a whole number from 0 to {}", Self::MAX))
+                text.parse().map_err(|_error| format!("must be a whole number from {} to {}", Self::MIN, Self::MAX))
             }
 
             fn show(&self) -> String {
@@ -71,7 +72,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(u16, u32);
+numbers!(u16, u32, NonZeroU16, NonZeroU32);
 
 impl Value for PathBuf {
     const KIND: &'static str = "path";
