@@ -126,6 +126,15 @@ pub enum ApiError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// A request to produce exceeds `rest.v2.produce_records_max`.
+    #[error(
+        "The request holds more than {limit} records and headers, the value of \
+         rest.v2.produce_records_max."
+    )]
+    TooManyRecords {
+        /// The limit.
+        limit: usize,
+    },
     /// A record exceeds what Kafka takes.
     #[error("{message}")]
     RecordTooLarge {
@@ -232,9 +241,9 @@ impl ApiError {
             Self::UndecodableRecord { .. } => (StatusCode::REQUEST_TIMEOUT, 40_801),
             Self::ConsumerInstanceExists => (StatusCode::CONFLICT, 40_902),
             Self::IllegalState { .. } => (StatusCode::CONFLICT, 40_903),
-            Self::BodyTooLarge { .. } | Self::RecordTooLarge { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, 413)
-            }
+            Self::BodyTooLarge { .. }
+            | Self::TooManyRecords { .. }
+            | Self::RecordTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, 413),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, 415),
             Self::Constraint { .. } => (StatusCode::UNPROCESSABLE_ENTITY, 422),
             Self::InvalidConsumerConfig { .. } => (StatusCode::UNPROCESSABLE_ENTITY, 42_204),

@@ -423,6 +423,33 @@ async fn bodies_that_do_not_fit_in_memory_together_are_told_to_come_again() {
 }
 
 #[actix_web::test]
+async fn records_are_limited_in_number_and_count_in_memory_however_short() {
+    let state = state(|config| config.rest_v2.produce_records_max = 10.try_into().unwrap());
+    let produce = |records: String| {
+        TestRequest::post()
+            .uri("/topics/t")
+            .insert_header((header::CONTENT_TYPE, "application/vnd.kafka.json.v2+json"))
+            .set_payload(format!("{{\"records\":[{records}]}}"))
+    };
+    let message = "The request holds more than 10 records and headers, the value of \
+                   rest.v2.produce_records_max.";
+    let header = r#"{"name":"a"}"#;
+    let headers = format!(r#"{{"headers":[{}]}}"#, [header; 10].join(","));
+    for records in [["{}"; 11].join(","), headers] {
+        assert_eq!(
+            send(&state, produce(records)).await.json(),
+            json!({"error_code": 413, "message": message})
+        );
+    }
+    let mut others = crate::extract::Permit::new(Arc::clone(&state.terms.budget));
+    let all = state.config.http.request_memory_max.as_usize();
+    assert!(others.grow(all - 4096));
+    let answer = send(&state, produce(["{}"; 10].join(","))).await;
+    assert_eq!(answer.status, 503, "ten records take 5 KiB");
+    assert_eq!(state.terms.budget.left(), 4096);
+}
+
+#[actix_web::test]
 async fn a_stream_that_does_not_fit_in_memory_ends_with_an_outcome_that_says_so() {
     let state = defaults();
     let all = state.config.http.request_memory_max.as_usize();

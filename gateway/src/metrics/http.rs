@@ -19,7 +19,7 @@ families! {
     RESPONSE_BYTES = "sluice_http_response_bytes_total", Counter, [],
         "Bytes of answer bodies sent, after compression.";
     REJECTED = "sluice_http_rejected_total", Counter, ["reason"],
-        "Requests refused before a handler saw them: `in_flight` (too many at once), `memory` (bodies at once), `size` (body too large), `origin` (foreign Host or Origin), `timeout` (body stopped arriving).";
+        "Requests refused before a handler saw them: `in_flight` (too many at once), `memory` (bodies at once), `size` (body too large, or too many records in it), `origin` (foreign Host or Origin), `timeout` (body stopped arriving).";
 }
 
 /// Upper bounds of request durations in seconds: from a durable append to a long poll.

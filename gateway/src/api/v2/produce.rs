@@ -1,5 +1,7 @@
 //! `POST /topics/{topic}` and `POST /topics/{topic}/partitions/{partition}`.
 
+mod tally;
+
 use actix_web::{HttpResponse, post, web};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -111,6 +113,7 @@ pub(crate) struct OffsetDto {
     responses(
         (status = 200, description = "An outcome for each record, in order.", body = ProduceResponse, content_type = V2),
         (status = 404, description = "The topic does not exist and is not created automatically.", body = ErrorBody),
+        (status = 413, description = "The body is too large, or holds too many records.", body = ErrorBody),
         (status = 422, description = "There are no records.", body = ErrorBody),
     )
 )]
@@ -139,6 +142,7 @@ pub(crate) async fn to_topic(
     responses(
         (status = 200, description = "An outcome for each record, in order.", body = ProduceResponse, content_type = V2),
         (status = 404, description = "The topic does not exist and is not created automatically.", body = ErrorBody),
+        (status = 413, description = "The body is too large, or holds too many records.", body = ErrorBody),
         (status = 422, description = "There are no records.", body = ErrorBody),
     )
 )]
@@ -160,7 +164,9 @@ async fn respond(
     format: EmbeddedFormat,
     body: &Body,
 ) -> Result<HttpResponse, ApiError> {
+    tally::check(state, &body.0)?;
     let request: ProduceRequest<'_> = extract::parse(&body.0)?;
+    let _room = tally::reserve(state, request.count(), body.0.len())?;
     let records = request.into_records(format, partition)?;
     let outcomes = state.produce.send(topic, records).await?;
     let response = ProduceResponse::new(outcomes);
@@ -170,6 +176,12 @@ async fn respond(
 }
 
 impl ProduceRequest<'_> {
+    /// Records and their headers.
+    fn count(&self) -> usize {
+        let headers = self.records.iter().map(|record| record.headers.len());
+        self.records.len() + headers.sum::<usize>()
+    }
+
     fn into_records(
         self,
         format: EmbeddedFormat,
