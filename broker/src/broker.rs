@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services};
+use crate::limits;
 use crate::log::{Disk, FileSystem, LastStop, OpenError, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
@@ -87,6 +88,7 @@ impl Broker {
         let phase = PhaseSwitch::new();
         let services = Arc::new(Services {
             budget: Budget::new(config.network.in_flight_bytes_max),
+            unpacking: Arc::new(Semaphore::new(limits::BATCHES_UNPACKED_MAX)),
             config,
             topics,
             groups,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sluice_protocol::{ApiKey, ErrorCode};
+use tokio::sync::{Mutex as Turn, Semaphore};
 
 use super::error::{Refusal, RequestError};
 use crate::budget::{Budget, Reservation};
@@ -25,6 +26,19 @@ pub(crate) struct Peer {
     pub(crate) host: String,
     /// The endpoint clients of this listener are told.
     pub(crate) endpoint: HostPort,
+    /// Held while the batches of a request are appended, in the order of the requests.
+    pub(crate) append_turn: Turn<()>,
+}
+
+impl Peer {
+    /// Whoever is at `host` and was told of `endpoint`.
+    pub(crate) fn new(host: String, endpoint: HostPort) -> Self {
+        Self {
+            host,
+            endpoint,
+            append_turn: Turn::default(),
+        }
+    }
 }
 
 /// What handlers call.
@@ -42,6 +56,8 @@ pub(crate) struct Services {
     pub(crate) clock: Clock,
     /// Memory that requests and responses may hold.
     pub(crate) budget: Budget,
+    /// A permit for each batch that may be decompressed now.
+    pub(crate) unpacking: Arc<Semaphore>,
     /// Whether the broker is stopping.
     pub(crate) phase: PhaseWatch,
     /// Where events go.
@@ -151,6 +167,22 @@ impl Call {
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_panicked| RequestError::Lost)
+    }
+
+    /// As [`Call::blocking`], for what may decompress a batch: few do at a time, however many ask.
+    pub(crate) async fn unpacking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, RequestError> {
+        let permits = Arc::clone(&self.services.unpacking);
+        // The semaphore is never closed.
+        let permit = permits.acquire_owned().await.ok();
+        let working = self.blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        });
+        working.await
     }
 
     /// Counts memory as the response's, until it is sent.

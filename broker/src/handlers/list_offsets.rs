@@ -75,7 +75,7 @@ async fn find(
         OffsetSpec::Earliest | OffsetSpec::Latest => Ok(partition.offset_for(spec, isolation)?),
         OffsetSpec::MaxTimestamp | OffsetSpec::At(_) => {
             let partition = Arc::clone(&partition);
-            let found = call.blocking(move || partition.offset_for(spec, isolation));
+            let found = call.unpacking(move || partition.offset_for(spec, isolation));
             Ok(found.await??)
         }
     }

@@ -7,8 +7,9 @@
 //! * 0-2 are refused (KIP-896), though advertised; see the table. 7 allows zstd; 8 names the record at
 //!   fault. From 10 on a new leader could be named, which one node never has.
 //!
-//! All partitions are appended to before the first wait, so requests of one connection keep their
-//! order without waiting for each other's flush.
+//! All partitions are appended to before the first wait for the disk, so requests of one connection
+//! keep their order without waiting for each other's flush. Where a batch has to be unpacked first, away
+//! from the threads that serve connections, the requests behind it wait for that.
 
 use std::time::Duration;
 
@@ -34,14 +35,16 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
     let acks = acks(request.acks);
     let timeout_ms = request.timeout_ms.max(TIMEOUT_MIN_MS);
     let mut topics = Vec::with_capacity(request.topic_data.len());
+    let turn = call.peer.append_turn.lock().await;
     for topic in request.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in topic.partition_data {
             let index = data.index;
-            partitions.push((index, append(call, &topic.name, data, &acks)));
+            partitions.push((index, append(call, &topic.name, data, &acks).await));
         }
         topics.push((topic.name, partitions));
     }
+    drop(turn);
     let mut responses = Vec::with_capacity(topics.len());
     for (name, partitions) in topics {
         let mut partition_responses = Vec::with_capacity(partitions.len());
@@ -79,7 +82,7 @@ fn acks(acks: i16) -> Result<Acks, RequestError> {
     }
 }
 
-fn append(
+async fn append(
     call: &Call,
     topic: &str,
     data: PartitionProduceData,
@@ -96,7 +99,11 @@ fn append(
     };
     let records = data.records.unwrap_or_default();
     let batch = ValidatedBatch::parse(records, origin)?;
-    Ok(partition.append(batch, acks)?)
+    if !partition.must_unpack(&batch) {
+        return Ok(partition.append(batch, acks)?);
+    }
+    let appending = call.unpacking(move || partition.append(batch, acks));
+    Ok(appending.await??)
 }
 
 async fn durable(

@@ -1,7 +1,8 @@
 //! Finding a record by its timestamp, precise to the record.
 //!
 //! The time index of a segment tells from which batch on to look; the headers tell which batch; the
-//! records of that one batch are read, decompressed within a bound.
+//! records of that one batch are read, decompressed within a bound. The caller sees to it that not
+//! many do so at once.
 
 use sluice_protocol::record::Record;
 use sluice_protocol::record_batch::RawBatch;
@@ -10,10 +11,7 @@ use super::batch_walk::{BatchWalk, Step};
 use super::index::{TimeEntry, floor};
 use super::partition_log::PartitionLog;
 use super::read::{LogReadError, Place, Start, corrupt};
-
-/// Bytes into which a batch is decompressed for a look-up, at most. A larger one is answered by its
-/// first offset, which is early and never late.
-const DECOMPRESSED_BYTES_MAX: usize = 64 * 1024 * 1024;
+use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
 /// A record's place in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +184,10 @@ fn largest_in_range(
         if best.is_some_and(|best| best.timestamp >= header.max_timestamp) {
             continue;
         }
-        let records = batch.records(DECOMPRESSED_BYTES_MAX).into_iter().flatten();
+        let records = batch
+            .records(DECOMPRESSED_BATCH_BYTES_MAX)
+            .into_iter()
+            .flatten();
         for record in records.map_while(Result::ok) {
             let is_seen = (from..end).contains(&record.offset);
             if is_seen && best.is_none_or(|best| record.timestamp > best.timestamp) {
@@ -205,7 +206,7 @@ fn first_in_batch(
     range: std::ops::Range<i64>,
 ) -> Option<TimedOffset> {
     let header = batch.header();
-    let Ok(records) = batch.records(DECOMPRESSED_BYTES_MAX) else {
+    let Ok(records) = batch.records(DECOMPRESSED_BATCH_BYTES_MAX) else {
         return Some(TimedOffset {
             offset: header.base_offset.max(range.start),
             timestamp: header.max_timestamp,

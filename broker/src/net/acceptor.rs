@@ -110,7 +110,7 @@ impl Acceptor {
             return;
         };
         let endpoint = self.endpoint.clone();
-        let peer = Arc::new(Peer { host, endpoint });
+        let peer = Arc::new(Peer::new(host, endpoint));
         let connection = Connection {
             sink,
             peer: Arc::clone(&peer),

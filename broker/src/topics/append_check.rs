@@ -1,7 +1,8 @@
 //! What a topic's configuration asks of a batch. Pure, and before the partition's lock.
 //!
 //! The header tells nearly everything; records are read only where the topic is compacted (keys),
-//! limits how old records may be, or stores another codec than the producer's.
+//! limits how old records may be, or stores another codec than the producer's. That takes time and
+//! memory, so [`must_unpack`] tells beforehand.
 
 use sluice_protocol::record::Record;
 use sluice_protocol::record_batch::{
@@ -15,6 +16,20 @@ use crate::model::{Acks, TimestampMs};
 
 /// A timestamp that says there is none.
 const NO_TIMESTAMP: i64 = -1;
+
+/// Bytes of an uncompressed batch whose records are looked at without much ado.
+const LIGHT_BYTES_MAX: usize = 16 * 1024;
+
+/// Whether the check of a batch takes time and memory for its records.
+pub(super) fn must_unpack(batch: &ValidatedBatch, config: &TopicConfig, now: TimestampMs) -> bool {
+    let codec = batch.header().attributes.compression();
+    let is_light = codec == Some(Compression::None) && batch.size() <= LIGHT_BYTES_MAX;
+    !is_light
+        && (config.cleanup.compact
+            || new_codec(batch, config).is_some()
+            || (config.timestamp_type == TimestampType::CreateTime
+                && !Span::allowed(config, now).holds_all(batch)))
+}
 
 /// Checks a batch, and compresses it again where the topic asks for it.
 pub(super) fn checked(
@@ -66,41 +81,69 @@ fn check_timestamps(
     config: &TopicConfig,
     now: TimestampMs,
 ) -> Result<(), AppendError> {
-    let earliest = now.0.saturating_sub(config.timestamp_before_max_ms);
-    let latest = now.0.saturating_add(config.timestamp_after_max_ms);
-    let is_valid =
-        |timestamp: i64| timestamp == NO_TIMESTAMP || (earliest..=latest).contains(&timestamp);
-    let header = batch.header();
-    // Below zero lies no timestamp, so a limit there is none, as it is by default.
-    if earliest <= 0 && is_valid(header.max_timestamp.max(0)) {
+    let allowed = Span::allowed(config, now);
+    if allowed.holds_all(batch) {
         return Ok(());
     }
     let invalid = |record_index: usize, timestamp: i64| AppendError::InvalidTimestamp {
         record_index,
         timestamp: TimestampMs(timestamp),
-        earliest: TimestampMs(earliest),
-        latest: TimestampMs(latest),
+        earliest: TimestampMs(allowed.earliest),
+        latest: TimestampMs(allowed.latest),
     };
     for (index, record) in batch.records(DECOMPRESSED_BATCH_BYTES_MAX)?.enumerate() {
         let timestamp = record?.timestamp;
-        if !is_valid(timestamp) {
+        if !allowed.holds(timestamp) {
             return Err(invalid(index, timestamp));
         }
     }
-    match is_valid(header.max_timestamp) {
+    let max_timestamp = batch.header().max_timestamp;
+    match allowed.holds(max_timestamp) {
         true => Ok(()),
         // The header does not tell the truth about its records.
-        false => Err(invalid(0, header.max_timestamp)),
+        false => Err(invalid(0, max_timestamp)),
+    }
+}
+
+/// Timestamps that a topic accepts.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    earliest: i64,
+    latest: i64,
+}
+
+impl Span {
+    const fn allowed(config: &TopicConfig, now: TimestampMs) -> Self {
+        Self {
+            earliest: now.0.saturating_sub(config.timestamp_before_max_ms),
+            latest: now.0.saturating_add(config.timestamp_after_max_ms),
+        }
+    }
+
+    fn holds(&self, timestamp: i64) -> bool {
+        timestamp == NO_TIMESTAMP || (self.earliest..=self.latest).contains(&timestamp)
+    }
+
+    /// Whether the header says so of all records. Below zero lies no timestamp, so a limit there is
+    /// none, as it is by default.
+    fn holds_all(&self, batch: &ValidatedBatch) -> bool {
+        self.earliest <= 0 && self.holds(batch.header().max_timestamp.max(0))
     }
 }
 
 fn with_codec(batch: ValidatedBatch, config: &TopicConfig) -> Result<ValidatedBatch, AppendError> {
-    let header = *batch.header();
+    match new_codec(&batch, config) {
+        Some(codec) => compressed_again(&batch, codec),
+        None => Ok(batch),
+    }
+}
+
+/// The codec in which the topic wants the batch, where it is in another one.
+fn new_codec(batch: &ValidatedBatch, config: &TopicConfig) -> Option<Compression> {
+    let current = batch.header().attributes.compression();
     match config.compression {
-        BatchCompression::Fixed(codec) if header.attributes.compression() != Some(codec) => {
-            compressed_again(&batch, codec)
-        }
-        BatchCompression::Fixed(_) | BatchCompression::Producer => Ok(batch),
+        BatchCompression::Fixed(codec) if current != Some(codec) => Some(codec),
+        BatchCompression::Fixed(_) | BatchCompression::Producer => None,
     }
 }
 

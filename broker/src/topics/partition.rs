@@ -137,6 +137,13 @@ impl Partition {
         self.place.id
     }
 
+    /// Whether [`Partition::append`] takes time and memory to look at the records of `batch`, as far as
+    /// the topic's configuration asks for it now.
+    #[must_use]
+    pub fn must_unpack(&self, batch: &ValidatedBatch) -> bool {
+        append_check::must_unpack(batch, &self.config.load(), self.shared.clock.wall())
+    }
+
     /// Checks a batch against the topic's configuration and the producer's sequence, gives it its
     /// offset and queues it for the disk. Never blocks on the disk. Batches become durable in the
     /// order of their offsets.

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use sluice_protocol::ErrorCode;
 use sluice_protocol::messages::api_versions::ApiVersionsRequest;
+use sluice_protocol::messages::create_topics::CreatableTopicConfig;
 use sluice_protocol::messages::fetch::FetchRequest;
 use sluice_protocol::messages::heartbeat::HeartbeatRequest;
 use sluice_protocol::messages::metadata::MetadataRequest;
 use sluice_protocol::messages::produce::ProduceRequest;
+use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord};
 
 use crate::client::{World, until};
 use crate::records::{batch, fetch, produce};
@@ -32,6 +35,52 @@ async fn pipelined_requests_are_answered_in_their_order() {
         assert_eq!(offsets, (0..30).collect::<Vec<_>>(), "{link}");
         assert_eq!(client.answer::<MetadataRequest>(9).await.0, metadata);
     }
+}
+
+/// A batch of one record of 48 MiB, whose key is missing, in few bytes.
+fn bomb() -> Bytes {
+    let record = NewRecord {
+        timestamp: 1_000,
+        key: None,
+        value: Some(vec![0; 48 * 1024 * 1024].into()),
+        headers: Vec::new(),
+    };
+    let mut builder = BatchBuilder::new(Compression::Gzip);
+    builder.append(&record).unwrap();
+    builder.build().unwrap().unwrap().into_bytes()
+}
+
+#[tokio::test]
+async fn a_batch_that_is_unpacked_keeps_its_place_and_holds_up_nobody_else() {
+    let world = World::start().await;
+    let (mut client, mut other) = (world.tcp().await, world.tcp().await);
+    let mut compacted = crate::admin::create("compacted", 1);
+    compacted.topics[0].configs.push(CreatableTopicConfig {
+        name: "cleanup.policy".to_owned(),
+        value: Some("compact".to_owned()),
+    });
+    client.ask(&compacted, 7).await;
+    client.ask(&crate::admin::create("t", 1), 7).await;
+    let unpacked = produce("compacted", 0, bomb(), 1);
+    client.send(&unpacked, 9).await;
+    other.ask(&MetadataRequest::default(), 9).await;
+    assert!(
+        client.is_silent_for(Duration::ZERO).await,
+        "the other waited for the batch to be unpacked"
+    );
+    client.answer::<ProduceRequest>(9).await;
+
+    let mut both = unpacked;
+    let behind = produce("t", 0, batch(&["a"]), 1);
+    both.topic_data.extend(behind.topic_data.clone());
+    client.send(&both, 9).await;
+    client.send(&behind, 9).await;
+    let (_, first) = client.answer::<ProduceRequest>(9).await;
+    let code = first.responses[0].partition_responses[0].error_code;
+    assert_eq!(code, ErrorCode::InvalidRecord);
+    assert_eq!(first.responses[1].partition_responses[0].base_offset, 0);
+    let (_, second) = client.answer::<ProduceRequest>(9).await;
+    assert_eq!(second.responses[0].partition_responses[0].base_offset, 1);
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use prometheus::Registry;
 use sluice_broker::{Broker, Config};
 use sluice_protocol::ErrorCode;
 use sluice_protocol::messages::fetch::FetchRequest;
+use sluice_protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
 use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord};
 use tempfile::TempDir;
 
@@ -179,4 +182,36 @@ async fn clients_that_do_not_read_their_records_hold_no_more_than_the_budget() {
         let grown = measured.peak() - before;
         assert!(grown < 2 * BUDGET, "{is_followed} {} MiB", grown / MIB);
     }
+}
+
+#[tokio::test]
+async fn look_ups_in_decompression_bombs_unpack_two_at_a_time() {
+    const UNPACKED: usize = 48 * MIB;
+    let measured = Measured::start();
+    let mut client = measured.client().await;
+    client.ask(&create("t", 1), 7).await;
+    produce_one(&mut client, zeros(UNPACKED, Compression::Zstd)).await;
+    let request = ListOffsetsRequest {
+        replica_id: -1,
+        topics: vec![ListOffsetsTopic {
+            name: "t".to_owned(),
+            partitions: vec![ListOffsetsPartition {
+                partition_index: 0,
+                timestamp: 500,
+                ..ListOffsetsPartition::default()
+            }],
+        }],
+        ..ListOffsetsRequest::default()
+    };
+    let before = measured.peak();
+    let mut clients = measured.clients(20).await;
+    for client in &mut clients {
+        client.send(&request, 5).await;
+    }
+    for client in &mut clients {
+        let (_, found) = client.answer::<ListOffsetsRequest>(5).await;
+        assert_eq!(found.topics[0].partitions[0].offset, 0);
+    }
+    let grown = measured.peak() - before;
+    assert!(grown < 3 * UNPACKED, "{} MiB", grown / MIB);
 }
