@@ -3,10 +3,15 @@
 //! Rules: what was acknowledged is there, at the offset that was told, for ever; what is visible is
 //! durable; nothing else than what was sent ever appears, in the order it was sent; a repeated batch
 //! is never there twice; offsets never change; retention by time takes no record that is young enough
-//! to stay; every record is found by its time. `SLUICE_SEED` runs one seed, `SLUICE_SEEDS` that many.
+//! to stay; every record is found by its time; a change of topics that was begun is carried out wholly,
+//! whoever waits for it or not, and is in memory what it is on disk. `SLUICE_SEED` runs one seed,
+//! `SLUICE_SEEDS` that many.
 
-use std::collections::BTreeMap;
+mod changes;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::changes::Change;
 use super::failure::FaultyWorld;
 use super::*;
 use crate::log::{Faults, FaultyStorage, Retention};
@@ -38,6 +43,7 @@ fn timed(values: &[String]) -> BatchBuilder {
 #[derive(Debug, Default)]
 struct Expected {
     id: crate::model::Uuid,
+    partitions: usize,
     /// Values by offset: those acknowledged, and those sent and not answered.
     acknowledged: BTreeMap<i64, String>,
     sent: BTreeMap<i64, String>,
@@ -48,6 +54,16 @@ struct Expected {
     sequence: i32,
     /// Its batches without an answer.
     unanswered: Vec<Unanswered>,
+}
+
+impl Expected {
+    fn new(id: crate::model::Uuid) -> Self {
+        Self {
+            id,
+            partitions: 1,
+            ..Self::default()
+        }
+    }
 }
 
 /// A batch that its producer sends again until it has an answer.
@@ -74,7 +90,10 @@ struct Simulation {
     rng: fastrand::Rng,
     world: FaultyWorld,
     expected: BTreeMap<&'static str, Expected>,
-    appending: Vec<(&'static str, i64, usize, Appending)>,
+    /// Topic, first offset and count of records, and who waits for them, if anybody.
+    appending: Vec<(&'static str, i64, usize, Option<Appending>)>,
+    /// A change of topics that nobody waits for.
+    change: Option<Change>,
     next_value: u64,
     trace: Vec<String>,
 }
@@ -86,6 +105,7 @@ impl Simulation {
             world: FaultyWorld::new(seed),
             expected: BTreeMap::new(),
             appending: Vec::new(),
+            change: None,
             next_value: 0,
             trace: Vec::new(),
         }
@@ -94,12 +114,18 @@ impl Simulation {
     fn run(&mut self) {
         for _ in 0..STEPS {
             let topic = TOPICS[self.rng.usize(..TOPICS.len())];
-            match self.rng.u32(..100) {
+            let step = self.rng.u32(..100);
+            // Records and deaths may come before the end of a change that was begun.
+            if !matches!(step, 11..50 | 90..96) {
+                self.resolve();
+            }
+            match step {
                 0..8 => self.create(topic),
                 8..11 => self.delete(topic),
                 11..50 => self.append(topic),
-                50..72 => self.flush(),
-                72..78 => self.repeat(topic),
+                50..65 => self.flush(),
+                65..73 => self.begin_change(topic),
+                73..78 => self.repeat(topic),
                 78..82 => self.delete_records(topic),
                 82..85 => self.retain(),
                 85..86 => self.replace_metadata(),
@@ -115,20 +141,6 @@ impl Simulation {
 
     fn note(&mut self, what: impl Into<String>) {
         self.trace.push(what.into());
-    }
-
-    fn create(&mut self, topic: &'static str) {
-        if self.expected.contains_key(topic) {
-            return;
-        }
-        self.note(format!("create {topic}"));
-        let id = self.world.create(topic).id();
-        let expected = Expected {
-            id,
-            ..Expected::default()
-        };
-        self.expected.insert(topic, expected);
-        self.make_segments_small();
     }
 
     fn make_segments_small(&self) {
@@ -151,17 +163,8 @@ impl Simulation {
         }
     }
 
-    fn delete(&mut self, topic: &'static str) {
-        if self.expected.remove(topic).is_none() {
-            return;
-        }
-        self.note(format!("delete {topic}"));
-        self.settle();
-        let name = TopicName::parse(topic).unwrap();
-        self.world.drive(self.world.topics.delete(&name)).unwrap();
-    }
-
     fn append(&mut self, topic: &'static str) {
+        self.notice_change();
         let Some(expected) = self.expected.get_mut(topic) else {
             return;
         };
@@ -198,6 +201,7 @@ impl Simulation {
             let offset = offset + i64::try_from(index).unwrap();
             expected.sent.insert(offset, value);
         }
+        let appending = (self.rng.u8(..4) > 0).then_some(appending);
         self.appending.push((topic, offset, count, appending));
     }
 
@@ -210,11 +214,16 @@ impl Simulation {
     /// Collects the answers of appends that have one.
     fn settle(&mut self) {
         for (topic, offset, count, appending) in std::mem::take(&mut self.appending) {
-            let outcome = self.world.drive(appending.durable());
+            match appending {
+                Some(appending) => {
+                    let appended = self.world.drive(appending.durable()).unwrap();
+                    assert_eq!(appended.base_offset, Offset(offset));
+                }
+                None => assert!(self.world.flush()),
+            }
             let Some(expected) = self.expected.get_mut(topic) else {
                 continue;
             };
-            assert_eq!(outcome.unwrap().base_offset, Offset(offset));
             for offset in (offset..).take(count) {
                 let value = expected.sent.remove(&offset).unwrap();
                 expected
@@ -263,21 +272,6 @@ impl Simulation {
         }
     }
 
-    fn delete_records(&mut self, topic: &'static str) {
-        self.settle();
-        let Some(expected) = self.expected.get_mut(topic) else {
-            return;
-        };
-        let partition = self.world.partition(topic);
-        let to = self.rng.i64(0..=partition.offsets().high_watermark.0);
-        expected.start_max = expected.start_max.max(to);
-        self.trace
-            .push(format!("delete records of {topic} to {to}"));
-        let start = self.world.drive(partition.delete_records(Some(Offset(to))));
-        let expected = self.expected.get_mut(topic).unwrap();
-        expected.start_min = start.unwrap().0;
-    }
-
     fn retain(&mut self) {
         self.note("retain");
         self.settle();
@@ -306,7 +300,10 @@ impl Simulation {
         self.settle();
         let metadata = Arc::clone(&self.world.topics.0.metadata);
         let (start, durable) = metadata.begin_snapshot().unwrap();
-        self.delete_records(TOPICS[0]);
+        match self.rng.bool() {
+            true => self.delete_records(TOPICS[0]),
+            false => self.begin_change(TOPICS[0]),
+        }
         self.world.drive(durable).unwrap().unwrap();
         match self.rng.bool() {
             true => metadata.end_snapshot(start).unwrap(),
@@ -326,6 +323,8 @@ impl Simulation {
         };
         let partition = self.world.partition(topic);
         assert_eq!(partition.topic_id(), expected.id);
+        let found = self.world.topics.topic(topic).unwrap();
+        assert_eq!(found.partitions().len(), expected.partitions);
         let offsets = partition.offsets();
         let start = offsets.log_start.0;
         assert!((expected.start_min..=expected.start_max).contains(&start));
@@ -378,8 +377,10 @@ impl Simulation {
             return self.settle();
         }
         for (topic, _, _, appending) in std::mem::take(&mut self.appending) {
-            let outcome = self.world.drive(appending.durable());
-            assert!(matches!(outcome, Err(AppendError::Storage(_))), "{topic}");
+            if let Some(appending) = appending {
+                let outcome = self.world.drive(appending.durable());
+                assert!(matches!(outcome, Err(AppendError::Storage(_))), "{topic}");
+            }
             let partition = self.world.partition(topic);
             let again = partition.append(batch(&["too late"]), Acks::All);
             assert!(matches!(again, Err(AppendError::Storage(_))));
@@ -396,6 +397,7 @@ impl Simulation {
         if self.rng.bool() {
             self.settle();
         }
+        self.notice_change();
         self.appending.clear();
         end(&self.world.storage);
         self.reopen();
@@ -410,6 +412,8 @@ impl Simulation {
     fn restart(&mut self) {
         self.note("restart");
         self.settle();
+        assert!(self.world.flush(), "as closing does");
+        let starts = self.starts();
         self.world.topics.close().unwrap();
         match self.rng.bool() {
             true => self.world.storage.kill(),
@@ -417,12 +421,22 @@ impl Simulation {
         }
         self.reopen();
         assert_eq!(self.world.topics.recovery().last_stop, LastStop::Clean);
+        assert_eq!(self.starts(), starts);
+    }
+
+    fn starts(&self) -> Vec<i64> {
+        let topics = self.expected.keys();
+        topics
+            .map(|topic| self.world.partition(topic).offsets().log_start.0)
+            .collect()
     }
 
     fn reopen(&mut self) {
         self.world.reopen();
         assert!(self.world.topics.recovery().quarantined.len() <= TOPICS.len());
         self.make_segments_small();
+        self.notice_change();
+        self.change = None;
         for topic in TOPICS {
             self.adopt_survivors(topic);
             self.check(topic);
@@ -443,7 +457,6 @@ impl Simulation {
         for (offset, value) in sent.into_iter().take_while(|(offset, _)| *offset < end) {
             expected.acknowledged.insert(offset, value);
         }
-        expected.start_min = expected.start_min.min(partition.offsets().log_start.0);
     }
 }
 
