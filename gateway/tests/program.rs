@@ -1,7 +1,8 @@
 //! The program as people start it: the ready line, the refusals, the end.
 
 use std::error::Error;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -296,7 +297,7 @@ fn a_bad_configuration_is_one_line_a_fault() -> Outcome {
         folder.path(),
         &["--broker-listen", "0.0.0.0:9092", "--insecure"],
     )?;
-    let expected = ["colour", "http.workers = \"-1\""];
+    let expected = ["colour", "http.workers = \"-1\"", "--broker-advertised"];
     assert_eq!(lines.len(), expected.len(), "{lines:?}");
     for (line, part) in lines.iter().zip(expected) {
         assert!(
@@ -304,15 +305,47 @@ fn a_bad_configuration_is_one_line_a_fault() -> Outcome {
             "{line}"
         );
     }
-    std::fs::remove_file(folder.path().join("sluice.toml"))?;
-    let lines = refused(
-        folder.path(),
-        &["--broker-listen", "0.0.0.0:9092", "--insecure"],
+    Ok(())
+}
+
+#[test]
+fn what_is_not_http_is_answered_and_not_logged() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let running = Running::start(folder.path(), &["--data-dir", "data"])?;
+    let http = running.part("http http://")?.to_owned();
+    for nonsense in [
+        "\u{16}\u{3}\u{1}\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ] {
+        let mut client = TcpStream::connect(&http)?;
+        client.write_all(nonsense.as_bytes())?;
+        let mut answer = String::new();
+        client.read_to_string(&mut answer)?;
+        assert!(
+            answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+            "{answer}"
+        );
+    }
+    running.signal(Signal::TERM)?;
+    let (_status, log) = running.end()?;
+    assert!(!log.contains("ERROR"), "{log}");
+    Ok(())
+}
+
+#[test]
+fn a_body_announced_too_large_is_refused_at_once() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let running = Running::start(folder.path(), &["--data-dir", "data"])?;
+    let mut client = TcpStream::connect(running.part("http http://")?)?;
+    write!(
+        client,
+        "POST /topics/t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\
+         Content-Type: application/vnd.kafka.json.v2+json\r\n\r\n{{"
     )?;
-    assert!(
-        matches!(&lines[..], [line] if line.contains("--broker-advertised")),
-        "{lines:?}"
-    );
+    let mut answer = String::new();
+    client.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("http.request_size_max"), "{answer}");
     Ok(())
 }
 
