@@ -100,9 +100,14 @@ fn raise_file_limit() {
     }
 }
 
+/// What a client that does not speak HTTP makes the HTTP server say, an error a request. It says nothing
+/// about us, and anybody could fill the log with it. `log.level` can name the target to hear it.
+const NOT_OURS: &str = "actix_http::h1=off";
+
 /// The log goes to standard error, so that standard output holds the line that says "ready" alone.
 fn log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::new(config.log.level.as_str());
+    let filter = format!("{NOT_OURS},{}", config.log.level.as_str());
+    let filter = tracing_subscriber::EnvFilter::new(filter);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
