@@ -76,6 +76,17 @@ pub enum OpenError {
         /// What is wrong.
         reason: String,
     },
+    /// Nothing can be written into it.
+    #[error(
+        "the data directory {} takes no files: {cause}; make it writable or name another directory",
+        path.display()
+    )]
+    NotWritable {
+        /// The directory.
+        path: PathBuf,
+        /// What failed.
+        cause: StorageError,
+    },
     /// A topic setting of the broker's configuration is invalid.
     #[error("the configuration of topic defaults is invalid: {reason}")]
     InvalidDefaults {
@@ -119,7 +130,11 @@ impl DataDirectory {
         let found = disk.read_file(&path.join(META_FILE))?;
         let is_new = found.is_none();
         let cluster_id = match found {
-            Some(bytes) => read_meta(path, node_id, &String::from_utf8_lossy(&bytes))?,
+            Some(bytes) => {
+                let cluster_id = read_meta(path, node_id, &String::from_utf8_lossy(&bytes))?;
+                check_writable(disk, path, &bytes)?;
+                cluster_id
+            }
             None => create(disk, path, node_id)?,
         };
         let clean = path.join(CLEAN_FILE);
@@ -242,6 +257,16 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     Ok(cluster_id)
 }
 
+/// Writes the properties anew as they are: a directory that takes no files would else be noticed only
+/// at the end, when it is to be marked as clean.
+fn check_writable(disk: &Disk, path: &Path, meta: &[u8]) -> Result<(), OpenError> {
+    let written = disk.replace_file(&path.join(META_FILE), meta);
+    written.map_err(|cause| OpenError::NotWritable {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
 fn read_meta(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError> {
     let properties: BTreeMap<&str, &str> = text
         .lines()
@@ -288,6 +313,17 @@ mod tests {
 
     fn open(path: &Path) -> Result<DataDirectory, OpenError> {
         DataDirectory::open(&Disk::new(FileSystem), path, 1)
+    }
+
+    #[test]
+    fn a_directory_that_takes_no_files_is_refused_before_anything_is_served() {
+        let parent = tempfile::tempdir().unwrap();
+        drop(open(parent.path()).unwrap());
+        // Who runs as root is refused by nothing less.
+        std::fs::create_dir(parent.path().join("meta.tmp")).unwrap();
+        let error = open(parent.path()).unwrap_err().to_string();
+        assert!(error.contains("takes no files"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
     }
 
     #[test]
