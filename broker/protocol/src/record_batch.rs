@@ -2,7 +2,8 @@
 //!
 //! A broker reads the 61 bytes in front of the records and passes the records on undecoded. Trust is
 //! a type: [`RawBatch`] is bytes with a header, [`ValidatedBatch`] has passed every check of a
-//! produce request, [`StampedBatch`] has its place in the log, and nothing else may reach a segment.
+//! produce request, [`StampedBatch`] has its place in the log, and nothing else may reach a segment,
+//! but for what compaction leaves of a batch there ([`RawBatch::with_only`]).
 //! [`BatchBuilder`] makes batches, [`batches`] walks over consecutive ones. Base offset and leader
 //! epoch lie outside the checksum, so a broker stamps them into a copy of the header alone.
 //! Layout of the header (Kafka's protocol guide, "Record Batch"):
@@ -19,6 +20,8 @@
 //! ```
 
 mod builder;
+mod compacted;
+mod encode;
 mod raw;
 mod stamped;
 mod validated;
@@ -125,6 +128,15 @@ impl Attributes {
     #[must_use]
     pub const fn has_delete_horizon(self) -> bool {
         self.0 & Self::DELETE_HORIZON != 0
+    }
+
+    /// The same attributes with or without a delete horizon.
+    #[must_use]
+    pub const fn with_delete_horizon(self, has_horizon: bool) -> Self {
+        match has_horizon {
+            true => Self(self.0 | Self::DELETE_HORIZON),
+            false => Self(self.0 & !Self::DELETE_HORIZON),
+        }
     }
 }
 
@@ -239,6 +251,14 @@ impl BatchHeader {
         let length = usize::try_from(self.batch_length).ok()?;
         let size = length.checked_add(LOG_OVERHEAD_BYTES)?;
         (size >= HEADER_BYTES).then_some(size)
+    }
+
+    /// From when on the batch's deletion markers may go, by the wall clock in milliseconds (KIP-534).
+    #[must_use]
+    pub fn delete_horizon(&self) -> Option<i64> {
+        self.attributes
+            .has_delete_horizon()
+            .then_some(self.base_timestamp)
     }
 
     /// The idempotent producer that wrote the batch; none below id 0.

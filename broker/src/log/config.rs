@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::compaction::CompactionPolicy;
+
 /// The settings that the log obeys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// Size at which a new segment is begun, in bytes.
     pub segment_bytes: u32,
@@ -15,6 +17,8 @@ pub struct LogConfig {
     pub file_delete_delay: Duration,
     /// Which segments are dropped.
     pub retention: Retention,
+    /// When and how it is compacted; `None` for a log that is not.
+    pub compaction: Option<CompactionPolicy>,
 }
 
 /// When whole segments are dropped.

@@ -5,7 +5,9 @@
 //! kept for good, though it can still be read until the cut (as Linux does). Everything random comes
 //! from one seed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod names;
+
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::storage::{OpenMode, Storage, StorageFile};
+use names::{NameChange, Names, Node};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -42,6 +45,8 @@ pub(crate) struct Faults {
     pub(crate) syncs_left: Option<u32>,
     /// Bytes that may still be written before the disk is full.
     pub(crate) bytes_left: Option<u64>,
+    /// Changes to files and names until the process can make none any more, as one that died.
+    pub(crate) changes_left: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,22 +60,6 @@ struct Inode {
 enum Change {
     Write { position: usize, bytes: Vec<u8> },
     Truncate(usize),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Node {
-    Directory,
-    File(u64),
-}
-
-#[derive(Clone, Debug, Default)]
-struct Names(BTreeMap<PathBuf, Node>);
-
-#[derive(Clone, Debug)]
-enum NameChange {
-    Add(PathBuf, Node),
-    Rename(PathBuf, PathBuf),
-    Remove(PathBuf),
 }
 
 #[derive(Debug)]
@@ -146,85 +135,24 @@ impl World {
         self.unsynced_names.push(change);
     }
 
+    /// Says that a change begins.
+    fn begin_change(&mut self) -> io::Result<()> {
+        let Some(left) = self.faults.changes_left.as_mut() else {
+            return Ok(());
+        };
+        if *left == 0 {
+            return Err(io::Error::other("the process is dead"));
+        }
+        *left -= 1;
+        Ok(())
+    }
+
     fn sync_fails(&mut self) -> bool {
         let Some(left) = self.faults.syncs_left.as_mut() else {
             return false;
         };
         *left = left.saturating_sub(1);
         *left == 0
-    }
-}
-
-impl Names {
-    fn apply(&mut self, change: &NameChange) {
-        match change {
-            NameChange::Add(path, node) => {
-                self.0.insert(path.clone(), *node);
-            }
-            NameChange::Remove(path) => {
-                self.0.retain(|known, _| !known.starts_with(path));
-            }
-            NameChange::Rename(from, to) => {
-                let renamed: Vec<_> = self
-                    .0
-                    .iter()
-                    .filter_map(|(path, node)| Some((path.clone(), moved(path, from, to)?, *node)))
-                    .collect();
-                for (old, new, node) in renamed {
-                    self.0.remove(&old);
-                    self.0.insert(new, node);
-                }
-            }
-        }
-    }
-
-    fn drop_orphans(&mut self) {
-        let known: HashSet<_> = self.0.keys().cloned().collect();
-        let is_rooted = |path: &Path| {
-            path.ancestors()
-                .skip(1)
-                .filter(|above| !above.as_os_str().is_empty() && *above != Path::new("/"))
-                .all(|above| known.contains(above))
-        };
-        self.0.retain(|path, _| is_rooted(path));
-    }
-}
-
-/// `path` below `to`, where it was below `from` or the same.
-fn moved(path: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
-    let rest = path.strip_prefix(from).ok()?;
-    // Joining nothing would end the path in a slash.
-    Some(match rest.as_os_str().is_empty() {
-        true => to.to_owned(),
-        false => to.join(rest),
-    })
-}
-
-impl NameChange {
-    /// Follows the rename of a directory that holds the name.
-    fn move_with(&mut self, from: &Path, to: &Path) {
-        let follow = |path: &mut PathBuf| {
-            if path != from
-                && let Some(moved) = moved(path, from, to)
-            {
-                *path = moved;
-            }
-        };
-        match self {
-            Self::Add(path, _) | Self::Remove(path) => follow(path),
-            Self::Rename(old, new) => {
-                follow(old);
-                follow(new);
-            }
-        }
-    }
-
-    fn is_in(&self, directory: &Path) -> bool {
-        let is_in = |path: &Path| path.parent() == Some(directory);
-        match self {
-            Self::Add(path, _) | Self::Remove(path) => is_in(path),
-            Self::Rename(from, to) => is_in(from) || is_in(to),
-        }
     }
 }
 
@@ -298,6 +226,7 @@ impl Storage for FaultyStorage {
                 if parent != Some(&Node::Directory) {
                     return Err(ErrorKind::NotFound.into());
                 }
+                world.begin_change()?;
                 let inode = u64::try_from(world.inodes.len()).unwrap();
                 world.inodes.insert(inode, Inode::default());
                 world.change_names(NameChange::Add(path.to_owned(), Node::File(inode)));
@@ -344,6 +273,7 @@ impl Storage for FaultyStorage {
         if !world.names.0.contains_key(from) {
             return Err(ErrorKind::NotFound.into());
         }
+        world.begin_change()?;
         world.change_names(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
@@ -353,6 +283,7 @@ impl Storage for FaultyStorage {
         if !world.names.0.contains_key(path) {
             return Err(ErrorKind::NotFound.into());
         }
+        world.begin_change()?;
         world.change_names(NameChange::Remove(path.to_owned()));
         Ok(())
     }
@@ -363,6 +294,7 @@ impl Storage for FaultyStorage {
 
     fn sync_dir(&self, directory: &Path) -> io::Result<()> {
         let world = &mut *self.0.lock();
+        world.begin_change()?;
         if world.sync_fails() {
             return Err(io::Error::other("injected"));
         }
@@ -438,6 +370,7 @@ impl StorageFile for FaultyFile {
 
     fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
         self.with(|world, inode| {
+            world.begin_change()?;
             let mut bytes = chunks.concat();
             let mut outcome = Ok(());
             if let Some(left) = world.faults.bytes_left.as_mut() {
@@ -457,6 +390,7 @@ impl StorageFile for FaultyFile {
 
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.with(|world, inode| {
+            world.begin_change()?;
             let inode = world.inodes.get_mut(&inode).unwrap();
             inode.change(Change::Truncate(usize::try_from(size).unwrap()));
             Ok(())
@@ -479,6 +413,7 @@ impl StorageFile for FaultyFile {
 
     fn sync(&self) -> io::Result<()> {
         self.with(|world, inode| {
+            world.begin_change()?;
             let fails = world.sync_fails();
             let inode = world.inodes.get_mut(&inode).unwrap();
             if fails {

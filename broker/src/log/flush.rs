@@ -195,7 +195,7 @@ impl FlushQueue {
     }
 
     /// Fails for good, with everything that waits.
-    fn fail(&self, error: &StorageError) {
+    pub fn fail(&self, error: &StorageError) {
         self.failure.send_replace(Some(error.clone()));
         self.close();
         complete(self.drain(), &Err(error.clone().into()));

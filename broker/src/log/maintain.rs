@@ -13,8 +13,6 @@ use super::retention::{self, PartitionFacts, SegmentFacts};
 use super::segment::{OFFSET_INDEX, SealedSegment, TIME_INDEX};
 use super::write::Dirty;
 
-/// What the name of a dropped segment's file ends in.
-const DELETED: &str = "deleted";
 /// How long to wait for a flush; a disk that takes longer has other worries.
 const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -50,6 +48,7 @@ impl PartitionLog {
     /// # Errors
     /// [`StorageError`].
     pub fn retain(&self, now: i64, end: i64) -> Result<Option<Dropped>, StorageError> {
+        let _tending = self.tending.lock();
         let mut writer = self.writer.lock();
         if !self.is_settled(&mut writer) {
             return Ok(None);
@@ -107,6 +106,7 @@ impl PartitionLog {
     /// # Errors
     /// [`StorageError`].
     pub fn write_indexes(&self) -> Result<(), StorageError> {
+        let _tending = self.tending.lock();
         let sealed = self.view.lock().sealed.clone();
         for segment in sealed {
             segment.write_index(&self.context.disk)?;
@@ -126,7 +126,7 @@ impl PartitionLog {
             return Ok(());
         };
         let mut index = active.index.clone();
-        let path = active.file.path().to_owned();
+        let path = active.file.path();
         drop(view);
         index.seal();
         let disk = &self.context.disk;
@@ -194,18 +194,11 @@ impl PartitionLog {
 
     /// Takes the files out of the log, oldest first, so that a crash leaves no hole.
     fn rename_dropped(&self, dropped: &[Arc<SealedSegment>]) -> Result<Vec<PathBuf>, StorageError> {
-        let disk = &self.context.disk;
         let mut renamed = Vec::new();
         for segment in dropped {
-            let log = segment.file.path();
-            let deleted = log.with_extension(format!("log.{DELETED}"));
-            disk.rename(log, &deleted)?;
-            renamed.push(deleted);
-            for suffix in [OFFSET_INDEX, TIME_INDEX] {
-                disk.remove_file(&log.with_extension(suffix))?;
-            }
+            renamed.extend(segment.retire(&self.context)?);
         }
-        disk.sync_dir(&self.directory)?;
+        self.context.disk.sync_dir(&self.directory)?;
         Ok(renamed)
     }
 }

@@ -12,6 +12,7 @@
 //! * after a failed write or sync nothing is acknowledged again.
 
 mod batch_walk;
+pub mod compaction;
 mod config;
 mod data_directory;
 mod error;

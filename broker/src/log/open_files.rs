@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::StorageError;
@@ -39,7 +40,7 @@ pub(crate) struct OpenFiles {
 /// A file that is open while it is used.
 #[derive(Debug)]
 pub(crate) struct SegmentFile {
-    path: PathBuf,
+    path: ArcSwap<PathBuf>,
     mode: OpenMode,
     open: Mutex<Option<DiskFile>>,
     is_used: AtomicBool,
@@ -48,15 +49,23 @@ pub(crate) struct SegmentFile {
 impl SegmentFile {
     pub(crate) fn new(path: PathBuf, mode: OpenMode) -> Arc<Self> {
         Arc::new(Self {
-            path,
+            path: ArcSwap::from_pointee(path),
             mode,
             open: Mutex::new(None),
             is_used: AtomicBool::new(false),
         })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn path(&self) -> Arc<PathBuf> {
+        self.path.load_full()
+    }
+
+    /// Gives the file another name. Whoever opens it later finds it there.
+    pub(crate) fn rename(&self, to: &Path, disk: &Disk) -> Result<(), StorageError> {
+        let _nobody_opens = self.open.lock();
+        disk.rename(&self.path(), to)?;
+        self.path.store(Arc::new(to.to_owned()));
+        Ok(())
     }
 }
 
@@ -77,7 +86,7 @@ impl OpenFiles {
         if let Some(open) = &*open {
             return Ok(open.clone());
         }
-        let opened = self.disk.open(&file.path, file.mode)?;
+        let opened = self.disk.open(&file.path(), file.mode)?;
         *open = Some(opened.clone());
         drop(open);
         self.admit(file);

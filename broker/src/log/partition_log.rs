@@ -1,6 +1,7 @@
 //! The log of one partition: its segments, what of them is durable, and who writes them.
 //!
-//! Two locks, in this order. `writer` belongs to the flush (and to the maintenance that rolls and
+//! Three locks, in this order. `tending` belongs to whoever takes sealed segments or files beside the
+//! segments away or puts others in their place, for as long as that takes. `writer` belongs to the flush (and to the maintenance that rolls and
 //! drops segments): it is ahead of what is durable by the round that is being flushed. `view` is
 //! what readers see: durable batches and nothing else, held for microseconds and never across I/O.
 //! [`PartitionLog::publish`] carries what the writer did over to the view, once it is synced.
@@ -28,6 +29,8 @@ pub struct LogContext {
     pub(crate) disk: Disk,
     pub(crate) files: OpenFiles,
     pub(crate) tails: Tails,
+    /// Segments taken out of logs so far.
+    pub(crate) retired: AtomicU64,
 }
 
 impl LogContext {
@@ -36,7 +39,12 @@ impl LogContext {
     pub fn new(disk: Disk, open_files_max: usize) -> Arc<Self> {
         let files = OpenFiles::new(disk.clone(), open_files_max);
         let tails = Tails::new(limits::TAIL_BYTES_MAX);
-        Arc::new(Self { disk, files, tails })
+        Arc::new(Self {
+            disk,
+            files,
+            tails,
+            retired: AtomicU64::new(0),
+        })
     }
 
     /// All bytes of a file; `None` where there is none.
@@ -91,6 +99,7 @@ pub struct PartitionLog {
     pub(super) config: ArcSwap<LogConfig>,
     /// An offset at which a segment begins, whatever the configuration says.
     pub(super) segment_start: AtomicI64,
+    pub(super) tending: Mutex<()>,
     pub(super) writer: Mutex<Writer>,
     /// Notified when what was written is published.
     pub(super) published: Condvar,
@@ -208,6 +217,7 @@ impl PartitionLog {
             label: options.label,
             config: ArcSwap::from_pointee(options.config),
             segment_start: AtomicI64::new(-1),
+            tending: Mutex::new(()),
             writer: Mutex::new(Writer {
                 active,
                 next_offset: opened.next_offset,
@@ -318,6 +328,7 @@ impl PartitionLog {
 
     /// Closes the log for good and moves its directory to `grave`, from where it can be removed.
     pub(super) fn bury(&self, grave: &Path) -> Result<(), StorageError> {
+        let _tending = self.tending.lock();
         let mut writer = self.writer.lock();
         writer.is_closed = true;
         let mut view = self.view.lock();

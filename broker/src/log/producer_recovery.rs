@@ -72,8 +72,11 @@ impl PartitionLog {
         offset: i64,
         is_durable: bool,
     ) -> Result<(), StorageError> {
+        let _tending = self.tending.lock();
         let writer = self.writer.lock();
-        if writer.is_closed || !writer.has_directory {
+        let is_kept = !writer.is_closed && writer.has_directory;
+        drop(writer);
+        if !is_kept {
             return Ok(());
         }
         let disk = &self.context.disk;

@@ -3,6 +3,7 @@
 //! The view says which segment holds an offset and how far it is durable; the rest happens without
 //! a lock. Batches are returned as they lie on disk, in one slice.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -93,6 +94,16 @@ impl PartitionLog {
     /// # Errors
     /// [`LogReadError`].
     pub fn read(&self, read: LogRead) -> Result<Bytes, LogReadError> {
+        match self.read_segments(read) {
+            // Compaction put another segment in place, so long ago that the old file is gone.
+            Err(LogReadError::Storage(error)) if error.cause.kind() == ErrorKind::NotFound => {
+                self.read_segments(read)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn read_segments(&self, read: LogRead) -> Result<Bytes, LogReadError> {
         let mut offset = read.from;
         while let Some(place) = self.place_of(offset) {
             if place.base_offset >= read.end {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::BatchHeader;
 
 use super::batch_walk::{BatchWalk, Step};
+use super::compaction;
 use super::index::{SegmentIndex, read_entries};
 use super::leader_epochs::{self, LeaderEpochs};
 use super::open_files::SegmentFile;
@@ -123,6 +124,7 @@ struct Opening<'a> {
 impl Opening<'_> {
     fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
         let names = self.context.disk.list(&self.options.directory)?;
+        let names = compaction::settle(&self.context.disk, &self.options.directory, names)?;
         let bases = self.sort_out(&names)?;
         let mut opened = Opened {
             sealed: Vec::new(),
@@ -181,7 +183,7 @@ impl Opening<'_> {
     fn sealed(&self, base: i64, end: i64) -> Result<Arc<SealedSegment>, StorageError> {
         let file = self.file(base);
         let disk = &self.context.disk;
-        let size = disk.open(file.path(), OpenMode::Read)?.size()?;
+        let size = disk.open(&file.path(), OpenMode::Read)?.size()?;
         let interval = self.options.config.index_interval_bytes;
         let found = SealedSegment::found(base, end, size, file, interval);
         Ok(Arc::new(found))
@@ -368,7 +370,7 @@ impl Opening<'_> {
             .map(|segment| Arc::clone(&segment.file));
         let active = opened.active.take().map(|active| active.file);
         for file in files.chain(active) {
-            self.context.disk.remove_file(file.path())?;
+            self.context.disk.remove_file(&file.path())?;
         }
         self.context.disk.sync_dir(&self.options.directory)?;
         opened.epochs = LeaderEpochs::default();

@@ -1,6 +1,8 @@
 //! The segments of a partition: the one that is written, and those that never change again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use sluice_protocol::record_batch::BatchHeader;
@@ -11,6 +13,7 @@ use super::index::{
     IndexEntry, OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
 };
 use super::open_files::{OpenFiles, SegmentFile};
+use super::partition_log::LogContext;
 use super::storage::{Disk, DiskFile, OpenMode};
 
 /// What the name of a segment's file ends in.
@@ -19,6 +22,8 @@ pub(crate) const LOG: &str = "log";
 pub(crate) const OFFSET_INDEX: &str = "index";
 /// What the name of a time index ends in.
 pub(crate) const TIME_INDEX: &str = "timeindex";
+/// What the name of a file ends in that is no longer part of a log.
+const DELETED: &str = "deleted";
 
 /// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.
 pub(crate) fn file_name(base_offset: i64, suffix: &str) -> String {
@@ -141,6 +146,43 @@ impl SealedSegment {
             interval,
             index: Mutex::new(SealedIndex::Unseen),
         }
+    }
+
+    /// The same segment with its index in memory.
+    pub(crate) fn with_index(mut self, mut index: SegmentIndex) -> Self {
+        index.seal();
+        self.index = Mutex::new(SealedIndex::Memory(Arc::new(index)));
+        self
+    }
+
+    /// Takes its files out of the log and returns their new names, which no other file ever had in
+    /// this process. Reads that have begun go on under those, until somebody removes the files.
+    pub(crate) fn retire(&self, context: &LogContext) -> Result<Vec<PathBuf>, StorageError> {
+        let number = context.retired.fetch_add(1, Ordering::Relaxed);
+        let deleted =
+            |suffix: &str| file_name(self.base_offset, &format!("{suffix}.{number}.{DELETED}"));
+        let log = self.file.path();
+        let mut retired = vec![log.with_file_name(deleted(LOG))];
+        let index = self.index.lock();
+        for name in &retired {
+            self.file.rename(name, &context.disk)?;
+        }
+        if let SealedIndex::Written(written) = &*index {
+            for (file, suffix) in [
+                (&written.offsets, OFFSET_INDEX),
+                (&written.times, TIME_INDEX),
+            ] {
+                let name = log.with_file_name(deleted(suffix));
+                file.rename(&name, &context.disk)?;
+                retired.push(name);
+            }
+        } else {
+            for suffix in [OFFSET_INDEX, TIME_INDEX] {
+                context.disk.remove_file(&log.with_extension(suffix))?;
+            }
+        }
+        drop(index);
+        Ok(retired)
     }
 
     /// Where to begin to look for `offset`: a batch whose last offset is at most that, or the start.
@@ -270,8 +312,8 @@ impl SealedSegment {
         let offsets_file = self.index_file(OFFSET_INDEX);
         let times_file = self.index_file(TIME_INDEX);
         let (Some(offsets), Some(times)) = (
-            read_entries::<OffsetEntry>(disk, offsets_file.path())?,
-            read_entries::<TimeEntry>(disk, times_file.path())?,
+            read_entries::<OffsetEntry>(disk, &offsets_file.path())?,
+            read_entries::<TimeEntry>(disk, &times_file.path())?,
         ) else {
             return Ok(None);
         };

@@ -55,6 +55,7 @@ impl MetadataLog {
                 index_interval_bytes: 4096,
                 file_delete_delay: std::time::Duration::ZERO,
                 retention: Retention::default(),
+                compaction: None,
             },
             log_start: 0,
             recovery_point: 0,

@@ -9,12 +9,15 @@
 mod append;
 mod append_check;
 mod change;
+mod compaction;
+mod compactor;
 mod error;
 mod fetch_waiters;
 mod metadata_event;
 mod metadata_log;
 mod open;
 mod partition;
+mod partition_points;
 mod partition_read;
 mod read;
 mod recovery_points;
@@ -28,6 +31,8 @@ pub mod topic_config;
 mod upkeep;
 
 pub use append::{AppendError, Appended};
+pub use compaction::{CompactionLook, CompactionRun};
+pub use compactor::{CompactionConfig, Compactor};
 pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};
 pub use fetch_waiters::FetchWaiter;
 pub use partition::{Appending, Partition};

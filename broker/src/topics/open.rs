@@ -10,10 +10,11 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
 use super::change::{KnownStart, directory_name, label};
+use super::compaction::Compaction;
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
-use super::recovery_points::{Checkpoint, RecoveryPoints};
+use super::recovery_points::{self, Checkpoint};
 use super::recovery_report::{CutLog, RecoveryReport};
 use super::registry::{Catalog, Registry};
 use super::topic_config::TopicConfig;
@@ -104,6 +105,7 @@ impl Topics {
             &config.directory,
             Arc::clone(&catalog),
         );
+        let compaction = Compaction::read(&log_context, &config.directory)?;
         let registry = Registry {
             partition_context: Arc::new(PartitionContext {
                 queue: Arc::clone(&queue),
@@ -129,6 +131,7 @@ impl Topics {
             graveyard: Mutex::new(Graveyard::default()),
             checkpoint: Arc::new(Mutex::new(checkpoint)),
             upkeep: Mutex::new(()),
+            compaction: Mutex::new(compaction),
             flusher: Mutex::new(None),
         };
         registry.recovered(disk, &state)
@@ -224,7 +227,7 @@ impl Registry {
         &self,
         state: &MetadataState,
     ) -> Result<(Vec<Arc<Topic>>, Vec<Expected>), OpenError> {
-        let points = RecoveryPoints::read(&self.log_context, &self.config.directory)?;
+        let points = recovery_points::read(&self.log_context, &self.config.directory)?;
         let mut topics = Vec::with_capacity(state.topics.len());
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
@@ -243,7 +246,7 @@ impl Registry {
                     id: partition,
                     start: KnownStart {
                         log_start: log_start.copied().unwrap_or_default(),
-                        recovery_point: points.of(*id, partition),
+                        recovery_point: points.get(*id, partition).unwrap_or_default(),
                     },
                 });
             }

@@ -4,6 +4,7 @@
 //! producer's sequence, gives out offsets and queues for the flush, so that the order of offsets is
 //! the order of the queue. Everything durable lies in the log below.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -319,6 +320,20 @@ impl Partition {
     /// Offset of the last snapshot of the producers.
     pub(super) fn saved_offset(&self) -> i64 {
         self.head.lock().saved_offset
+    }
+
+    /// Last offset of the last durable batch of each idempotent producer, by its id.
+    pub(super) fn last_batches(&self) -> HashMap<i64, i64> {
+        let (_, durable_end) = self.log.bounds();
+        let head = self.head.lock();
+        let is_durable = |batch: &&KnownBatch| batch.last_offset < durable_end;
+        head.producers
+            .iter()
+            .filter_map(|(id, state)| {
+                let last = state.batches.iter().rev().find(is_durable)?;
+                Some((id, last.last_offset))
+            })
+            .collect()
     }
 
     /// Forgets producers that have been idle for long, and saves the others in a snapshot. Without

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::compaction::Compaction;
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
 use super::recovery_points::Checkpoint;
@@ -76,6 +77,8 @@ pub(super) struct Registry {
     pub(super) checkpoint: Arc<Mutex<Checkpoint>>,
     /// Held while files are tended or left: by one at a time.
     pub(super) upkeep: Mutex<()>,
+    /// Held while a log is compacted: one at a time.
+    pub(super) compaction: Mutex<Compaction>,
     pub(super) flusher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -119,6 +122,10 @@ impl Catalog {
 
     pub(super) fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
         self.by_name.values()
+    }
+
+    pub(super) fn has(&self, topic: Uuid) -> bool {
+        self.by_id.contains_key(&topic)
     }
 
     pub(super) fn topic_count(&self) -> usize {

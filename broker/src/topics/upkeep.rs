@@ -11,9 +11,18 @@ use crate::log::{Dropped, StorageError};
 #[derive(Debug, Default)]
 pub(super) struct Graveyard(Vec<(Instant, Vec<PathBuf>)>);
 
+impl Graveyard {
+    /// Has `files` removed at `due`.
+    pub(super) fn add(&mut self, due: Instant, files: Vec<PathBuf>) {
+        if !files.is_empty() {
+            self.0.push((due, files));
+        }
+    }
+}
+
 /// What could not be done.
 #[derive(Debug, Default)]
-struct Failures(Vec<StorageError>);
+pub(super) struct Failures(Vec<StorageError>);
 
 impl Failures {
     fn note(&mut self, outcome: Result<(), StorageError>) {
@@ -30,6 +39,9 @@ impl Topics {
     /// All failures. What was not done is tried again by the next call.
     pub fn retention_check(&self) -> Result<(), Vec<StorageError>> {
         let _upkeep = self.0.upkeep.lock();
+        if let Some(failure) = self.0.queue.failure() {
+            return Err(vec![failure]);
+        }
         let mut failures = Failures::default();
         for topic in self.list() {
             for partition in topic.partitions().iter() {
@@ -54,6 +66,7 @@ impl Topics {
     pub fn close(&self) -> Result<(), StorageError> {
         self.0.stop_flushing();
         let _upkeep = self.0.upkeep.lock();
+        let _compaction = self.0.compaction.lock();
         if let Some(failure) = self.0.queue.failure() {
             return Err(failure);
         }
@@ -84,14 +97,14 @@ impl Registry {
             let saved = partition.save_producers(true)?;
             if let Some(Dropped { files, delay }) = partition.log.retain(now, saved)? {
                 let due = self.clock.now() + delay;
-                self.graveyard.lock().0.push((due, files));
+                self.graveyard.lock().add(due, files);
             }
         }
         partition.log.write_indexes()?;
         save_producers(partition)
     }
 
-    fn remove_dropped(&self, failures: &mut Failures) {
+    pub(super) fn remove_dropped(&self, failures: &mut Failures) {
         let now = self.clock.now();
         let mut graveyard = self.graveyard.lock();
         let (due, later) = std::mem::take(&mut graveyard.0)

@@ -6,10 +6,10 @@
 
 use bytes::Bytes;
 
+use super::encode::{RecordFields, sealed};
 use super::raw::RawBatch;
 use super::{
-    Attributes, BatchHeader, BatchProducer, CHECKED_FROM, Compression, HEADER_BYTES,
-    LOG_OVERHEAD_BYTES, MAGIC, ValidatedBatch,
+    Attributes, BatchHeader, BatchProducer, Compression, HEADER_BYTES, MAGIC, ValidatedBatch,
 };
 use crate::compression::CompressionError;
 use crate::record::Header;
@@ -93,11 +93,8 @@ impl BatchBuilder {
     /// Bytes of the batch with `record` added, at most.
     #[must_use]
     pub fn estimated_size_with(&self, record: &NewRecord) -> usize {
-        let body = self.body_bytes(record);
-        self.bytes
-            .len()
-            .saturating_add(varint_bytes(signed(body)))
-            .saturating_add(body)
+        let size = self.fields(record).size();
+        self.bytes.len().saturating_add(size)
     }
 
     /// Adds a record.
@@ -105,28 +102,17 @@ impl BatchBuilder {
     /// # Errors
     /// [`AppendError`], leaving the batch as it was.
     pub fn append(&mut self, record: &NewRecord) -> Result<(), AppendError> {
-        let body = self.body_bytes(record);
+        let fields = self.fields(record);
         let next_count = self.record_count.checked_add(1);
         let (Some(next_count), Ok(_fits)) =
             (next_count, i32::try_from(self.estimated_size_with(record)))
         else {
             return Err(AppendError {
-                record_bytes: body,
+                record_bytes: fields.body_bytes(),
                 batch_bytes: self.bytes.len(),
             });
         };
-        let delta = self.timestamp_delta(record);
-        self.put_varint(signed(body));
-        self.bytes.push(0);
-        self.put_varint(delta);
-        self.put_varint(i64::from(self.record_count));
-        self.put_bytes(record.key.as_deref());
-        self.put_bytes(record.value.as_deref());
-        self.put_varint(signed(record.headers.len()));
-        for header in &record.headers {
-            self.put_bytes(Some(&header.key));
-            self.put_bytes(header.value.as_deref());
-        }
+        fields.put(&mut self.bytes);
         if self.record_count == 0 {
             self.base_timestamp = record.timestamp;
         }
@@ -145,10 +131,7 @@ impl BatchBuilder {
         }
         let compression = self.compress()?;
         let header = self.header(compression);
-        if let Some(place) = self.bytes.first_chunk_mut() {
-            *place = header.to_bytes();
-        }
-        let bytes = Bytes::from(self.bytes);
+        let (header, bytes) = sealed(header, self.bytes);
         Ok(Some(ValidatedBatch::trusted(RawBatch::new(header, bytes))))
     }
 
@@ -168,10 +151,9 @@ impl BatchBuilder {
     }
 
     fn header(&self, compression: Compression) -> BatchHeader {
-        let length = self.bytes.len().saturating_sub(LOG_OVERHEAD_BYTES);
-        let mut header = BatchHeader {
+        BatchHeader {
             base_offset: 0,
-            batch_length: i32::try_from(length).unwrap_or(i32::MAX),
+            batch_length: 0,
             leader_epoch: -1,
             magic: MAGIC,
             crc: 0,
@@ -183,12 +165,17 @@ impl BatchBuilder {
             producer_epoch: self.producer.map_or(-1, |producer| producer.epoch),
             base_sequence: self.producer.map_or(-1, |producer| producer.base_sequence),
             record_count: self.record_count,
-        };
-        let checked = header.to_bytes();
-        let records = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
-        let crc = crc32c::crc32c(checked.get(CHECKED_FROM..).unwrap_or_default());
-        header.crc = crc32c::crc32c_append(crc, records);
-        header
+        }
+    }
+
+    fn fields<'a>(&self, record: &'a NewRecord) -> RecordFields<'a> {
+        RecordFields {
+            timestamp_delta: self.timestamp_delta(record),
+            offset_delta: self.record_count,
+            key: record.key.as_ref(),
+            value: record.value.as_ref(),
+            headers: &record.headers,
+        }
     }
 
     const fn timestamp_delta(&self, record: &NewRecord) -> i64 {
@@ -197,67 +184,4 @@ impl BatchBuilder {
         }
         record.timestamp.wrapping_sub(self.base_timestamp)
     }
-
-    /// Bytes of a record behind its length, with one byte of attributes.
-    fn body_bytes(&self, record: &NewRecord) -> usize {
-        let headers = record.headers.iter().map(|header| {
-            field_bytes(Some(&header.key)).saturating_add(field_bytes(header.value.as_ref()))
-        });
-        [
-            1,
-            varint_bytes(self.timestamp_delta(record)),
-            varint_bytes(i64::from(self.record_count)),
-            field_bytes(record.key.as_ref()),
-            field_bytes(record.value.as_ref()),
-            varint_bytes(signed(record.headers.len())),
-        ]
-        .into_iter()
-        .chain(headers)
-        .fold(0, usize::saturating_add)
-    }
-
-    fn put_bytes(&mut self, bytes: Option<&[u8]>) {
-        let Some(bytes) = bytes else {
-            return self.put_varint(-1);
-        };
-        self.put_varint(signed(bytes.len()));
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn put_varint(&mut self, value: i64) {
-        let mut bits = zigzag(value);
-        loop {
-            let [low, ..] = bits.to_le_bytes();
-            bits >>= 7;
-            if bits == 0 {
-                return self.bytes.push(low & 0x7f);
-            }
-            self.bytes.push(low | 0x80);
-        }
-    }
-}
-
-/// Bytes of a length and what it counts.
-fn field_bytes(bytes: Option<&Bytes>) -> usize {
-    let length = bytes.map_or(-1, |bytes| signed(bytes.len()));
-    varint_bytes(length).saturating_add(bytes.map_or(0, Bytes::len))
-}
-
-const fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)).cast_unsigned()
-}
-
-/// Bytes of a zigzag varint; of 32 and of 64 bits it is the same.
-const fn varint_bytes(value: i64) -> usize {
-    let mut bits = zigzag(value) >> 7;
-    let mut count = 1;
-    while bits != 0 {
-        bits >>= 7;
-        count += 1;
-    }
-    count
-}
-
-fn signed(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

@@ -206,7 +206,7 @@ fn old_segments_go_by_size_and_time_and_the_end_stays() {
         let files = world.files("orders-0");
         files
             .iter()
-            .filter(|name| name.ends_with(".deleted"))
+            .filter(|name| name.contains(".log.") && name.ends_with(".deleted"))
             .count()
     };
     assert_eq!(deleted(&world), 2);

@@ -92,7 +92,7 @@ macro_rules! keys {
 /// All keys, sorted by name.
 pub const KEYS: &[ConfigKey] = keys! {
     "cleanup.policy": List = "delete", Rule::SomeOf(&["compact", "delete"]), Obeyed, Some("log.cleanup.policy"),
-        "What happens to old data: `delete` drops whole segments by age and size, `compact` keeps the latest record of each key. Both may be given. Compaction is accepted and not carried out yet.";
+        "What happens to old data: `delete` drops whole segments by age and size, `compact` keeps the latest record of each key. Both may be given.";
     "compression.gzip.level": Int = "-1", Rule::NumberOrUnset(1, 9), Stored, Some("compression.gzip.level"),
         "Level for batches that the broker itself compresses with gzip; -1 is the codec's own default.";
     "compression.lz4.level": Int = "9", Rule::Number(1, 17), Stored, Some("compression.lz4.level"),
@@ -101,7 +101,7 @@ pub const KEYS: &[ConfigKey] = keys! {
         "Codec of the stored batches; `producer` keeps what the producer sent.";
     "compression.zstd.level": Int = "3", Rule::Number(-131_072, 22), Stored, Some("compression.zstd.level"),
         "Level for batches that the broker itself compresses with Zstandard.";
-    "delete.retention.ms": Long = "86400000", Rule::Number(0, i64::MAX), Stored, Some("log.cleaner.delete.retention.ms"),
+    "delete.retention.ms": Long = "86400000", Rule::Number(0, i64::MAX), Obeyed, Some("log.cleaner.delete.retention.ms"),
         "How long a deletion marker stays readable in a compacted topic, in milliseconds.";
     "file.delete.delay.ms": Long = "60000", Rule::Number(0, i64::MAX), Obeyed, Some("log.segment.delete.delay.ms"),
         "How long the file of a dropped segment stays on disk, for reads that have begun, in milliseconds.";
@@ -119,7 +119,7 @@ pub const KEYS: &[ConfigKey] = keys! {
         "Size kept locally where a topic is tiered; -2 follows `retention.bytes`. Without effect: nothing is tiered.";
     "local.retention.ms": Long = "-2", Rule::Number(-2, i64::MAX), Stored, Some("log.local.retention.ms"),
         "Age kept locally where a topic is tiered; -2 follows `retention.ms`. Without effect: nothing is tiered.";
-    "max.compaction.lag.ms": Long = "9223372036854775807", Rule::Number(1, i64::MAX), Stored, Some("log.cleaner.max.compaction.lag.ms"),
+    "max.compaction.lag.ms": Long = "9223372036854775807", Rule::Number(1, i64::MAX), Obeyed, Some("log.cleaner.max.compaction.lag.ms"),
         "Age at which a record becomes due for compaction whatever the share of old data, in milliseconds.";
     "max.message.bytes": Int = "1048588", Rule::Number(0, I32_MAX), Obeyed, Some("message.max.bytes"),
         "Largest batch accepted, as stored (compressed, with its 12 bytes of offset and length).";
@@ -129,9 +129,9 @@ pub const KEYS: &[ConfigKey] = keys! {
         "How far behind the broker's clock a producer's timestamp may be, in milliseconds.";
     "message.timestamp.type": String = "CreateTime", Rule::OneOf(&["CreateTime", "LogAppendTime"]), Obeyed, Some("log.message.timestamp.type"),
         "Whose clock stamps the records: the producer's or the broker's.";
-    "min.cleanable.dirty.ratio": Double = "0.5", Rule::Fraction, Stored, Some("log.cleaner.min.cleanable.ratio"),
+    "min.cleanable.dirty.ratio": Double = "0.5", Rule::Fraction, Obeyed, Some("log.cleaner.min.cleanable.ratio"),
         "Share of a log not yet compacted from which on compaction is worth its cost.";
-    "min.compaction.lag.ms": Long = "0", Rule::Number(0, i64::MAX), Stored, Some("log.cleaner.min.compaction.lag.ms"),
+    "min.compaction.lag.ms": Long = "0", Rule::Number(0, i64::MAX), Obeyed, Some("log.cleaner.min.compaction.lag.ms"),
         "Age below which a record is never compacted away, in milliseconds.";
     "min.insync.replicas": Int = "1", Rule::Number(1, I32_MAX), Obeyed, Some("min.insync.replicas"),
         "Replicas that must have a batch before `acks=all` is answered. One node has one: with more, such produces are refused.";
@@ -149,8 +149,8 @@ pub const KEYS: &[ConfigKey] = keys! {
         "Age from which on segments are dropped, in milliseconds; -1 for no limit.";
     "segment.bytes": Int = "1073741824", Rule::Number(1_048_576, I32_MAX), Obeyed, Some("log.segment.bytes"),
         "Size at which a new segment is begun. Retention works on whole segments.";
-    "segment.index.bytes": Int = "10485760", Rule::Number(4, I32_MAX), Stored, Some("log.index.size.max.bytes"),
-        "Largest offset index. Without effect: indexes are not allocated beforehand.";
+    "segment.index.bytes": Int = "10485760", Rule::Number(4, I32_MAX), Obeyed, Some("log.index.size.max.bytes"),
+        "Largest offset index of a segment that compaction makes of several. Not allocated beforehand.";
     "segment.jitter.ms": Long = "0", Rule::Number(0, i64::MAX), Stored, Some("log.roll.jitter.ms"),
         "Largest random amount by which `segment.ms` is shortened. Without effect.";
     "segment.ms": Long = "604800000", Rule::Number(1, i64::MAX), Obeyed, Some("log.roll.ms"),

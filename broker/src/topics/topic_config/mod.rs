@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use sluice_protocol::record_batch::{Compression, TimestampType};
 
+use crate::log::compaction::CompactionPolicy;
 use crate::log::{LogConfig, Retention};
 
 pub use alteration::{Alteration, ConfigChange, ConfigOperation};
@@ -212,6 +213,13 @@ impl Values {
         T::try_from(self.number(name)).unwrap_or_default()
     }
 
+    fn fraction(&self, name: &str) -> f64 {
+        match self.0.get(name) {
+            Some(Value::Fraction(fraction)) => *fraction,
+            _ => 0.0,
+        }
+    }
+
     fn text(&self, name: &str) -> &str {
         match self.0.get(name) {
             Some(Value::Text(text)) => text,
@@ -231,15 +239,29 @@ impl Values {
             ms: Some(self.number("retention.ms")).filter(|ms| *ms >= 0),
             bytes: u64::try_from(self.number("retention.bytes")).ok(),
         };
+        let compaction = cleanup.compact.then(|| self.compaction_policy());
+        // An active segment is never compacted, so that it must end in time (KIP-354).
+        let segment_ms = compaction.map_or(i64::MAX, |policy| policy.max_lag_ms);
         LogConfig {
             segment_bytes: self.unsigned("segment.bytes"),
-            segment_ms: self.number("segment.ms"),
+            segment_ms: self.number("segment.ms").min(segment_ms),
             index_interval_bytes: self.unsigned("index.interval.bytes"),
             file_delete_delay: Duration::from_millis(self.unsigned("file.delete.delay.ms")),
             retention: match cleanup.delete {
                 true => retention,
                 false => Retention::default(),
             },
+            compaction,
+        }
+    }
+
+    fn compaction_policy(&self) -> CompactionPolicy {
+        CompactionPolicy {
+            min_dirty_ratio: self.fraction("min.cleanable.dirty.ratio"),
+            min_lag_ms: self.number("min.compaction.lag.ms"),
+            max_lag_ms: self.number("max.compaction.lag.ms"),
+            delete_retention_ms: self.number("delete.retention.ms"),
+            index_bytes_max: self.unsigned("segment.index.bytes"),
         }
     }
 

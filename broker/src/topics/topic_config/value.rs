@@ -8,7 +8,7 @@ use super::key::{ConfigKey, Rule};
 pub(super) enum Value {
     Boolean,
     Number(i64),
-    Fraction,
+    Fraction(f64),
     Text(String),
     List(Vec<String>),
 }
@@ -31,7 +31,7 @@ impl Value {
                 _ => number(text, min, max).map(Self::Number),
             },
             Rule::Fraction => match text.parse::<f64>() {
-                Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(Self::Fraction),
+                Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(Self::Fraction(fraction)),
                 Ok(_) | Err(_) => Err("a number from 0 to 1 is expected".to_owned()),
             },
             Rule::OneOf(names) if names.contains(&text) => Ok(Self::Text(text.to_owned())),

@@ -1,0 +1,160 @@
+//! Putting a compacted segment in the place of its inputs, so that a crash may come at any moment.
+//!
+//! ```text
+//! 1 the segment is written to  <base>.cleaned         and synced     crash: removed, nothing happened
+//! 2 renamed to                 <base>.<next>.swap     and durable    crash: completed from here on
+//! 3 the inputs, which are the segments from <base> to <next>, go
+//! 4 renamed to                 <base>.log             and durable
+//! ```
+//! The name alone says what the segment replaces, so that even one without any batch can.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::clean::CompactError;
+use crate::log::partition_log::PartitionLog;
+use crate::log::segment::{
+    LOG, OFFSET_INDEX, SealedSegment, TIME_INDEX, file_name, parse_file_name,
+};
+use crate::log::{Disk, StorageError};
+
+/// What the name of a segment ends in that is being written.
+const CLEANED: &str = "cleaned";
+/// What the name of a segment ends in that is about to take its place.
+const SWAP: &str = "swap";
+
+/// Where a segment is written that begins at `base_offset`.
+pub(super) fn draft(directory: &Path, base_offset: i64) -> PathBuf {
+    directory.join(file_name(base_offset, CLEANED))
+}
+
+/// The offsets of a compacted segment, which are those of its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    base_offset: i64,
+    next_offset: i64,
+}
+
+impl Span {
+    /// Where the segment is before it takes its place.
+    fn swap(self, directory: &Path) -> PathBuf {
+        let suffix = format!("{:020}.{SWAP}", self.next_offset);
+        directory.join(file_name(self.base_offset, &suffix))
+    }
+
+    /// The span in the name of a file.
+    fn parse(name: &str) -> Option<Self> {
+        let (base_offset, rest) = parse_file_name(name)?;
+        let (next_offset, suffix) = parse_file_name(rest)?;
+        (suffix == SWAP).then_some(Self {
+            base_offset,
+            next_offset,
+        })
+    }
+}
+
+impl PartitionLog {
+    /// Puts `made`, whose `draft` is synced, in the place of `inputs`, which follow each other. Returns
+    /// the files to be removed later.
+    pub(super) fn replace(
+        &self,
+        inputs: &[Arc<SealedSegment>],
+        made: SealedSegment,
+        draft: &Path,
+    ) -> Result<Vec<PathBuf>, CompactError> {
+        let _tending = self.tending.lock();
+        let span = Span {
+            base_offset: made.base_offset,
+            next_offset: made.next_offset,
+        };
+        let first = self.place_in_view(inputs)?;
+        let disk = &self.context.disk;
+        let swap = span.swap(&self.directory);
+        disk.rename(draft, &swap)?;
+        let retired = self
+            .swap(inputs, &swap, &made.file.path())
+            .map_err(CompactError::Unsettled)?;
+        let made = Arc::new(made);
+        let end = first.saturating_add(inputs.len());
+        self.view
+            .lock()
+            .sealed
+            .splice(first..end, [Arc::clone(&made)]);
+        // If it fails, the next upkeep writes the index.
+        drop(made.write_index(disk));
+        Ok(retired)
+    }
+
+    /// From here on a failure leaves the directory in a state that only a start can settle.
+    fn swap(
+        &self,
+        inputs: &[Arc<SealedSegment>],
+        swap: &Path,
+        log: &Path,
+    ) -> Result<Vec<PathBuf>, StorageError> {
+        let disk = &self.context.disk;
+        disk.sync_dir(&self.directory)?;
+        let mut retired = Vec::new();
+        for input in inputs {
+            retired.extend(input.retire(&self.context)?);
+        }
+        disk.sync_dir(&self.directory)?;
+        disk.rename(swap, log)?;
+        disk.sync_dir(&self.directory)?;
+        Ok(retired)
+    }
+
+    /// Index of the first of `inputs` in the view. It stays, as nobody else tends the log meanwhile
+    /// and new segments come at the end.
+    fn place_in_view(&self, inputs: &[Arc<SealedSegment>]) -> Result<usize, CompactError> {
+        let view = self.view.lock();
+        let mut runs = view.sealed.windows(inputs.len().max(1));
+        let is_inputs = |run: &[Arc<SealedSegment>]| {
+            let mut pairs = run.iter().zip(inputs);
+            pairs.all(|(segment, input)| Arc::ptr_eq(segment, input))
+        };
+        let first = runs.position(is_inputs).filter(|_| !view.is_closed);
+        first.ok_or(CompactError::Outdated)
+    }
+}
+
+/// Completes or undoes what a crash left of a replacement, and returns the names there are then.
+pub(in crate::log) fn settle(
+    disk: &Disk,
+    directory: &Path,
+    names: Vec<String>,
+) -> Result<Vec<String>, StorageError> {
+    let mut is_settled = true;
+    for name in &names {
+        if let Some((_, CLEANED)) = parse_file_name(name) {
+            disk.remove_file(&directory.join(name))?;
+        } else if let Some(span) = Span::parse(name) {
+            complete(disk, directory, span, &names)?;
+            is_settled = false;
+        }
+    }
+    match is_settled {
+        true => Ok(names),
+        false => disk.list(directory),
+    }
+}
+
+fn complete(
+    disk: &Disk,
+    directory: &Path,
+    span: Span,
+    names: &[String],
+) -> Result<(), StorageError> {
+    let replaced = span.base_offset..span.next_offset;
+    for name in names {
+        if let Some((base, LOG | OFFSET_INDEX | TIME_INDEX)) = parse_file_name(name)
+            && replaced.contains(&base)
+        {
+            disk.remove_file(&directory.join(name))?;
+        }
+    }
+    disk.sync_dir(directory)?;
+    let log = directory.join(file_name(span.base_offset, LOG));
+    disk.rename(&span.swap(directory), &log)?;
+    disk.sync_dir(directory)
+}

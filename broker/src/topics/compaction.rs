@@ -1,0 +1,243 @@
+//! Which partition is compacted next, and what is remembered of it: how far each is clean.
+//!
+//! The decisions are those of [`crate::log::compaction`]. The file `cleaner-offset-checkpoint`
+//! ([`PartitionPoints`]) is written after each compaction: without it all would be dirty again, which
+//! costs time and nothing else.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::partition_points::PartitionPoints;
+use super::registry::Registry;
+use super::upkeep::Failures;
+use super::{Partition, Topics};
+use crate::log::compaction::{
+    Assessment, CompactError, CompactionJob, CompactionPolicy, Pace, Progress, Situation, assess,
+    dirtiest,
+};
+use crate::log::{LogContext, StorageError};
+use crate::model::{PartitionId, TopicName, Uuid};
+
+/// Name of the file.
+const FILE_NAME: &str = "cleaner-offset-checkpoint";
+/// How long a partition is left alone after the disk failed it.
+const RETRY_DELAY: Duration = Duration::from_mins(5);
+
+/// What is remembered between compactions.
+#[derive(Debug)]
+pub(super) struct Compaction {
+    path: PathBuf,
+    /// One past the last offset that is compacted.
+    cleaned: PartitionPoints,
+    set_aside: HashMap<(Uuid, PartitionId), Until>,
+}
+
+/// How long a partition is not compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// Something in it cannot be read, which a start may mend.
+    NextStart,
+    /// The disk failed.
+    At(Instant),
+}
+
+/// What a look for something to compact came to.
+#[derive(Clone, Debug)]
+pub struct CompactionLook {
+    /// The compaction, if one was due.
+    pub run: Option<CompactionRun>,
+    /// The largest share of dirty bytes of any compacted partition before it, from 0 to 1.
+    pub max_dirty_ratio: f64,
+    /// Partitions that cannot be compacted, until the next start or for a while.
+    pub uncleanable: usize,
+}
+
+/// One compaction of one partition.
+#[derive(Clone, Debug)]
+pub struct CompactionRun {
+    /// Name of the topic.
+    pub topic: TopicName,
+    /// Number of the partition.
+    pub partition: PartitionId,
+    /// Bytes of the segments that were looked through.
+    pub bytes_before: u64,
+    /// Bytes that are left of them.
+    pub bytes_after: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How it ended.
+    pub outcome: Result<(), CompactError>,
+}
+
+/// A partition with its policy.
+type Candidate = (Arc<Partition>, CompactionPolicy);
+
+impl Compaction {
+    /// Reads what is remembered in a data directory.
+    pub(super) fn read(context: &LogContext, directory: &Path) -> Result<Self, StorageError> {
+        let path = directory.join(FILE_NAME);
+        Ok(Self {
+            cleaned: PartitionPoints::read(context, &path)?,
+            path,
+            set_aside: HashMap::new(),
+        })
+    }
+
+    fn set_aside(&mut self, partition: &Partition, until: Until) {
+        let key = (partition.topic_id(), partition.id());
+        self.set_aside.insert(key, until);
+    }
+}
+
+impl Topics {
+    /// Compacts the partition that needs it most, if any does, with at most `memory_max` bytes for
+    /// its keys. Blocks on the disk, and as long as `pace` does.
+    ///
+    /// # Errors
+    /// [`StorageError`]: the disk failed for good.
+    pub fn compact_dirtiest(
+        &self,
+        memory_max: usize,
+        pace: Pace<'_>,
+    ) -> Result<CompactionLook, StorageError> {
+        if let Some(failure) = self.0.queue.failure() {
+            return Err(failure);
+        }
+        // What fails is tried again and told by the next check of retention.
+        self.0.remove_dropped(&mut Failures::default());
+        let state = &mut *self.0.compaction.lock();
+        self.0.forget_old(state);
+        let assessed = self.0.assessed(state);
+        let ratios = assessed.iter().map(|(_, found)| found.ratio);
+        let max_dirty_ratio = ratios.fold(0.0, f64::max);
+        let run = dirtiest(assessed)
+            .map(|(candidate, found)| self.0.compact(state, &candidate, found, memory_max, pace));
+        Ok(CompactionLook {
+            run,
+            max_dirty_ratio,
+            uncleanable: state.set_aside.len(),
+        })
+    }
+}
+
+impl Registry {
+    /// Forgets topics that are gone and failures that are over.
+    fn forget_old(&self, state: &mut Compaction) {
+        let catalog = self.catalog.read();
+        let exists = |topic: Uuid| catalog.has(topic);
+        let now = self.clock.now();
+        state.cleaned.retain(exists);
+        state.set_aside.retain(|(topic, _), until| {
+            let is_over = matches!(until, Until::At(at) if *at <= now);
+            exists(*topic) && !is_over
+        });
+    }
+
+    /// All partitions that are compacted at all.
+    fn assessed(&self, state: &mut Compaction) -> Vec<(Candidate, Assessment)> {
+        let topics: Vec<_> = self.catalog.read().topics().cloned().collect();
+        let mut assessed = Vec::new();
+        for topic in topics {
+            let Some(policy) = topic.config().log.compaction else {
+                continue;
+            };
+            for partition in topic.partitions().iter() {
+                let key = (partition.topic_id(), partition.id());
+                if state.set_aside.contains_key(&key) {
+                    continue;
+                }
+                match self.assess(state, partition, &policy) {
+                    Ok(found) => assessed.push(((Arc::clone(partition), policy), found)),
+                    Err(_told_by_the_number_of_uncleanable) => {
+                        let retry = Until::At(self.clock.now() + RETRY_DELAY);
+                        state.set_aside(partition, retry);
+                    }
+                }
+            }
+        }
+        assessed
+    }
+
+    fn assess(
+        &self,
+        state: &Compaction,
+        partition: &Partition,
+        policy: &CompactionPolicy,
+    ) -> Result<Assessment, StorageError> {
+        let offsets = partition.offsets();
+        let segments = partition.log.segment_spans(policy)?;
+        let situation = Situation {
+            segments: &segments,
+            log_start: offsets.log_start.0,
+            stable_end: offsets.last_stable.0.min(offsets.high_watermark.0),
+            cleaned_to: state.cleaned.get(partition.topic_id(), partition.id()),
+            now: self.clock.wall().0,
+        };
+        Ok(assess(&situation, policy))
+    }
+
+    fn compact(
+        &self,
+        state: &mut Compaction,
+        (partition, policy): &Candidate,
+        found: Assessment,
+        memory_max: usize,
+        pace: Pace<'_>,
+    ) -> CompactionRun {
+        let started = self.clock.now();
+        let mut progress = Progress::default();
+        let job = CompactionJob {
+            dirty: found.dirty,
+            policy: *policy,
+            now: self.clock.wall().0,
+            memory_max,
+            last_batches: &partition.last_batches(),
+        };
+        // Batches that go may be all that tells of a producer.
+        let saved = partition.save_producers(true);
+        let outcome = saved
+            .map_err(CompactError::from)
+            .and_then(|_offset| partition.log.compact(&job, &mut progress, pace))
+            .and_then(|()| self.note_cleaned(state, partition, &progress));
+        let due = self.clock.now() + progress.delay;
+        self.graveyard.lock().add(due, progress.retired);
+        if let Err(error) = &outcome {
+            self.note_failure(state, partition, error);
+        }
+        CompactionRun {
+            topic: partition.topic().clone(),
+            partition: partition.id(),
+            bytes_before: progress.bytes_before,
+            bytes_after: progress.bytes_after,
+            elapsed: self.clock.now().duration_since(started),
+            outcome,
+        }
+    }
+
+    fn note_failure(&self, state: &mut Compaction, partition: &Partition, error: &CompactError) {
+        match error {
+            CompactError::Unreadable { .. } => state.set_aside(partition, Until::NextStart),
+            CompactError::Storage(_) => {
+                let retry = Until::At(self.clock.now() + RETRY_DELAY);
+                state.set_aside(partition, retry);
+            }
+            CompactError::Unsettled(error) => self.queue.fail(error),
+            CompactError::Stopped | CompactError::Outdated => {}
+        }
+    }
+
+    fn note_cleaned(
+        &self,
+        state: &mut Compaction,
+        partition: &Partition,
+        progress: &Progress,
+    ) -> Result<(), CompactError> {
+        if let Some(to) = progress.cleaned_to {
+            state.cleaned.set(partition.topic_id(), partition.id(), to);
+            state.cleaned.write(&self.log_context, &state.path)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! An offset of each partition, in a small text file that is derived and never synced.
+//!
+//! The file has a line `version 1`, a line with the number of entries, and for each partition a line
+//! `topic-id partition offset`. It is replaced as a whole: one that is old only costs time, and one
+//! that is not whole is ignored.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::log::{LogContext, StorageError, id_text, parse_id};
+use crate::model::{PartitionId, Uuid};
+
+/// First line of the file.
+const VERSION: &str = "version 1";
+
+/// Offsets by partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PartitionPoints(HashMap<(Uuid, PartitionId), i64>);
+
+impl PartitionPoints {
+    /// Reads a file; empty where there is none that is whole.
+    pub(super) fn read(context: &LogContext, path: &Path) -> Result<Self, StorageError> {
+        let bytes = context.read_file(path)?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok(text.as_deref().and_then(Self::parse).unwrap_or_default())
+    }
+
+    /// Writes the file.
+    pub(super) fn write(&self, context: &LogContext, path: &Path) -> Result<(), StorageError> {
+        context.swap_file(path, self.to_text().as_bytes())
+    }
+
+    /// The offset of a partition, where there is one.
+    pub(super) fn get(&self, topic: Uuid, partition: PartitionId) -> Option<i64> {
+        self.0.get(&(topic, partition)).copied()
+    }
+
+    pub(super) fn set(&mut self, topic: Uuid, partition: PartitionId, offset: i64) {
+        self.0.insert((topic, partition), offset);
+    }
+
+    /// Forgets the partitions of topics for which `exists` does not hold.
+    pub(super) fn retain(&mut self, exists: impl Fn(Uuid) -> bool) {
+        self.0.retain(|(topic, _), _| exists(*topic));
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        if lines.next()? != VERSION {
+            return None;
+        }
+        let count: usize = lines.next()?.parse().ok()?;
+        let mut points = HashMap::new();
+        for line in lines {
+            let mut fields = line.split(' ');
+            let topic = parse_id(fields.next()?)?;
+            let partition = PartitionId(fields.next()?.parse().ok()?);
+            points.insert((topic, partition), fields.next()?.parse().ok()?);
+        }
+        (points.len() == count && text.ends_with('\n')).then_some(Self(points))
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("{VERSION}\n{}\n", self.0.len());
+        for ((topic, partition), offset) in &self.0 {
+            // Writing to a string cannot fail.
+            writeln!(text, "{} {partition} {offset}", id_text(*topic)).ok();
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_come_back_and_a_file_that_is_not_whole_is_ignored() {
+        let id = Uuid([7; 16]);
+        let mut points = PartitionPoints::default();
+        points.set(id, PartitionId(0), 17);
+        points.set(id, PartitionId(1), 1 << 40);
+        let text = points.to_text();
+        for end in 0..text.len() {
+            let part = text.get(..end).unwrap();
+            assert_eq!(PartitionPoints::parse(part), None, "{end}");
+        }
+        let read = PartitionPoints::parse(&text).unwrap();
+        assert_eq!(read, points);
+        assert_eq!(read.get(id, PartitionId(1)), Some(1 << 40));
+        assert_eq!(read.get(id, PartitionId(2)), None);
+    }
+}
