@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Advice, FlockOperation, fadvise, flock, syncfs};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatfs, syncfs};
 use rustix::io::{Errno, pread, pwritev};
 
 use super::storage::{OpenMode, Storage, StorageFile, io_slices};
@@ -23,6 +23,10 @@ const SLICES_MAX: usize = 1024;
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSystem;
+
+/// The kind of a file system in user space (`FUSE_SUPER_MAGIC`). The kernel tells it nothing of
+/// syncfs(2), which does nothing there and says that all is done.
+const FUSE: u32 = 0x6573_5546;
 
 #[derive(Debug)]
 struct RealFile(File);
@@ -65,7 +69,11 @@ impl Storage for FileSystem {
     }
 
     fn sync_all(&self, directory: &Path) -> io::Result<()> {
-        Ok(syncfs(File::open(directory)?)?)
+        let opened = File::open(directory)?;
+        match u32::try_from(fstatfs(&opened)?.f_type) {
+            Ok(FUSE) => sync_tree(directory),
+            _ => Ok(syncfs(opened)?),
+        }
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
@@ -129,6 +137,18 @@ impl StorageFile for RealFile {
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+}
+
+/// Syncs every file and every directory, one by one.
+fn sync_tree(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => sync_tree(&entry.path())?,
+            false => File::open(entry.path())?.sync_data()?,
+        }
+    }
+    File::open(directory)?.sync_all()
 }
 
 fn bytes_of(count: usize) -> u64 {
