@@ -47,6 +47,12 @@ impl Http {
         ok(self.request(Method::GET, path)).await.1
     }
 
+    /// The status that `GET path` answers; nothing if nobody does.
+    pub async fn status(&self, path: &str) -> Option<u16> {
+        let answer = self.request(Method::GET, path).send().await.ok()?;
+        Some(answer.status().as_u16())
+    }
+
     /// The JSON that `POST path` answers to a JSON `body` sent as `content_type`.
     ///
     /// # Panics

@@ -15,6 +15,7 @@ pub mod apache_kafka;
 pub mod browser;
 pub mod console;
 pub mod disk;
+pub mod history;
 pub mod http;
 pub mod kcat;
 pub mod port;

@@ -102,12 +102,13 @@ impl Sluice {
             .chain(arguments)
             .map(|&argument| argument.to_owned())
             .collect();
-        let (server, addresses) = launch(folder, &arguments).await;
+        let mut server = launch(folder, &arguments);
+        let addresses = server.ready(START, Addresses::find).await;
         Self {
             server,
             folder: folder.to_owned(),
             arguments,
-            addresses,
+            addresses: addresses.unwrap_or_else(|error| panic!("{error}")),
         }
     }
 
@@ -134,8 +135,23 @@ impl Sluice {
         self.server.kill();
     }
 
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self, patience: Duration) -> ExitStatus {
+        self.server.ended(patience).await
+    }
+
     /// Starts it again after it has ended, on the same data, at the same addresses.
+    ///
+    /// # Panics
+    /// If it ends again.
     pub async fn start_again(&mut self) {
+        self.begin_again();
+        let addresses = self.server.ready(START, Addresses::find).await;
+        self.addresses = addresses.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Begins to start it again, and does not wait until it is ready.
+    pub fn begin_again(&mut self) {
         self.pin(
             "--http-listen",
             self.addresses.http.trim_start_matches("http://").to_owned(),
@@ -143,7 +159,7 @@ impl Sluice {
         if let Some(broker) = self.addresses.broker.clone() {
             self.pin("--broker-listen", broker);
         }
-        (self.server, self.addresses) = launch(&self.folder, &self.arguments).await;
+        self.server = launch(&self.folder, &self.arguments);
     }
 
     fn pin(&mut self, flag: &str, address: String) {
@@ -152,10 +168,8 @@ impl Sluice {
     }
 }
 
-async fn launch(folder: &Path, arguments: &Vec<String>) -> (Server, Addresses) {
-    let mut server = Server::start("sluice", command(folder).args(arguments), folder);
-    let addresses = server.ready(START, Addresses::find).await;
-    (server, addresses.unwrap_or_else(|error| panic!("{error}")))
+fn launch(folder: &Path, arguments: &Vec<String>) -> Server {
+    Server::start("sluice", command(folder).args(arguments), folder)
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ use tokio::sync::OnceCell;
 use crate::apache_kafka::{self, ApacheKafka};
 use crate::browser::Browser;
 use crate::console::Console;
+use crate::disk::{Disk, Lost};
 use crate::http::Http;
 use crate::kcat::Kcat;
 use crate::prometheus::Prometheus;
 use crate::python::Python;
 use crate::repository;
+use crate::seed::Random;
 use crate::sluice::Sluice;
 
 /// Which Kafka is behind the gateway.
@@ -34,6 +36,8 @@ pub struct World {
     shared: Option<&'static ApacheKafka>,
     // In front of Apache Kafka it is started when first asked for: many stories need the wire alone.
     sluice: OnceCell<Sluice>,
+    // Below the program that uses it: dropped after it.
+    disk: Option<Disk>,
 }
 
 impl World {
@@ -47,41 +51,51 @@ impl World {
     /// # Panics
     /// If something does not start.
     pub async fn with(target: Target, arguments: &[&str]) -> Self {
-        // The test harness names a test's thread after it.
-        let thread = std::thread::current();
-        let story = thread.name().unwrap_or("unnamed").to_owned();
-        let folder = repository::fresh_log_folder(&story.replace("::", "."));
-        let own = arguments
-            .iter()
-            .map(|&argument| argument.to_owned())
-            .collect();
+        let (story, folder) = fresh_story();
         match target {
-            Target::Bundled => {
-                let sluice = Sluice::bundled(&folder, arguments).await;
-                let bootstrap = sluice.addresses().broker.clone().expect("a bundled broker");
-                let sluice = OnceCell::new_with(Some(sluice));
-                Self {
-                    story,
-                    folder,
-                    bootstrap,
-                    arguments: own,
-                    shared: None,
-                    sluice,
-                }
-            }
+            Target::Bundled => Self::bundled(story, folder, None, arguments).await,
             Target::ApacheKafka => {
                 let kafka = apache_kafka::shared().await;
-                let bootstrap = kafka.bootstrap().to_owned();
-                let sluice = OnceCell::new();
                 Self {
                     story,
                     folder,
-                    bootstrap,
-                    arguments: own,
+                    bootstrap: kafka.bootstrap().to_owned(),
+                    arguments: owned(arguments),
                     shared: Some(kafka),
-                    sluice,
+                    sluice: OnceCell::new(),
+                    disk: None,
                 }
             }
+        }
+    }
+
+    /// A world on the bundled broker, whose data are on a [`Disk`] that forgets and fails on demand.
+    ///
+    /// # Panics
+    /// If something does not start, or the story's name lacks `fuse_disk`.
+    pub async fn on_disk(random: Random, arguments: &[&str]) -> Self {
+        let (story, folder) = fresh_story();
+        let disk = Disk::mount(&folder, "data", random);
+        let world = Self::bundled(story, folder, Some(disk), arguments).await;
+        world.named_after("fuse_disk");
+        world
+    }
+
+    async fn bundled(
+        story: String,
+        folder: PathBuf,
+        disk: Option<Disk>,
+        arguments: &[&str],
+    ) -> Self {
+        let sluice = Sluice::bundled(&folder, arguments).await;
+        Self {
+            story,
+            folder,
+            bootstrap: sluice.addresses().broker.clone().expect("a bundled broker"),
+            arguments: owned(arguments),
+            shared: None,
+            sluice: OnceCell::new_with(Some(sluice)),
+            disk,
         }
     }
 
@@ -130,6 +144,27 @@ impl World {
     /// If nobody asked for it before and it is not the bundled one.
     pub fn sluice_mut(&mut self) -> &mut Sluice {
         self.sluice.get_mut().expect("sluice runs")
+    }
+
+    /// The disk with the data.
+    ///
+    /// # Panics
+    /// If the world has none of its own.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("a world on a disk")
+    }
+
+    /// Cuts the power, of the disk and then of `sluice`, and gives it back to the disk.
+    ///
+    /// # Panics
+    /// If the world has no disk of its own.
+    pub fn cut_power(&mut self) -> Lost {
+        let disk = self.disk.as_mut().expect("a world on a disk");
+        let lost = disk.cut_power();
+        self.sluice.get_mut().expect("sluice runs").kill();
+        disk.power_up();
+        lost
     }
 
     /// The gateway's HTTP side.
@@ -195,6 +230,19 @@ impl World {
     }
 }
 
+/// The name of the story that runs, after which the test harness names its thread, and a folder for it.
+fn fresh_story() -> (String, PathBuf) {
+    let thread = std::thread::current();
+    let story = thread.name().unwrap_or("unnamed").to_owned();
+    let folder = repository::fresh_log_folder(&story.replace("::", "."));
+    (story, folder)
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    let arguments = arguments.iter();
+    arguments.map(|&argument| argument.to_owned()).collect()
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -205,6 +253,7 @@ impl Drop for World {
             return;
         }
         drop(self.sluice.take());
+        drop(self.disk.take());
         if let Err(error) = std::fs::remove_dir_all(&self.folder) {
             eprintln!("{} is left: {error}", self.folder.display());
         }

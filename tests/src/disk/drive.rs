@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +27,7 @@ const WRITE_BACK: usize = 50;
 #[derive(Debug)]
 pub(super) struct Drive {
     state: Mutex<State>,
-    power_changed: Condvar,
+    conditions_changed: Condvar,
 }
 
 /// What is on the drive. Every inode is a file or a directory.
@@ -36,6 +37,10 @@ pub(super) struct State {
     random: Random,
     has_power: bool,
     faults: Faults,
+    failed_syncs: u64,
+    stalled_syncs: usize,
+    /// What the last power cut took.
+    lost: Lost,
     names: Names,
     files: BTreeMap<u64, Contents>,
     directories: BTreeSet<u64>,
@@ -59,6 +64,9 @@ impl Drive {
             random,
             has_power: false,
             faults: Faults::default(),
+            failed_syncs: 0,
+            stalled_syncs: 0,
+            lost: Lost::default(),
             names: Names::default(),
             files: BTreeMap::new(),
             directories: BTreeSet::from([ROOT]),
@@ -66,7 +74,7 @@ impl Drive {
         };
         Self {
             state: Mutex::new(state),
-            power_changed: Condvar::new(),
+            conditions_changed: Condvar::new(),
         }
     }
 
@@ -76,6 +84,19 @@ impl Drive {
 
     pub(super) fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+        self.conditions_changed.notify_all();
+    }
+
+    pub(super) fn has_power(&self) -> bool {
+        self.lock().has_power
+    }
+
+    pub(super) fn stalled_syncs(&self) -> usize {
+        self.lock().stalled_syncs
+    }
+
+    pub(super) fn failed_syncs(&self) -> u64 {
+        self.lock().failed_syncs
     }
 
     pub(super) fn power_up(&self) {
@@ -85,9 +106,16 @@ impl Drive {
     /// From here on nothing is answered, and what was not synced is lost, kept or torn.
     pub(super) fn cut_power(&self) -> Lost {
         let mut state = self.lock();
-        state.has_power = false;
-        self.power_changed.notify_all();
-        state.lose_unsynced()
+        state.cut_power();
+        self.conditions_changed.notify_all();
+        state.lost
+    }
+
+    /// Puts what is on the drive under its names, to be looked at.
+    pub(super) fn lay_out(&self, folder: &Path) {
+        if let Err(error) = self.lock().lay_out(ROOT, folder) {
+            eprintln!("{}: {error}", folder.display());
+        }
     }
 
     /// Work of the file system, which needs power.
@@ -107,22 +135,41 @@ impl Drive {
     pub(super) fn sync(&self, inode: u64) -> Result<(), Errno> {
         let (before, after) = self.with(|state| Ok((state.sync_part(), state.sync_part())))?;
         self.pass(before);
+        self.stall()?;
         self.with(|state| state.sync(inode))?;
         self.pass(after);
         self.with(|_| Ok(()))
+    }
+
+    /// Waits as long as syncs stall; who had to wait has failed.
+    fn stall(&self) -> Result<(), Errno> {
+        let mut state = self.lock();
+        if !state.stalls() {
+            return Ok(());
+        }
+        state.stalled_syncs += 1;
+        let waited = self
+            .conditions_changed
+            .wait_while(state, |state| state.stalls());
+        waited.unwrap_or_else(PoisonError::into_inner).stalled_syncs -= 1;
+        Err(Errno::EIO)
     }
 
     /// Passes time, unless the power goes first.
     fn pass(&self, time: Duration) {
         let state = self.lock();
         let passed = self
-            .power_changed
+            .conditions_changed
             .wait_timeout_while(state, time, |state| state.has_power);
         drop(passed);
     }
 }
 
 impl State {
+    const fn stalls(&self) -> bool {
+        self.faults.stalls && self.has_power
+    }
+
     /// A part of the time that a sync takes.
     fn sync_part(&mut self) -> Duration {
         let most = usize::try_from(SYNC_MAX.as_micros()).expect("a short time");
@@ -160,7 +207,20 @@ impl State {
             .collect()
     }
 
+    /// Before anything is changed.
+    fn change(&mut self) -> Result<(), Errno> {
+        if let Some(left) = &mut self.faults.changes_left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.cut_power();
+                return Err(Errno::EIO);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn create_file(&mut self, directory: u64, name: &OsStr) -> Result<u64, Errno> {
+        self.change()?;
         self.inodes += 1;
         let contents = Contents::create(self.objects.join(self.inodes.to_string()))?;
         self.files.insert(self.inodes, contents);
@@ -168,11 +228,12 @@ impl State {
         Ok(self.inodes)
     }
 
-    pub(super) fn create_directory(&mut self, directory: u64, name: &OsStr) -> u64 {
+    pub(super) fn create_directory(&mut self, directory: u64, name: &OsStr) -> Result<u64, Errno> {
+        self.change()?;
         self.inodes += 1;
         self.directories.insert(self.inodes);
         self.names.set(directory, name, Some(self.inodes));
-        self.inodes
+        Ok(self.inodes)
     }
 
     /// Takes a name away. The file lives on for those who have it open, and for a power cut that brings the name back.
@@ -181,6 +242,7 @@ impl State {
         if self.names.list(inode).next().is_some() {
             return Err(Errno::ENOTEMPTY);
         }
+        self.change()?;
         self.names.set(directory, name, None);
         Ok(())
     }
@@ -192,6 +254,7 @@ impl State {
         if replaced.is_some_and(|inode| self.names.list(inode).next().is_some()) {
             return Err(Errno::ENOTEMPTY);
         }
+        self.change()?;
         self.names.rename(from, to);
         Ok(())
     }
@@ -212,6 +275,7 @@ impl State {
         position: u64,
         bytes: &[u8],
     ) -> Result<usize, Errno> {
+        self.change()?;
         let mut count = bytes.len();
         if self.faults.short_writes && count > 1 {
             count = 1 + self.random.below(count);
@@ -231,6 +295,7 @@ impl State {
     }
 
     pub(super) fn resize(&mut self, inode: u64, size: u64) -> Result<(), Errno> {
+        self.change()?;
         if self.excess(inode, size)? > 0 {
             return Err(Errno::ENOSPC);
         }
@@ -261,10 +326,12 @@ impl State {
     }
 
     fn sync(&mut self, inode: u64) -> Result<(), Errno> {
+        self.change()?;
         if let Some(left) = &mut self.faults.syncs_left {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 self.faults.syncs_left = None;
+                self.failed_syncs += 1;
                 return self.fail_sync(inode);
             }
         }
@@ -285,6 +352,14 @@ impl State {
         Err(Errno::EIO)
     }
 
+    fn cut_power(&mut self) {
+        if self.has_power {
+            self.has_power = false;
+            self.faults.changes_left = None;
+            self.lost = self.lose_unsynced();
+        }
+    }
+
     fn lose_unsynced(&mut self) -> Lost {
         let names = self.names.lose_unsynced(&mut self.random);
         let reachable = self.names.reachable();
@@ -303,5 +378,18 @@ impl State {
         self.directories
             .retain(|inode| *inode == ROOT || reachable.contains(inode));
         lost
+    }
+
+    fn lay_out(&self, directory: u64, folder: &Path) -> io::Result<()> {
+        std::fs::create_dir(folder)?;
+        for (name, inode, is_directory) in self.list(directory) {
+            let path = folder.join(name);
+            match self.files.get(&inode) {
+                Some(file) => std::fs::hard_link(file.object(), path)?,
+                None if is_directory => self.lay_out(inode, &path)?,
+                None => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -33,6 +33,10 @@ const THREADS: usize = 12;
 pub struct Faults {
     /// Syncs say they are done and do nothing.
     pub lies: bool,
+    /// Syncs wait until this is over, and then fail without having done anything.
+    pub stalls: bool,
+    /// Changes until the power is cut: 1 cuts it before the next.
+    pub changes_left: Option<u64>,
     /// Syncs until one fails with EIO: 1 fails the next.
     pub syncs_left: Option<u64>,
     /// Writes take a part of what they are given.
@@ -91,7 +95,26 @@ impl Disk {
         self.drive.set_faults(faults);
     }
 
-    /// Cuts the power: what was not synced is lost, kept or torn, and everything asked of the disk fails from now on.
+    /// Whether nobody, and no fault, has cut the power.
+    #[must_use]
+    pub fn has_power(&self) -> bool {
+        self.drive.has_power()
+    }
+
+    /// How many syncs wait because they stall.
+    #[must_use]
+    pub fn stalled_syncs(&self) -> usize {
+        self.drive.stalled_syncs()
+    }
+
+    /// How many syncs were made to fail.
+    #[must_use]
+    pub fn failed_syncs(&self) -> u64 {
+        self.drive.failed_syncs()
+    }
+
+    /// Cuts the power, unless it is cut: what was not synced is lost, kept or torn, and everything asked of the disk fails
+    /// from then on.
     pub fn cut_power(&self) -> Lost {
         self.drive.cut_power()
     }
@@ -126,6 +149,11 @@ impl Drop for Disk {
     fn drop(&mut self) {
         // The watchman unmounts what cannot be unmounted now.
         drop(self.session.take());
+        if std::thread::panicking() {
+            let left = self.mount_point.with_extension("left");
+            self.drive.lay_out(&left);
+            eprintln!("what the disk had is in {}", left.display());
+        }
     }
 }
 

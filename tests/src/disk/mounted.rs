@@ -1,7 +1,7 @@
 //! The drive as the kernel sees it: requests of FUSE, each handed on and answered.
 //!
 //! Nothing is written back later by the kernel: each write(2) and each sync comes here before it returns. Reads are served
-//! from the kernel's cache, as on any disk. syncfs(2) does not come here, since the kernel tells no FUSE file system of it.
+//! from the kernel's cache, as on any disk. syncfs(2) does not come here: the kernel tells no such file system of it, and says that it is done.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -148,7 +148,7 @@ impl Filesystem for Mounted {
         reply: ReplyEntry,
     ) {
         let made = self.drive.with(|drive| {
-            let inode = drive.create_directory(parent.0, name);
+            let inode = drive.create_directory(parent.0, name)?;
             drive.attributes(inode)
         });
         reply_entry(reply, made);

@@ -105,6 +105,23 @@ fn a_fuse_disk_fails_the_sync_it_is_told_to_and_forgets_for_good() {
 }
 
 #[test]
+fn a_fuse_disk_that_stalls_lets_a_sync_wait_and_fail() {
+    let (_folder, disk) = fresh(5);
+    disk.set_faults(Faults {
+        stalls: true,
+        ..Faults::default()
+    });
+    let mut file = fs::File::create(disk.path().join("file")).unwrap();
+    file.write_all(b"text").unwrap();
+    let sync = std::thread::spawn(move || file.sync_data());
+    while disk.stalled_syncs() == 0 {
+        std::thread::yield_now();
+    }
+    disk.set_faults(Faults::default());
+    assert_eq!(sync.join().unwrap().unwrap_err().raw_os_error(), Some(5));
+}
+
+#[test]
 fn a_fuse_disk_takes_part_of_a_write_and_says_when_it_is_full() {
     let (_folder, disk) = fresh(4);
     disk.set_faults(Faults {

@@ -1,24 +1,29 @@
-//! Producers and readers of our own client, at work while the broker is killed under them.
+//! Clients of ours at work on one topic while the broker is taken away under them, and what they saw.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use sluice_client::{
-    Client, Config, FetchOptions, FetchTarget, ProduceRecord, ProducerSettings, TcpDial,
-    TopicPartition,
-};
+use sluice_client::admin::NewTopic;
+use sluice_client::{Client, Config, TcpDial};
+use sluice_e2e::history::{History, Kept, Summary};
 use sluice_e2e::seed::Random;
+use sluice_e2e::wait;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::history::{Acknowledged, Log, Mark};
+use super::member::Member;
+use super::reader::Reader;
+use super::writer::Writer;
 
-/// Records in one call, at most.
-const CALL_MAX: usize = 32;
-/// Bytes of padding in one record, at most.
-const PADDING_MAX: usize = 600;
-/// Asked of a partition at a time.
-const FETCH_BYTES: i32 = 4 << 20;
+const PRODUCERS: i64 = 4;
+const MEMBERS: usize = 2;
+
+/// Keys of each producer, where records have keys.
+const KEYS: i64 = 50;
+
+/// How long somebody waits for records before looking again.
+pub(super) const WAIT: Duration = Duration::from_millis(200);
 
 /// A client with links, caches and producer ids of its own.
 pub(super) fn client(bootstrap: &str) -> Client {
@@ -30,160 +35,159 @@ pub(super) fn client(bootstrap: &str) -> Client {
     )
 }
 
-/// Producers at work, until told to stop.
+/// A topic, where it is, and what was seen of it.
+#[derive(Debug, Clone)]
+pub(super) struct Topic {
+    pub(super) bootstrap: String,
+    pub(super) name: &'static str,
+    pub(super) partitions: i32,
+    pub(super) kept: Kept,
+    pub(super) history: History,
+}
+
+impl Topic {
+    /// Creates one that keeps all its records.
+    pub(super) async fn create(bootstrap: &str, name: &'static str, partitions: i32) -> Self {
+        Self::with(bootstrap, name, partitions, Kept::Everything, &[]).await
+    }
+
+    /// Creates one that keeps the latest record of each key, and is compacted whenever there is something to compact.
+    pub(super) async fn compacted(bootstrap: &str, name: &'static str, partitions: i32) -> Self {
+        let configs = [
+            ("cleanup.policy", "compact"),
+            ("min.cleanable.dirty.ratio", "0.01"),
+            ("segment.bytes", "1048576"),
+            ("segment.ms", "500"),
+        ];
+        let kept = Kept::LatestOf(KEYS);
+        Self::with(bootstrap, name, partitions, kept, &configs).await
+    }
+
+    async fn with(
+        bootstrap: &str,
+        name: &'static str,
+        partitions: i32,
+        kept: Kept,
+        configs: &[(&str, &str)],
+    ) -> Self {
+        let configs = configs.iter();
+        let topic = NewTopic {
+            name: name.to_owned(),
+            partitions: Some(partitions),
+            configs: configs
+                .map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())))
+                .collect(),
+            ..NewTopic::default()
+        };
+        let created = client(bootstrap)
+            .admin()
+            .create_topics(vec![topic], false)
+            .await;
+        assert!(created[0].1.is_ok(), "{created:?}");
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            name,
+            partitions,
+            kept,
+            history: History::default(),
+        }
+    }
+}
+
+/// Shared by all who are at work.
+#[derive(Debug, Default)]
+pub(super) struct Shift {
+    is_over: AtomicBool,
+    acknowledged: AtomicUsize,
+}
+
+impl Shift {
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn acknowledged(&self, more: usize) {
+        self.acknowledged.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+/// Clients at work on a topic, until told to stop.
 #[derive(Debug)]
 pub(super) struct Load {
-    count: Arc<AtomicUsize>,
-    is_over: Arc<AtomicBool>,
-    producers: Vec<JoinHandle<Vec<Acknowledged>>>,
+    topic: Topic,
+    shift: Arc<Shift>,
+    clients: Vec<JoinHandle<()>>,
+    /// Where those who look again after a restart begin.
+    looked: Vec<i64>,
+    lookers: usize,
 }
 
 impl Load {
-    /// Starts idempotent producers that write to `partitions` partitions of `topic`, each over a client of its own.
-    pub(super) fn start(
-        bootstrap: &str,
-        topic: &str,
-        partitions: usize,
-        randoms: Vec<Random>,
-    ) -> Self {
-        let count = Arc::new(AtomicUsize::new(0));
-        let is_over = Arc::new(AtomicBool::new(false));
-        let start = |(producer, random)| {
-            let writer = Writer {
-                producer,
-                client: client(bootstrap),
-                topic: topic.to_owned(),
-                random,
-                written: vec![0; partitions],
-            };
-            tokio::spawn(writer.run(Arc::clone(&count), Arc::clone(&is_over)))
+    /// Starts idempotent producers, a reader of everything and the members of a group that commits.
+    pub(super) fn start(topic: Topic, random: &mut Random) -> Self {
+        let shift = Arc::new(Shift::default());
+        let mut clients = Vec::new();
+        let mut number = 0;
+        let mut next = || {
+            number += 1;
+            number
         };
-        let producers = (1..).zip(randoms).map(start).collect();
+        for producer in 1..=PRODUCERS {
+            let writer = Writer::new(next(), producer, topic.clone(), random.split());
+            clients.push(tokio::spawn(writer.run(Arc::clone(&shift))));
+        }
+        let reader = Reader::new(next(), &topic);
+        clients.push(tokio::spawn(reader.follow(Arc::clone(&shift))));
+        for _ in 0..MEMBERS {
+            let member = Member::join(next(), &topic);
+            clients.push(tokio::spawn(member.run(Arc::clone(&shift))));
+        }
         Self {
-            count,
-            is_over,
-            producers,
+            looked: vec![0; usize::try_from(topic.partitions).expect("some")],
+            lookers: number,
+            topic,
+            shift,
+            clients,
         }
     }
 
-    /// How many records have been acknowledged to all.
+    /// Waits for so many more acknowledgements.
     ///
     /// # Panics
-    /// If a producer has given up.
-    pub(super) fn count(&self) -> usize {
-        let ended = self.producers.iter().any(JoinHandle::is_finished);
-        assert!(!ended, "a producer has given up, see above");
-        self.count.load(Ordering::Relaxed)
+    /// If a client has given up, or they do not come.
+    pub(super) async fn reach(&self, more: usize) {
+        let count = || self.shift.acknowledged.load(Ordering::Relaxed);
+        let goal = count() + more;
+        let what = format!("{goal} acknowledgements of {}", self.topic.name);
+        wait::until_true(&what, wait::PATIENCE, || {
+            let ended = self.clients.iter().any(JoinHandle::is_finished);
+            assert!(!ended, "a client has given up, see above");
+            std::future::ready(count() >= goal)
+        })
+        .await;
     }
 
-    /// Has each producer finish its call, and gives what was acknowledged.
-    pub(super) async fn finish(self) -> Vec<Acknowledged> {
-        self.is_over.store(true, Ordering::Relaxed);
-        let mut acknowledged = Vec::new();
-        for producer in self.producers {
-            acknowledged.extend(producer.await.expect("the producer has not given up"));
+    /// What was seen so far.
+    pub(super) const fn history(&self) -> &History {
+        &self.topic.history
+    }
+
+    /// Reads what is new since the last time, as somebody who has not been there before, and what the group has committed.
+    pub(super) async fn look(&mut self) {
+        self.lookers += 1;
+        let mut reader = Reader::new(self.lookers, &self.topic);
+        self.looked = reader.read(&self.looked).await;
+        reader.committed().await;
+    }
+
+    /// Has each client finish what it does, reads everything and judges what all of them saw.
+    pub(super) async fn finish(mut self) -> Summary {
+        self.shift.is_over.store(true, Ordering::Relaxed);
+        for client in self.clients.drain(..) {
+            client.await.expect("the client has not given up");
         }
-        acknowledged
-    }
-}
-
-/// One producer: calls of several records for several partitions, one after the other.
-struct Writer {
-    producer: i64,
-    client: Client,
-    topic: String,
-    random: Random,
-    /// Records written to each partition.
-    written: Vec<i64>,
-}
-
-impl Writer {
-    async fn run(mut self, count: Arc<AtomicUsize>, is_over: Arc<AtomicBool>) -> Vec<Acknowledged> {
-        let producer = self.client.producer(ProducerSettings::default());
-        let mut acknowledged = Vec::new();
-        while !is_over.load(Ordering::Relaxed) {
-            let (marks, records) = self.call();
-            let results = producer.send(&self.topic, records).await;
-            let results = results.unwrap_or_else(|error| panic!("cannot produce: {error}"));
-            count.fetch_add(results.len(), Ordering::Relaxed);
-            for (mark, result) in marks.into_iter().zip(results) {
-                let told = result.unwrap_or_else(|error| panic!("{mark:?}: {error}"));
-                acknowledged.push(Acknowledged {
-                    partition: told.partition,
-                    offset: told.offset,
-                    mark,
-                });
-            }
-        }
-        acknowledged
-    }
-
-    /// The next call's records.
-    fn call(&mut self) -> (Vec<Mark>, Vec<ProduceRecord>) {
-        let count = 1 + self.random.below(CALL_MAX);
-        (0..count).map(|_| self.record()).unzip()
-    }
-
-    fn record(&mut self) -> (Mark, ProduceRecord) {
-        let partition = self.random.below(self.written.len());
-        let written = &mut self.written[partition];
-        *written += 1;
-        let mark = Mark {
-            producer: self.producer,
-            number: *written,
-        };
-        let padding = ".".repeat(self.random.below(PADDING_MAX));
-        let value = format!("{} {} {padding}", mark.producer, mark.number);
-        let record = ProduceRecord {
-            partition: Some(i32::try_from(partition).expect("few partitions")),
-            value: Some(value.into()),
-            ..ProduceRecord::default()
-        };
-        (mark, record)
-    }
-}
-
-/// Reads what partitions of `topic` hold at the moment of the call.
-pub(super) async fn read(client: &Client, topic: &str, partitions: usize) -> Log {
-    let mut log = Log::new();
-    for partition in 0..partitions {
-        let partition = i32::try_from(partition).expect("few partitions");
-        read_partition(client, TopicPartition::new(topic, partition), &mut log).await;
-    }
-    log
-}
-
-async fn read_partition(client: &Client, at: TopicPartition, log: &mut Log) {
-    let mut offset = 0;
-    // The load goes on meanwhile: the end is where it was when the first piece came.
-    let mut end = None;
-    while end.is_none_or(|end| offset < end) {
-        let target = FetchTarget {
-            at: at.clone(),
-            offset,
-            bytes_max: FETCH_BYTES,
-        };
-        let fetcher = client.fetcher();
-        let mut fetched = fetcher.fetch(vec![target], FetchOptions::default()).await;
-        let fetched = fetched.remove(0).1;
-        let fetched = fetched.unwrap_or_else(|error| panic!("cannot read {at}: {error}"));
-        end = end.or(Some(fetched.high_watermark));
-        for record in fetched.records.iter() {
-            let record = record.unwrap_or_else(|error| panic!("cannot read {at}: {error}"));
-            let value = record.value.expect("records have values");
-            log.insert((at.partition, record.offset), parse(&value));
-            offset = record.offset + 1;
-        }
-    }
-}
-
-/// The mark at the front of a value.
-fn parse(value: &[u8]) -> Mark {
-    let text = std::str::from_utf8(value).expect("values are text");
-    let mut numbers = text.split(' ').map(|n| n.parse().expect("a number"));
-    let mut next = || numbers.next().expect("two numbers");
-    Mark {
-        producer: next(),
-        number: next(),
+        self.looked.fill(0);
+        self.look().await;
+        self.topic.history.judge(self.topic.kept)
     }
 }

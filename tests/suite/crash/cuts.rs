@@ -1,0 +1,130 @@
+//! Power cuts under load: what was acknowledged, read or committed is there afterwards, whatever the disk forgets.
+//!
+//! A cut comes while records are written, after a kill and a restart that showed what was not synced yet, while the broker
+//! recovers, or behind a proper end. The same run on a disk that lies about its syncs has to fail: it proves the run.
+
+use sluice_e2e::disk::{Faults, Lost};
+use sluice_e2e::history::{Anomaly, anomalies};
+use sluice_e2e::process::Signal;
+use sluice_e2e::seed::Random;
+use sluice_e2e::{World, wait};
+
+use super::load::{Load, Topic};
+use super::rounds;
+
+const PARTITIONS: i32 = 4;
+
+/// Changes to the disk within which the power goes during a recovery.
+const RECOVERY: usize = 100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn power_cuts_on_a_fuse_disk_lose_and_repeat_nothing() {
+    let mut random = Random::announced();
+    let mut world = World::on_disk(random.split(), &[]).await;
+    let orders = Topic::create(world.bootstrap(), "orders", PARTITIONS).await;
+    let prices = Topic::compacted(world.bootstrap(), "prices", 1).await;
+    let mut loads = [
+        Load::start(orders, &mut random),
+        Load::start(prices, &mut random),
+    ];
+    let mut lost = Lost::default();
+    for _ in 0..rounds() {
+        loads[0].reach(random.below(1500)).await;
+        before_the_cut(&mut world, &mut loads, &mut random).await;
+        let cut = world.cut_power();
+        lost.names += cut.names;
+        lost.bytes += cut.bytes;
+        world.sluice_mut().start_again().await;
+        for load in &mut loads {
+            load.look().await;
+        }
+    }
+    for load in loads {
+        let summary = load.finish().await;
+        println!("{} cuts, {lost:?}: {summary:?}", rounds());
+        assert_eq!(summary.unacknowledged, 0, "a retry is always answered");
+    }
+    assert!(lost.bytes > 0, "the disk forgot something");
+}
+
+/// What comes before a cut: records are being written; or one of these.
+async fn before_the_cut(world: &mut World, loads: &mut [Load], random: &mut Random) {
+    match random.below(4) {
+        0 => {}
+        1 => {
+            kill_before_a_sync(world).await;
+            world.sluice_mut().start_again().await;
+            for load in loads {
+                load.look().await;
+            }
+        }
+        2 => {
+            world.sluice_mut().kill();
+            cut_while_it_starts(world, 1 + random.below(RECOVERY)).await;
+        }
+        _ => {
+            let status = world.sluice_mut().interrupt().await;
+            assert!(status.success(), "{status}");
+        }
+    }
+}
+
+/// Ends the process between a write and its sync: what it wrote, the next one finds, though the disk may yet forget it.
+async fn kill_before_a_sync(world: &mut World) {
+    world.disk().set_faults(Faults {
+        stalls: true,
+        ..Faults::default()
+    });
+    wait::until_true("a sync that waits", wait::PATIENCE, || {
+        std::future::ready(world.disk().stalled_syncs() > 0)
+    })
+    .await;
+    world.sluice().await.server().signal(Signal::KILL);
+    // It is gone when its sync has an answer, which it does not live to see.
+    world.disk().set_faults(Faults::default());
+    world.sluice_mut().kill();
+}
+
+async fn cut_while_it_starts(world: &mut World, changes: usize) {
+    world.disk().set_faults(Faults {
+        changes_left: Some(u64::try_from(changes).expect("few")),
+        ..Faults::default()
+    });
+    world.sluice_mut().begin_again();
+    wait::until_true("the power to go", wait::PATIENCE, || {
+        std::future::ready(!world.disk().has_power())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn power_cuts_on_a_fuse_disk_that_lies_are_found_out() {
+    let mut random = Random::announced();
+    let mut world = World::on_disk(random.split(), &[]).await;
+    let orders = Topic::create(world.bootstrap(), "orders", PARTITIONS).await;
+    let mut load = Load::start(orders.clone(), &mut random);
+    let mut found = Vec::new();
+    for _ in 0..5 {
+        load.reach(500).await;
+        world.disk().set_faults(Faults {
+            lies: true,
+            ..Faults::default()
+        });
+        load.reach(2000).await;
+        world.cut_power();
+        world.disk().set_faults(Faults::default());
+        world.sluice_mut().start_again().await;
+        load.look().await;
+        found = anomalies(&orders.history.operations(), orders.kept);
+        if !found.is_empty() {
+            break;
+        }
+    }
+    let is_loss = |anomaly: &Anomaly| {
+        matches!(
+            anomaly,
+            Anomaly::Stale(..) | Anomaly::Vanished(..) | Anomaly::TwoValues(..)
+        )
+    };
+    assert!(found.iter().any(is_loss), "{found:?}");
+}
