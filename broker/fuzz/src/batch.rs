@@ -85,6 +85,8 @@ pub(crate) fn records(input: &[u8]) {
     let limit = LIMIT.max(content.len());
     assert!(read.iter().map(content_bytes).sum::<usize>() <= limit);
     keys_are_those_of(&read, &batch);
+    let in_passing = batch.visit_records::<RecordError>(LIMIT, |_outline| Ok(()));
+    assert_eq!(in_passing.is_ok(), is_whole, "{in_passing:?}");
     if is_whole {
         survive_a_round_trip(&read);
     }

@@ -7,14 +7,17 @@
 //! Invariant: decompression never holds more than its limit, the output's growth and the window of
 //! the codec aside, however much the input promises. Records are not known here.
 
+mod inflated;
 mod snappy;
 
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
+
+use inflated::Decoder;
+pub(crate) use inflated::Inflated;
 
 /// What an LZ4 frame begins with; the older frames without it are not Kafka's.
 const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
@@ -104,21 +107,24 @@ impl Compression {
     /// # Errors
     /// [`CompressionError::Corrupt`] and [`CompressionError::OverLimit`].
     pub fn decompress(self, input: &Bytes, limit: usize) -> Result<Bytes, CompressionError> {
-        let result = match self {
-            Self::None => return Ok(input.clone()),
-            Self::Gzip => read_bounded(MultiGzDecoder::new(input.as_ref()), limit),
-            Self::Snappy => snappy::decompress(input, limit),
-            Self::Lz4 => decompress_lz4(input, limit),
-            Self::Zstd => zstd::stream::read::Decoder::with_buffer(input.as_ref())
-                .and_then(|decoder| read_bounded(decoder, limit)),
-        };
-        match result {
+        if self == Self::None {
+            return Ok(input.clone());
+        }
+        let decoder = Decoder::new(self, input, limit);
+        match decoder.and_then(|decoder| read_bounded(decoder, limit)) {
             Ok(Some(content)) => Ok(content.into()),
             Ok(None) => Err(CompressionError::OverLimit { limit }),
-            Err(error) => Err(CompressionError::Corrupt {
-                codec: self,
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(self.unreadable(&error, limit)),
+        }
+    }
+
+    fn unreadable(self, error: &io::Error, limit: usize) -> CompressionError {
+        if error.kind() == io::ErrorKind::FileTooLarge {
+            return CompressionError::OverLimit { limit };
+        }
+        CompressionError::Corrupt {
+            codec: self,
+            reason: error.to_string(),
         }
     }
 }
@@ -151,19 +157,6 @@ fn compress_lz4(input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
     encoder.write_all(input)?;
     encoder.finish()?;
     Ok(())
-}
-
-/// One frame that fills the input: what Kafka's own reader takes.
-fn decompress_lz4(input: &[u8], limit: usize) -> io::Result<Option<Vec<u8>>> {
-    if !input.starts_with(&LZ4_MAGIC) {
-        return Err(io::Error::other("no frame of version 1 begins here"));
-    }
-    let mut decoder = FrameDecoder::new(input);
-    let content = read_bounded(&mut decoder, limit)?;
-    if content.is_some() && !decoder.get_ref().is_empty() {
-        return Err(io::Error::other("bytes follow the frame"));
-    }
-    Ok(content)
 }
 
 #[cfg(test)]

@@ -14,12 +14,15 @@
 //! Invariant: nothing is allocated by a count or length before the bytes it speaks of are there.
 
 mod fields;
+mod outline;
 
 use bytes::Bytes;
 
 use crate::compression::CompressionError;
 use crate::record_batch::{BatchHeader, TimestampType};
 use fields::Fields;
+pub use outline::RecordOutline;
+pub(crate) use outline::visit_records;
 
 /// Bytes of the smallest record: no key, no value, no headers.
 pub const RECORD_BYTES_MIN: usize = 7;

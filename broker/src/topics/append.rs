@@ -45,7 +45,7 @@ pub enum AppendError {
         /// Index of the record in the batch.
         record_index: usize,
     },
-    /// The topic's configuration requires the records to be read, and they cannot be.
+    /// The records are not those the batch says it has.
     #[error("the records cannot be read: {0}")]
     UnreadableRecords(#[from] RecordError),
     /// The topic stores another codec than the producer's, and the batch cannot be brought into it.

@@ -1,8 +1,8 @@
 //! What a topic's configuration asks of a batch. Pure, and before the partition's lock.
 //!
-//! The header tells nearly everything; records are read only where the topic is compacted (keys),
-//! limits how old records may be, or stores another codec than the producer's. That takes time and
-//! memory, so [`must_unpack`] tells beforehand.
+//! Every record is read once, as Kafka does: a batch that lies about its records would be stored for
+//! every consumer to stumble over. They are kept only where the topic stores another codec than the
+//! producer's. That may take time and memory, so [`must_unpack`] tells beforehand.
 
 use sluice_protocol::record::Record;
 use sluice_protocol::record_batch::{
@@ -17,18 +17,18 @@ use crate::model::{Acks, TimestampMs};
 /// A timestamp that says there is none.
 const NO_TIMESTAMP: i64 = -1;
 
-/// Bytes of an uncompressed batch whose records are looked at without much ado.
+/// Bytes of a batch whose records are looked at without much ado.
 const LIGHT_BYTES_MAX: usize = 16 * 1024;
 
-/// Whether the check of a batch takes time and memory for its records.
-pub(super) fn must_unpack(batch: &ValidatedBatch, config: &TopicConfig, now: TimestampMs) -> bool {
-    let codec = batch.header().attributes.compression();
-    let is_light = codec == Some(Compression::None) && batch.size() <= LIGHT_BYTES_MAX;
-    !is_light
-        && (config.cleanup.compact
-            || new_codec(batch, config).is_some()
-            || (config.timestamp_type == TimestampType::CreateTime
-                && !Span::allowed(config, now).holds_all(batch)))
+/// Whether the check of a batch takes time or memory for its records. Records that are not compressed
+/// take neither.
+pub(super) fn must_unpack(batch: &ValidatedBatch, config: &TopicConfig) -> bool {
+    let is_compressed = batch.header().attributes.compression() != Some(Compression::None);
+    let is_light = batch.size() <= LIGHT_BYTES_MAX;
+    match new_codec(batch, config) {
+        Some(_) => is_compressed || !is_light,
+        None => is_compressed && !is_light,
+    }
 }
 
 /// Checks a batch, and compresses it again where the topic asks for it.
@@ -47,14 +47,12 @@ pub(super) fn checked(
         });
     }
     check_size(&batch, config)?;
-    if config.cleanup.compact
-        && let Some(record_index) = batch.first_null_key(DECOMPRESSED_BATCH_BYTES_MAX)?
-    {
-        return Err(AppendError::MissingKey { record_index });
-    }
-    if config.timestamp_type == TimestampType::CreateTime {
-        check_timestamps(&batch, config, now)?;
-    }
+    let max_timestamp = check_records(&batch, config, now)?;
+    let batch = match config.timestamp_type {
+        TimestampType::CreateTime => batch.with_max_timestamp(max_timestamp),
+        // The broker's clock takes its place.
+        TimestampType::LogAppendTime => batch,
+    };
     let batch = with_codec(batch, config)?;
     check_size(&batch, config)?;
     Ok(batch)
@@ -76,59 +74,44 @@ fn check_size(batch: &ValidatedBatch, config: &TopicConfig) -> Result<(), Append
     })
 }
 
-fn check_timestamps(
+/// Checks each record, and returns the largest timestamp.
+fn check_records(
     batch: &ValidatedBatch,
     config: &TopicConfig,
     now: TimestampMs,
-) -> Result<(), AppendError> {
-    let allowed = Span::allowed(config, now);
-    if allowed.holds_all(batch) {
-        return Ok(());
-    }
-    let invalid = |record_index: usize, timestamp: i64| AppendError::InvalidTimestamp {
-        record_index,
-        timestamp: TimestampMs(timestamp),
-        earliest: TimestampMs(allowed.earliest),
-        latest: TimestampMs(allowed.latest),
-    };
-    for (index, record) in batch.records(DECOMPRESSED_BATCH_BYTES_MAX)?.enumerate() {
-        let timestamp = record?.timestamp;
-        if !allowed.holds(timestamp) {
-            return Err(invalid(index, timestamp));
+) -> Result<i64, AppendError> {
+    let mut max_timestamp = NO_TIMESTAMP;
+    let takes_any_time = config.timestamp_type == TimestampType::LogAppendTime;
+    batch.visit_records(DECOMPRESSED_BATCH_BYTES_MAX, |record| {
+        let record_index = record.index;
+        if config.cleanup.compact && !record.has_key {
+            return Err(AppendError::MissingKey { record_index });
         }
-    }
-    let max_timestamp = batch.header().max_timestamp;
-    match allowed.holds(max_timestamp) {
-        true => Ok(()),
-        // The header does not tell the truth about its records.
-        false => Err(invalid(0, max_timestamp)),
-    }
+        if !takes_any_time && !is_timely(record.timestamp, config, now) {
+            return Err(AppendError::InvalidTimestamp {
+                record_index,
+                timestamp: TimestampMs(record.timestamp),
+                earliest: TimestampMs(now.0.saturating_sub(config.timestamp_before_max_ms)),
+                latest: TimestampMs(now.0.saturating_add(config.timestamp_after_max_ms)),
+            });
+        }
+        max_timestamp = max_timestamp.max(record.timestamp);
+        Ok(())
+    })?;
+    Ok(max_timestamp)
 }
 
-/// Timestamps that a topic accepts.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    earliest: i64,
-    latest: i64,
-}
-
-impl Span {
-    const fn allowed(config: &TopicConfig, now: TimestampMs) -> Self {
-        Self {
-            earliest: now.0.saturating_sub(config.timestamp_before_max_ms),
-            latest: now.0.saturating_add(config.timestamp_after_max_ms),
-        }
+/// Whether a timestamp is near enough to the broker's clock. One that no difference can be told to is
+/// not, whatever the limits.
+fn is_timely(timestamp: i64, config: &TopicConfig, now: TimestampMs) -> bool {
+    if timestamp == NO_TIMESTAMP {
+        return true;
     }
-
-    fn holds(&self, timestamp: i64) -> bool {
-        timestamp == NO_TIMESTAMP || (self.earliest..=self.latest).contains(&timestamp)
-    }
-
-    /// Whether the header says so of all records. Below zero lies no timestamp, so a limit there is
-    /// none, as it is by default.
-    fn holds_all(&self, batch: &ValidatedBatch) -> bool {
-        self.earliest <= 0 && self.holds(batch.header().max_timestamp.max(0))
-    }
+    let age = now.0.checked_sub(timestamp);
+    age.is_some_and(|age| {
+        age <= config.timestamp_before_max_ms
+            && age.saturating_neg() <= config.timestamp_after_max_ms
+    })
 }
 
 fn with_codec(batch: ValidatedBatch, config: &TopicConfig) -> Result<ValidatedBatch, AppendError> {

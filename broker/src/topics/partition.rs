@@ -142,7 +142,7 @@ impl Partition {
     /// the topic's configuration asks for it now.
     #[must_use]
     pub fn must_unpack(&self, batch: &ValidatedBatch) -> bool {
-        append_check::must_unpack(batch, &self.config.load(), self.shared.clock.wall())
+        append_check::must_unpack(batch, &self.config.load())
     }
 
     /// Checks a batch against the topic's configuration and the producer's sequence, gives it its

@@ -15,6 +15,8 @@ mod handshake;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_batches;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod memory;

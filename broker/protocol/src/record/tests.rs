@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::record_batch::{Attributes, Compression};
 use crate::wire::Writer;
@@ -31,6 +33,15 @@ fn framed(body: &[u8]) -> Vec<u8> {
     writer.varint(i32::try_from(body.len()).unwrap());
     writer.raw(body);
     writer.finish_contiguous().unwrap().to_vec()
+}
+
+fn outlines(header: &BatchHeader, bytes: &[u8]) -> Result<Vec<RecordOutline>, RecordError> {
+    let mut all = Vec::new();
+    visit_records::<RecordError>(header, bytes, 1000, |outline| {
+        all.push(outline);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 fn read(header: &BatchHeader, bytes: Vec<u8>) -> Result<Vec<Record>, RecordError> {
@@ -156,4 +167,58 @@ fn an_unknown_codec_is_named() {
         read(&header, record(0)),
         Err(RecordError::Compression(CompressionError::Corrupt { .. }))
     ));
+}
+
+proptest! {
+    #[test]
+    fn records_are_accepted_in_passing_exactly_when_they_can_be_read(
+        damage in prop::collection::vec((0..60_usize, any::<u8>()), 0..3),
+        end in 0..60_usize,
+        count in 0..5,
+        codec in prop::sample::select(Compression::ALL),
+    ) {
+        let with_headers = framed(&[0, 6, 4, 2, b'k', 4, b'v', b'w', 4, 2, b'h', 1, 0, 2, b'x']);
+        let mut bytes = [record(0), record(1), with_headers, record(3)].concat();
+        for (position, byte) in damage {
+            if let Some(place) = bytes.get_mut(position) {
+                *place = byte;
+            }
+        }
+        bytes.truncate(bytes.len().min(end));
+        let mut header = header(count);
+        header.attributes = header.attributes.with_compression(codec);
+        let mut content = Vec::new();
+        codec.compress(&bytes, &mut content).unwrap();
+        let in_passing = outlines(&header, &content);
+        let outline = |(index, record): (usize, Record)| RecordOutline {
+            index,
+            timestamp: record.timestamp,
+            has_key: record.key.is_some(),
+        };
+        match read(&header, content) {
+            Ok(records) => {
+                let expected = records.into_iter().enumerate().map(outline).collect();
+                prop_assert_eq!(in_passing, Ok(expected));
+            }
+            Err(error) => prop_assert!(in_passing.is_err(), "{error}: {in_passing:?}"),
+        }
+    }
+}
+
+#[test]
+fn content_above_the_limit_is_refused_while_it_streams() {
+    for codec in Compression::ALL {
+        let long = framed(&[&[0, 0, 0, 1, 0xd0, 0x0f][..], &[7; 1000], &[0]].concat());
+        let mut header = header(1);
+        header.attributes = header.attributes.with_compression(*codec);
+        let mut content = Vec::new();
+        codec.compress(&long, &mut content).unwrap();
+        let visited = outlines(&header, &content);
+        if *codec == Compression::None {
+            assert_eq!(visited.unwrap().len(), 1);
+        } else {
+            let over = CompressionError::OverLimit { limit: 1000 };
+            assert_eq!(visited, Err(RecordError::Compression(over)), "{codec}");
+        }
+    }
 }

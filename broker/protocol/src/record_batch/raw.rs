@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::{BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC};
-use crate::record::{Keys, RecordError, Records};
+use crate::record::{Keys, RecordError, RecordOutline, Records, visit_records};
 
 /// Where the magic lies, in every format that ever was.
 const MAGIC_AT: usize = 16;
@@ -117,17 +117,18 @@ impl RawBatch {
         Keys::new(&self.header, &self.record_bytes(), limit)
     }
 
-    /// Index in the batch of the first record without a key, which a compacted topic refuses.
+    /// Reads every record without keeping any, from at most `limit` bytes of content, and shows each
+    /// to `visit`. Without an error, the records are as many as the header says, and whole.
     ///
     /// # Errors
-    /// As [`RawBatch::records`], and what is wrong with a record before it.
-    pub fn first_null_key(&self, limit: usize) -> Result<Option<usize>, RecordError> {
-        for (index, key) in self.keys(limit)?.enumerate() {
-            if key?.is_none() {
-                return Ok(Some(index));
-            }
-        }
-        Ok(None)
+    /// [`RecordError`], or what `visit` returns.
+    pub fn visit_records<E: From<RecordError>>(
+        &self,
+        limit: usize,
+        visit: impl FnMut(RecordOutline) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let records = self.bytes.get(HEADER_BYTES..).unwrap_or_default();
+        visit_records(&self.header, records, limit, visit)
     }
 }
 

@@ -86,7 +86,7 @@ impl StampedBatch {
 
 /// The checksum after the header changed from `old` to `new` in front of `record_bytes` bytes: the
 /// difference of the headers' checksums, moved over the records, is what the old one lacks.
-fn corrected_crc(old: &BatchHeader, new: &BatchHeader, record_bytes: usize) -> u32 {
+pub(super) fn corrected_crc(old: &BatchHeader, new: &BatchHeader, record_bytes: usize) -> u32 {
     let difference = header_crc(old) ^ header_crc(new);
     if difference == 0 {
         return old.crc;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::Header;
+use crate::record::{Header, RecordError, RecordOutline};
 
 const CLIENT: Origin = Origin::Client { produce_version: 9 };
 const LIMIT: usize = 1 << 20;
@@ -84,8 +84,18 @@ proptest! {
             };
             prop_assert_eq!(&read, written);
         }
-        let null_key = records.iter().position(|record| record.key.is_none());
-        prop_assert_eq!(parsed.first_null_key(LIMIT), Ok(null_key));
+        let mut outlines = Vec::new();
+        let visited: Result<(), RecordError> = parsed.visit_records(LIMIT, |outline| {
+            outlines.push(outline);
+            Ok(())
+        });
+        prop_assert_eq!(visited, Ok(()));
+        let expected: Vec<_> = (0..).zip(&records).map(|(index, record)| RecordOutline {
+            index,
+            timestamp: record.timestamp,
+            has_key: record.key.is_some(),
+        }).collect();
+        prop_assert_eq!(outlines, expected);
     }
 
     #[test]
@@ -404,4 +414,15 @@ fn sequences_wrap_to_zero() {
         &[record(0, None, None)],
     );
     assert_eq!(batch.header().producer(), Some(producer(9)));
+}
+
+#[test]
+fn a_largest_timestamp_that_is_corrected_leaves_a_valid_batch() {
+    let batch = batch(&[record(1000, None, None), record(1100, None, None)]);
+    let same = batch.clone().with_max_timestamp(1100);
+    assert_eq!(same, batch);
+    let corrected = batch.with_max_timestamp(1200);
+    let parsed = parse(corrected.bytes().clone());
+    assert_eq!(parsed.as_ref(), Ok(&corrected));
+    assert_eq!(parsed.unwrap().header().max_timestamp, 1200);
 }

@@ -1,15 +1,16 @@
 //! A batch that has passed every check of a produce request that needs no decompression.
 //!
 //! The rules are Kafka's (`LogValidator`, `ProduceRequest`): exactly one batch of the current format,
-//! whole, unharmed, with the records it says it has, and only what clients may write. Of
-//! uncompressed records no more is looked at than that there is room for them. What depends on the
-//! topic (size limits, keys, timestamps) or on the partition (sequences) is checked there.
+//! whole, unharmed, and only what clients may write. Of the records no more is looked at here than
+//! that there is room for them. They are read once ([`ValidatedBatch::visit_records`]) by who knows
+//! what the topic asks of them (size limits, keys, timestamps).
 
 use bytes::Bytes;
 
 use super::raw::{RawBatch, UnreadableBatch};
+use super::stamped::corrected_crc;
 use super::{BatchHeader, Compression};
-use crate::record::{Keys, RECORD_BYTES_MIN, RecordError, Records};
+use crate::record::{Keys, RECORD_BYTES_MIN, RecordError, RecordOutline, Records};
 
 /// The first version of Produce that may carry Zstandard (KIP-110).
 const ZSTD_PRODUCE_VERSION: i16 = 7;
@@ -128,6 +129,23 @@ impl ValidatedBatch {
         Self(batch)
     }
 
+    /// The same batch with the largest timestamp that its records have, where the header has another.
+    #[must_use]
+    pub fn with_max_timestamp(self, max_timestamp: i64) -> Self {
+        let old = *self.header();
+        if old.max_timestamp == max_timestamp {
+            return self;
+        }
+        let mut header = BatchHeader {
+            max_timestamp,
+            ..old
+        };
+        let records = self.record_bytes();
+        header.crc = corrected_crc(&old, &header, records.len());
+        let bytes = [header.to_bytes().as_slice(), &records].concat();
+        Self(RawBatch::new(header, bytes.into()))
+    }
+
     /// The header as the producer wrote it.
     #[must_use]
     pub const fn header(&self) -> &BatchHeader {
@@ -174,12 +192,16 @@ impl ValidatedBatch {
         self.0.keys(limit)
     }
 
-    /// As [`RawBatch::first_null_key`].
+    /// As [`RawBatch::visit_records`].
     ///
     /// # Errors
     /// As there.
-    pub fn first_null_key(&self, limit: usize) -> Result<Option<usize>, RecordError> {
-        self.0.first_null_key(limit)
+    pub fn visit_records<E: From<RecordError>>(
+        &self,
+        limit: usize,
+        visit: impl FnMut(RecordOutline) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.0.visit_records(limit, visit)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Codes of what goes wrong with topics, records and producers.
 
 use sluice_protocol::ErrorCode;
+use sluice_protocol::compression::CompressionError;
+use sluice_protocol::record::RecordError;
 use sluice_protocol::record_batch::InvalidBatch;
 
 use super::Refused;
@@ -45,7 +47,11 @@ impl Refused for InvalidBatch {
 impl Refused for AppendError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            // A client that is told so splits the batch and sends it again.
+            Self::TooLarge { .. }
+            | Self::UnreadableRecords(RecordError::Compression(CompressionError::OverLimit {
+                ..
+            })) => ErrorCode::MessageTooLarge,
             Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,
             Self::MissingKey { .. } | Self::UnreadableRecords(_) | Self::Recompression { .. } => {
