@@ -31,6 +31,9 @@ use crate::transactions::ProducerIds;
 /// The least time that closing the log gets, even where draining took the whole deadline.
 const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
+/// The part of `in_flight_bytes_max` that connections from within the process get, on top of it.
+const OWN_PART: usize = 2;
+
 /// A running broker. Dropping it closes its connections at once; [`Broker::shutdown`] lets requests
 /// finish first, and marks the data directory as cleanly closed.
 #[derive(Debug)]
@@ -87,7 +90,6 @@ impl Broker {
         let groups = load(&config, &topics, clock.clone()).await?;
         let phase = PhaseSwitch::new();
         let services = Arc::new(Services {
-            budget: Budget::new(config.network.in_flight_bytes_max),
             unpacking: Arc::new(Semaphore::new(limits::BATCHES_UNPACKED_MAX)),
             config,
             topics,
@@ -183,12 +185,13 @@ fn acceptor(
     Acceptor {
         handlers: Handlers::new(Arc::clone(services)),
         permits: Arc::new(Semaphore::new(config.connections_max)),
-        config,
         endpoint: listeners.advertised.clone(),
-        budget: services.budget.clone(),
+        budget: Budget::new(config.in_flight_bytes_max),
+        own_budget: Budget::new(config.in_flight_bytes_max / OWN_PART),
         phase: services.phase.clone(),
         telemetry: Arc::clone(&services.telemetry),
         at_work,
+        config,
     }
 }
 

@@ -1,15 +1,32 @@
 //! Memory that requests and responses in flight may hold, over all connections.
 //!
 //! A reservation is taken before the memory is, grows with it, and returns when it is dropped. Who
-//! must wait for room waits in turn, so a large request cannot starve behind small ones.
+//! must wait for room waits in turn, so a large request cannot starve behind small ones. What is small
+//! has room of its own, so it never waits for large requests that come slowly or large responses that
+//! leave slowly.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Bytes of what counts as small: heartbeats, commits, look-ups, most batches.
+pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
+/// The part of a budget that is set aside for what is small, on top of it.
+const SMALL_PART: usize = 8;
+/// The part of a budget that large requests may hold before they have arrived wholly.
+const UNFINISHED_PART: usize = 2;
+
 /// Bytes that may be in flight. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
+    large: Room,
+    small: Room,
+    unfinished: Room,
+}
+
+/// Bytes of one kind.
+#[derive(Clone, Debug)]
+struct Room {
     free: Arc<Semaphore>,
     bytes: usize,
 }
@@ -19,8 +36,68 @@ pub(crate) struct Budget {
 pub(crate) struct Reservation(Option<OwnedSemaphorePermit>);
 
 impl Budget {
-    /// A budget of `bytes`.
+    /// A budget of `bytes`, and an eighth of that for what is small.
     pub(crate) fn new(bytes: usize) -> Self {
+        Self {
+            large: Room::new(bytes),
+            small: Room::new((bytes / SMALL_PART).max(SMALL_BYTES_MAX)),
+            unfinished: Room::new(bytes / UNFINISHED_PART),
+        }
+    }
+
+    /// Bytes of the whole budget, without what is set aside.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.large.bytes
+    }
+
+    /// Takes `bytes` of what is `whole` bytes in the end, waiting until they are there. More than the
+    /// whole budget never is, so limits on single requests must lie below it.
+    pub(crate) async fn reserve_of(&self, bytes: usize, whole: usize) -> Reservation {
+        match whole <= SMALL_BYTES_MAX {
+            true => self.small.reserve(bytes).await,
+            false => self.large.reserve(bytes).await,
+        }
+    }
+
+    /// As [`Budget::reserve_of`], where all is taken at once.
+    pub(crate) async fn reserve(&self, bytes: usize) -> Reservation {
+        self.reserve_of(bytes, bytes).await
+    }
+
+    /// Takes `bytes`, or what there is at most, of what large requests may hold together before they
+    /// have arrived wholly. That is not memory, but the right to reserve some.
+    pub(crate) async fn reserve_unfinished(&self, held: usize, bytes: usize) -> Reservation {
+        let bytes = bytes.min(self.unfinished.bytes);
+        self.unfinished.reserve(bytes.saturating_sub(held)).await
+    }
+
+    /// Takes up to `wanted` bytes: at most half of what is free, so that a large response leaves
+    /// room for requests, but not less than `least`, for which it waits, or than the whole budget.
+    pub(crate) async fn reserve_up_to(&self, wanted: usize, least: usize) -> Reservation {
+        if wanted <= SMALL_BYTES_MAX {
+            return self.small.reserve(wanted).await;
+        }
+        let bytes = wanted.min((self.large.available() / 2).max(least));
+        self.large.reserve(bytes.min(self.large.bytes)).await
+    }
+
+    /// Takes `bytes` where that leaves as much for requests and needs no waiting.
+    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+        let room = match bytes <= SMALL_BYTES_MAX {
+            true => &self.small,
+            false => &self.large,
+        };
+        if bytes > room.available() / 2 {
+            return None;
+        }
+        let bytes = u32::try_from(bytes).ok()?;
+        let permit = Arc::clone(&room.free).try_acquire_many_owned(bytes).ok()?;
+        Some(Reservation(Some(permit)))
+    }
+}
+
+impl Room {
+    fn new(bytes: usize) -> Self {
         let bytes = bytes.min(usize::try_from(u32::MAX).unwrap_or(Semaphore::MAX_PERMITS));
         Self {
             free: Arc::new(Semaphore::new(bytes)),
@@ -28,29 +105,14 @@ impl Budget {
         }
     }
 
-    /// Takes `bytes`, waiting until they are there. More than the whole budget never is, so limits
-    /// on single requests must lie below it.
-    pub(crate) async fn reserve(&self, bytes: usize) -> Reservation {
+    fn available(&self) -> usize {
+        self.free.available_permits()
+    }
+
+    async fn reserve(&self, bytes: usize) -> Reservation {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         Reservation(Arc::clone(&self.free).acquire_many_owned(bytes).await.ok())
-    }
-
-    /// Takes up to `wanted` bytes: at most half of what is free, so that a large response leaves
-    /// room for requests, but not less than `least`, for which it waits, or than the whole budget.
-    pub(crate) async fn reserve_up_to(&self, wanted: usize, least: usize) -> Reservation {
-        let bytes = wanted.min((self.free.available_permits() / 2).max(least));
-        self.reserve(bytes.min(self.bytes)).await
-    }
-
-    /// Takes `bytes` where that leaves as much for requests and needs no waiting.
-    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
-        if bytes > self.free.available_permits() / 2 {
-            return None;
-        }
-        let bytes = u32::try_from(bytes).ok()?;
-        let permit = Arc::clone(&self.free).try_acquire_many_owned(bytes).ok()?;
-        Some(Reservation(Some(permit)))
     }
 }
 
@@ -82,28 +144,41 @@ impl Reservation {
 mod tests {
     use super::*;
 
+    const MIB: usize = 1024 * 1024;
+
     #[tokio::test]
     async fn what_is_reserved_returns_when_it_is_dropped() {
-        let budget = Budget::new(100);
-        let mut held = budget.reserve(60).await;
-        held.merge(budget.reserve(40).await);
-        assert_eq!(held.bytes(), 100);
-        held.shrink_to(30);
-        assert_eq!(budget.reserve(70).await.bytes(), 70);
+        let budget = Budget::new(MIB);
+        let mut held = budget.reserve_of(600_000, MIB).await;
+        held.merge(budget.reserve_of(400_000, MIB).await);
+        assert_eq!(held.bytes(), 1_000_000);
+        held.shrink_to(300_000);
+        assert_eq!(budget.reserve(700_000).await.bytes(), 700_000);
         drop(held);
-        assert_eq!(budget.reserve(100).await.bytes(), 100);
+        assert_eq!(budget.reserve(MIB).await.bytes(), MIB);
     }
 
     #[tokio::test]
     async fn a_large_response_leaves_room_for_requests() {
-        let budget = Budget::new(100);
-        let response = budget.reserve_up_to(1000, 10).await;
-        assert_eq!(response.bytes(), 50);
-        assert_eq!(budget.reserve_up_to(1000, 40).await.bytes(), 40);
-        assert_eq!(budget.reserve_up_to(5, 40).await.bytes(), 5);
-        assert_eq!(budget.try_reserve(25).unwrap().bytes(), 25);
-        assert!(budget.try_reserve(26).is_none());
+        let budget = Budget::new(MIB);
+        let response = budget.reserve_up_to(10 * MIB, 100_000).await;
+        assert_eq!(response.bytes(), MIB / 2);
+        let next = budget.reserve_up_to(10 * MIB, 400_000).await;
+        assert_eq!(next.bytes(), 400_000);
+        drop(next);
+        assert_eq!(budget.try_reserve(MIB / 4).unwrap().bytes(), MIB / 4);
+        assert!(budget.try_reserve(MIB / 4 + 1).is_none());
         drop(response);
-        assert_eq!(budget.reserve_up_to(1000, 1000).await.bytes(), 100);
+        assert_eq!(budget.reserve_up_to(10 * MIB, 10 * MIB).await.bytes(), MIB);
+    }
+
+    #[tokio::test]
+    async fn what_is_small_has_room_where_large_ones_took_everything() {
+        let budget = Budget::new(MIB);
+        let all = budget.reserve(MIB).await;
+        assert_eq!(budget.reserve(1000).await.bytes(), 1000);
+        assert_eq!(budget.reserve_up_to(1000, 10).await.bytes(), 1000);
+        assert_eq!(budget.try_reserve(1000).unwrap().bytes(), 1000);
+        drop(all);
     }
 }

@@ -72,7 +72,8 @@ pub struct NetworkConfig {
     /// What clients are told to connect to. Default: the address listened on, which must then be
     /// one that clients can connect to (not `0.0.0.0`).
     pub advertised: Option<HostPort>,
-    /// Connections served at a time; further ones are closed at once. Default 10,000.
+    /// Connections served at a time, besides those from within the process; further ones are closed
+    /// at once. Default 10,000.
     pub connections_max: usize,
     /// Largest request, in bytes (Kafka's `socket.request.max.bytes`). Default 100 MiB.
     pub request_bytes_max: usize,
@@ -81,14 +82,16 @@ pub struct NetworkConfig {
     /// Bytes of requests of one connection in progress, above which no further request is read; one
     /// request may exceed it. Default 8 MiB.
     pub connection_bytes_max: usize,
-    /// Bytes of requests and of fetched records in memory, over all connections (Kafka's
-    /// `queued.max.request.bytes`). At least `request_bytes_max`. Default 256 MiB.
+    /// Bytes of requests and of responses in memory, over all connections (Kafka's
+    /// `queued.max.request.bytes`). At least `request_bytes_max`. An eighth of it is set aside on top
+    /// for what is small, and half of it for connections from within the process. Default 256 MiB.
     pub in_flight_bytes_max: usize,
     /// A connection that asks nothing for so long is closed (Kafka's `connections.max.idle.ms`).
     /// Default 10 minutes.
     pub idle_timeout: Duration,
     /// A connection silent for so long in the middle of a request, or that takes no byte of a
-    /// response, is closed. Default 30 s.
+    /// response, is closed; so is one whose request takes longer than that and a second for each MiB.
+    /// Default 30 s.
     pub stall_timeout: Duration,
 }
 

@@ -26,19 +26,10 @@ pub(crate) struct Peer {
     pub(crate) host: String,
     /// The endpoint clients of this listener are told.
     pub(crate) endpoint: HostPort,
+    /// Memory that its requests and responses may hold, with those of its kind.
+    pub(crate) budget: Budget,
     /// Held while the batches of a request are appended, in the order of the requests.
     pub(crate) append_turn: Turn<()>,
-}
-
-impl Peer {
-    /// Whoever is at `host` and was told of `endpoint`.
-    pub(crate) fn new(host: String, endpoint: HostPort) -> Self {
-        Self {
-            host,
-            endpoint,
-            append_turn: Turn::default(),
-        }
-    }
 }
 
 /// What handlers call.
@@ -54,8 +45,6 @@ pub(crate) struct Services {
     pub(crate) producer_ids: ProducerIds,
     /// Time.
     pub(crate) clock: Clock,
-    /// Memory that requests and responses may hold.
-    pub(crate) budget: Budget,
     /// A permit for each batch that may be decompressed now.
     pub(crate) unpacking: Arc<Semaphore>,
     /// Whether the broker is stopping.

@@ -160,7 +160,7 @@ impl Wish {
         }
         // Until there is memory for it, nothing that is cached is held on to.
         let counted = cached.and_then(|all| {
-            let memory = call.services.budget.try_reserve(size_of(&all))?;
+            let memory = call.peer.budget.try_reserve(size_of(&all))?;
             Some((all, memory))
         });
         let (all, mut memory) = match counted {
@@ -192,7 +192,7 @@ impl Wish {
         let wanted = asked.fold(0, usize::saturating_add).min(self.max_bytes);
         let mut least = RESPONSE_BYTES_MIN.min(wanted);
         loop {
-            let reserving = call.services.budget.reserve_up_to(wanted.max(least), least);
+            let reserving = call.peer.budget.reserve_up_to(wanted.max(least), least);
             let memory = timeout(MEMORY_WAIT_MAX, reserving).await.ok();
             let room = Room {
                 bytes: memory

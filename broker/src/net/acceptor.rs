@@ -1,12 +1,12 @@
-//! Connections come in: over sockets and from within the process, each with a permit or not at all.
+//! Connections come in: over sockets, each with a permit or not at all, and from within the process.
 
-use std::fmt::Display;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::connection::{Closed, Connection, ConnectionLimits};
 use super::link::{FrameSink, FrameSource, LinkError};
@@ -31,13 +31,15 @@ pub(crate) struct Acceptor {
     pub(crate) config: NetworkConfig,
     /// What clients are told to connect to.
     pub(crate) endpoint: HostPort,
-    /// Memory of all connections.
+    /// Memory of all connections over sockets.
     pub(crate) budget: Budget,
+    /// Memory of the connections from within the process.
+    pub(crate) own_budget: Budget,
     /// When to stop.
     pub(crate) phase: PhaseWatch,
     /// Where events go.
     pub(crate) telemetry: Arc<Telemetry>,
-    /// One permit per connection.
+    /// One permit per connection over a socket.
     pub(crate) permits: Arc<Semaphore>,
     /// Held by every connection; its receiver ends with the last one. Gone once the broker stops.
     pub(crate) at_work: mpsc::WeakSender<()>,
@@ -68,14 +70,22 @@ impl Acceptor {
         }
     }
 
-    /// Serves a connection from within the process, where one more may be served.
+    /// Serves a connection from within the process: who opens those bounds their number.
     pub(crate) fn serve_in_process(&self, source: impl FrameSource, sink: impl FrameSink) {
-        if let Some(permit) = self.admit(&"in-process") {
-            self.spawn(source, sink, "127.0.0.1".to_owned(), permit);
-        }
+        let peer = self.peer("127.0.0.1".to_owned(), &self.own_budget);
+        self.spawn(source, sink, peer, None);
     }
 
-    fn admit(&self, peer: &dyn Display) -> Option<OwnedSemaphorePermit> {
+    fn peer(&self, host: String, budget: &Budget) -> Arc<Peer> {
+        Arc::new(Peer {
+            host,
+            endpoint: self.endpoint.clone(),
+            budget: budget.clone(),
+            append_turn: Turn::default(),
+        })
+    }
+
+    fn admit(&self, peer: &SocketAddr) -> Option<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         if permit.is_none() {
             let limit = self.config.connections_max;
@@ -96,21 +106,21 @@ impl Acceptor {
         };
         let (read, write) = stream.into_split();
         let source = StreamSource::new(read, limits, self.budget.clone());
-        self.spawn(source, StreamSink::new(write, stall_timeout), host, permit);
+        let sink = StreamSink::new(write, stall_timeout);
+        let peer = self.peer(host, &self.budget);
+        self.spawn(source, sink, peer, Some(permit));
     }
 
     fn spawn(
         &self,
         source: impl FrameSource,
         sink: impl FrameSink,
-        host: String,
-        permit: OwnedSemaphorePermit,
+        peer: Arc<Peer>,
+        permit: Option<OwnedSemaphorePermit>,
     ) {
         let Some(at_work) = self.at_work.upgrade() else {
             return;
         };
-        let endpoint = self.endpoint.clone();
-        let peer = Arc::new(Peer::new(host, endpoint));
         let connection = Connection {
             sink,
             peer: Arc::clone(&peer),

@@ -1,7 +1,8 @@
 //! Connections from within the process.
 //!
 //! Frames go over bounded channels, so that a client here pays neither copies nor system calls, and
-//! meets every limit and rule of a connection all the same.
+//! meets every rule of a connection all the same. Only what it shares with nobody differs: it takes no
+//! place of another connection and has memory of its own, so that nobody can shut it out.
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -48,15 +49,14 @@ impl Connector {
         Self { acceptor, runtime }
     }
 
-    /// Opens a connection. On a broker that stops, or that serves as many connections as it may, the
-    /// link is closed at once.
+    /// Opens a connection. On a broker that stops the link is closed at once.
     #[must_use]
     pub fn connect(&self) -> InProcessLink {
         let (requests, requests_end) = mpsc::channel(FRAMES_MAX);
         let (responses_end, responses) = mpsc::channel(FRAMES_MAX);
         let source = ChannelSource {
             requests: requests_end,
-            budget: self.acceptor.budget.clone(),
+            budget: self.acceptor.own_budget.clone(),
             size_max: self.acceptor.config.request_bytes_max,
         };
         let _runtime = self.runtime.enter();
@@ -77,7 +77,8 @@ impl FrameSource for ChannelSource {
             let limit = self.size_max;
             return Err(LinkError::FrameTooLarge { size, limit });
         }
-        let reservation = self.budget.reserve(size).await;
+        // It is in memory already: there is nothing to save by refusing what the budget cannot hold.
+        let reservation = self.budget.reserve(size.min(self.budget.bytes())).await;
         Ok(Frame {
             chunks,
             reservation,

@@ -1,7 +1,9 @@
 //! Frames over a byte stream: a 4-byte length, then as many bytes.
 //!
 //! A length is checked before anything is allocated for it, and memory grows as bytes arrive: who
-//! announces a large request pays for it in bytes sent, not in promises.
+//! announces a large request pays for it in bytes sent, not in promises. A frame that has begun must
+//! arrive at a least rate, and large ones that have not arrived yet hold half of the budget at most
+//! together, so that slow senders cannot keep it from those who are done.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -9,10 +11,10 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::{Frame, FrameSink, FrameSource, LinkError};
-use crate::budget::{Budget, Reservation};
+use crate::budget::{Budget, Reservation, SMALL_BYTES_MAX};
 
 /// Bytes in front of every frame.
 const LENGTH_BYTES: usize = 4;
@@ -21,12 +23,15 @@ const FIRST_READ_BYTES: usize = 4 * 1024;
 /// The least a buffer grows by once a frame is larger than the first read.
 const GROWTH_BYTES_MIN: usize = 64 * 1024;
 
+/// The least rate at which a frame must arrive on average, in bytes a second.
+const RATE_MIN: usize = 1024 * 1024;
+
 /// What one stream may ask for.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamLimits {
     /// Largest frame, in bytes.
     pub(crate) size_max: usize,
-    /// Silence allowed inside a frame.
+    /// Silence allowed inside a frame, and the time a frame gets besides that for its size.
     pub(crate) stall_timeout: Duration,
 }
 
@@ -36,6 +41,10 @@ pub(crate) struct StreamSource<R> {
     stream: R,
     buffer: BytesMut,
     reservation: Reservation,
+    /// What a large frame holds of what such frames may hold together.
+    unfinished: Reservation,
+    /// When the frame that has begun must have arrived, once its size is known.
+    deadline: Option<Instant>,
     limits: StreamLimits,
     budget: Budget,
 }
@@ -54,6 +63,8 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
             stream,
             buffer: BytesMut::new(),
             reservation: Reservation::default(),
+            unfinished: Reservation::default(),
+            deadline: None,
             limits,
             budget,
         }
@@ -78,38 +89,63 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
 
     /// Makes room for more bytes of a frame of `size` bytes, at most as many as it still lacks.
     async fn make_room(&mut self, size: usize) -> Result<(), LinkError> {
+        let seconds = u64::try_from(size / RATE_MIN).unwrap_or(u64::MAX);
+        let patience = self.limits.stall_timeout + Duration::from_secs(seconds);
+        let begun = Instant::now();
+        let deadline = *self.deadline.get_or_insert(begun + patience);
         let have = self.buffer.len();
         let room = (size - have).min(have.max(GROWTH_BYTES_MIN));
-        self.hold(have + room).await?;
+        if size > SMALL_BYTES_MAX {
+            self.hold_unfinished(have + room).await?;
+        }
+        self.hold(have + room, size).await?;
+        // That others are in the way is not the client's fault.
+        self.deadline = Some(deadline + begun.elapsed());
         self.buffer.reserve(room);
         Ok(())
     }
 
-    /// Takes as much of the budget as `bytes` need.
-    async fn hold(&mut self, bytes: usize) -> Result<(), LinkError> {
+    /// Takes as much of the budget as `bytes` of a frame of `size` bytes need.
+    async fn hold(&mut self, bytes: usize, size: usize) -> Result<(), LinkError> {
         let held = self.reservation.bytes();
-        let more = self.budget.reserve(bytes.saturating_sub(held));
+        let bytes = bytes.min(self.limits.size_max);
+        let more = self.budget.reserve_of(bytes.saturating_sub(held), size);
         // Who holds a part of the budget must not wait forever for the rest: all might.
         let more = if held == 0 {
             more.await
         } else {
-            timeout(self.limits.stall_timeout, more)
-                .await
-                .map_err(|_elapsed| LinkError::OutOfBudget)?
+            patiently(more, self.limits.stall_timeout).await?
         };
         self.reservation.merge(more);
+        Ok(())
+    }
+
+    /// As [`Self::hold`], of what frames may hold before they have arrived.
+    async fn hold_unfinished(&mut self, bytes: usize) -> Result<(), LinkError> {
+        let held = self.unfinished.bytes();
+        let more = self.budget.reserve_unfinished(held, bytes);
+        let more = if held == 0 {
+            more.await
+        } else {
+            patiently(more, self.limits.stall_timeout).await?
+        };
+        self.unfinished.merge(more);
         Ok(())
     }
 
     /// Reads what the stream has, into the room there is.
     async fn read_more(&mut self) -> Result<(), LinkError> {
         let between_frames = self.buffer.is_empty();
+        let silent = Instant::now() + self.limits.stall_timeout;
+        let until = self
+            .deadline
+            .map_or(silent, |deadline| silent.min(deadline));
         let read = self.stream.read_buf(&mut self.buffer);
         let count = if between_frames {
             // How long nothing may be asked is the connection's to know.
             read.await?
         } else {
-            timeout(self.limits.stall_timeout, read)
+            timeout_at(until, read)
                 .await
                 .map_err(|_elapsed| LinkError::Stalled)??
         };
@@ -128,6 +164,8 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
             self.buffer = BytesMut::new();
         }
         frame.advance(LENGTH_BYTES);
+        self.unfinished = Reservation::default();
+        self.deadline = None;
         let mut reservation = std::mem::take(&mut self.reservation);
         reservation.shrink_to(size);
         Frame {
@@ -137,13 +175,23 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
     }
 }
 
+/// What is reserved, where it is within `patience`.
+async fn patiently(
+    more: impl Future<Output = Reservation>,
+    patience: Duration,
+) -> Result<Reservation, LinkError> {
+    timeout(patience, more)
+        .await
+        .map_err(|_elapsed| LinkError::OutOfBudget)
+}
+
 impl<R: AsyncRead + Unpin + Send + 'static> FrameSource for StreamSource<R> {
     async fn next(&mut self) -> Result<Frame, LinkError> {
         loop {
             match self.announced()? {
                 None => self.buffer.reserve(FIRST_READ_BYTES),
                 Some(size) if size <= self.buffer.len() => {
-                    self.hold(size).await?;
+                    self.hold(size, size).await?;
                     return Ok(self.split(size));
                 }
                 Some(size) => self.make_room(size).await?,

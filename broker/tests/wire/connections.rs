@@ -118,13 +118,25 @@ async fn acks_0_has_no_answer_and_its_failure_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn connections_over_sockets_take_none_of_those_within_the_process() {
+    let world = World::configured(|config| config.network.connections_max = 1).await;
+    let mut only = world.tcp().await;
+    only.ask(&MetadataRequest::default(), 4).await;
+    for _ in 0..3 {
+        let mut own = world.in_process();
+        let metadata = own.ask(&MetadataRequest::default(), 4).await;
+        assert_eq!(metadata.brokers.len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn connections_above_the_limit_are_closed_and_counted() {
     let world = World::configured(|config| config.network.connections_max = 2).await;
-    let [(_, mut tcp), (_, mut in_process)] = world.clients().await;
+    let (mut tcp, mut other) = (world.tcp().await, world.tcp().await);
     tcp.ask(&MetadataRequest::default(), 4).await;
-    in_process.ask(&MetadataRequest::default(), 4).await;
-    for (link, mut refused) in world.clients().await {
-        assert_eq!(refused.frame().await, None, "{link}");
+    other.ask(&MetadataRequest::default(), 4).await;
+    for _ in 0..2 {
+        assert_eq!(world.tcp().await.frame().await, None);
     }
     assert_eq!(world.metric("sluice_broker_connections_refused_total"), 2.0);
     // A connection that ends makes room for another.

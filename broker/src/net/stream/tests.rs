@@ -101,3 +101,46 @@ async fn a_frame_gives_up_where_the_rest_of_it_finds_no_room_in_memory() {
     drop(source);
     assert_eq!(budget.reserve(100_000).await.bytes(), 100_000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_trickles_is_a_stall() {
+    let (mut client, server) = tokio::io::duplex(256 * 1024);
+    let mut source = StreamSource::new(server, LIMITS, Budget::new(4 * 1024 * 1024));
+    client.write_all(&100_000_i32.to_be_bytes()).await.unwrap();
+    let trickle = async {
+        while client.write_all(&[7]).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+    };
+    let begun = Instant::now();
+    tokio::select! {
+        next = source.next() => assert!(matches!(next, Err(LinkError::Stalled))),
+        () = trickle => {}
+    }
+    assert!(begun.elapsed() <= LIMITS.stall_timeout + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_have_not_arrived_leave_room_for_those_that_have() {
+    const MIB: usize = 1024 * 1024;
+    let budget = Budget::new(4 * MIB);
+    let mut slow = Vec::new();
+    for _ in 0..10 {
+        let (mut client, server) = tokio::io::duplex(2 * MIB);
+        let source = StreamSource::new(server, LIMITS, budget.clone());
+        client.write_all(&900_000_i32.to_be_bytes()).await.unwrap();
+        client.write_all(&[7; 800_000]).await.unwrap();
+        slow.push((client, source));
+    }
+    let reading = slow.iter_mut().map(|(_, source)| source.next());
+    let mut reading = reading.map(Box::pin).collect::<Vec<_>>();
+    for frame in &mut reading {
+        let next = timeout(Duration::from_millis(1), frame).await;
+        assert!(next.is_err(), "{next:?}");
+    }
+    assert_eq!(budget.reserve(2 * MIB).await.bytes(), 2 * MIB);
+    let (mut client, server) = tokio::io::duplex(64);
+    client.write_all(&[0, 0, 0, 2, 7, 7]).await.unwrap();
+    let mut small = StreamSource::new(server, LIMITS, budget);
+    assert_eq!(small.next().await.unwrap().size(), 2);
+}
