@@ -1,7 +1,8 @@
 //! The harness of the end-to-end stories: it starts what they talk to and runs the tools they talk with.
 //!
 //! A story takes a [`World`], which is `sluice` in front of one of two [`Target`]s: its own bundled broker, or an Apache
-//! Kafka that all stories of the process share. [`on_both_targets!`] turns one story into a test on each.
+//! Kafka that all stories of the process share. [`on_both_targets!`] turns one story into a test on each; so does
+//! [`contracts!`], which also holds the story to the [operations](contract) of the API it is about.
 //! The tools are the real ones: [`kcat`], Kafka's [console] tools, [`python`] clients, [`prometheus`] and a
 //! [`browser`]. `tests/run` fetches them; a story whose tool is missing fails and says so.
 //!
@@ -14,6 +15,7 @@
 pub mod apache_kafka;
 pub mod browser;
 pub mod console;
+pub mod contract;
 pub mod disk;
 pub mod history;
 pub mod http;

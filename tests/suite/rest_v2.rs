@@ -1,175 +1,67 @@
-//! Produce and consume over REST, side by side with Kafka clients.
-
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+//! REST v2 side by side with Kafka clients: metadata, records in both formats, consumer instances, groups.
 
 use serde_json::{Value, json};
-use sluice_e2e::console::{self, Tool};
-use sluice_e2e::process::Server;
+use sluice_e2e::World;
+use sluice_e2e::http::Http;
 use sluice_e2e::rest::Instance;
-use sluice_e2e::{World, on_both_targets, wait};
-use tokio::task::JoinSet;
 
-on_both_targets!(
-    rest_and_kcat_read_each_other_in_every_compression,
-    two_rest_groups_each_get_everything_and_go_on_where_they_were,
-    fifty_rest_instances_and_console_tools_members_share_a_group,
-);
+mod bad_calls;
+mod groups;
+mod instances;
+mod metadata;
+mod positions;
+mod records;
 
-async fn rest_and_kcat_read_each_other_in_every_compression(world: World) {
-    let http = world.http().await;
-    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
-        let topic = world.unique(codec);
-        let over_rest = [
-            json!({"key": "a", "value": {"n": 1}}),
-            json!({"value": [1.50, null]}),
-        ];
-        assert_eq!(http.produce(&topic, &over_rest).await, [(0, 0), (0, 1)]);
-        world
-            .kcat()
-            .produce(&topic, &format!("-z {codec}"), "{\"n\":2}\n\"three\"\n")
-            .await;
+/// Operations that the stories hold to their contract.
+pub(crate) const CONTRACTS: [&[&[&str]]; 6] = [
+    bad_calls::CONTRACTS,
+    groups::CONTRACTS,
+    instances::CONTRACTS,
+    metadata::CONTRACTS,
+    positions::CONTRACTS,
+    records::CONTRACTS,
+];
 
-        let kcat = world.kcat().read_all(&topic, "%o %k %s\n").await;
-        let all = "0 \"a\" {\"n\":1}\n1  [1.5,null]\n2  {\"n\":2}\n3  \"three\"\n";
-        assert_eq!(kcat, all, "{codec}");
-        let reader = http.instance(&world.unique("readers"), "one").await;
-        reader.subscribe(&topic).await;
-        let values = [
-            json!({"n": 1}),
-            json!([1.50, null]),
-            json!({"n": 2}),
-            json!("three"),
-        ];
-        assert_eq!(read(&reader, 4).await, values, "{codec}");
-        reader.delete().await;
-    }
+/// One gateway, and a topic and a group of the story's own.
+struct Story {
+    http: Http,
+    topic: String,
+    group: String,
 }
 
-async fn two_rest_groups_each_get_everything_and_go_on_where_they_were(world: World) {
-    let (http, topic) = (world.http().await, world.unique("orders"));
-    let groups = ["billing", "shipping"].map(|name| world.unique(name));
-    let values: Vec<Value> = (0..100).map(Value::from).collect();
-    let records: Vec<Value> = values.iter().map(|value| json!({"value": value})).collect();
-    http.produce(&topic, &records).await;
-    for group in &groups {
-        let first = http.instance(group, "first").await;
-        first.subscribe(&topic).await;
-        assert_eq!(read(&first, 100).await, values, "{group}");
-        first.commit().await;
-        first.delete().await;
+impl Story {
+    async fn begin(world: &World, partitions: u32) -> Self {
+        let story = Self {
+            http: world.http().await,
+            topic: world.unique("orders"),
+            group: world.unique("billing"),
+        };
+        story.http.create_topic(&story.topic, partitions).await;
+        story
     }
-    http.produce(&topic, &[json!({"value": "late"})]).await;
-    for group in &groups {
-        let second = http.instance(group, "second").await;
-        second.subscribe(&topic).await;
-        assert_eq!(read(&second, 1).await, ["late"], "{group}");
-        second.delete().await;
+
+    /// Produces JSON values to a partition.
+    async fn produce(&self, partition: u32, values: &[Value]) {
+        let record = |value| json!({"partition": partition, "value": value});
+        let records: Vec<Value> = values.iter().map(record).collect();
+        self.http.produce(&self.topic, &records).await;
     }
-}
 
-const INSTANCES: usize = 50;
-const PARTITIONS: u32 = 60;
-const RECORDS: usize = 600;
-
-async fn fifty_rest_instances_and_console_tools_members_share_a_group(world: World) {
-    let (topic, group) = (world.unique("orders"), world.unique("mixed"));
-    let http = world.http().await;
-    http.create_topic(&topic, PARTITIONS).await;
-    let args = format!("--topic {topic} --group-id {group} --verbose");
-    let java = ["java-a", "java-b"].map(|name| {
-        world
-            .console()
-            .start(name, Tool::VerifiableConsumer, &args, world.folder())
-    });
-    let read = Arc::new(Mutex::new(BTreeSet::new()));
-    let mut readers = JoinSet::new();
-    for number in 0..INSTANCES {
-        let instance = http.instance(&group, &format!("i{number}")).await;
-        instance.subscribe(&topic).await;
-        readers.spawn(read_on(instance, Arc::clone(&read)));
+    /// Produces records of a media type to partition 0.
+    async fn produce_as(&self, media: &str, records: &Value) -> Value {
+        let path = format!("/topics/{}/partitions/0", self.topic);
+        let body = json!({"records": records});
+        self.http.post(&path, media, &body).await
     }
-    let members = INSTANCES + java.len();
-    wait::until("all members to have a share", wait::PATIENCE, || {
-        everybody_has_a_share(&world, &group, members)
-    })
-    .await;
-    let path = format!("{}/consumer-groups/{group}/consumers", http.cluster().await);
-    assert_eq!(
-        http.get(&path).await["data"].as_array().map(Vec::len),
-        Some(members)
-    );
 
-    let records: Vec<Value> = (0..PARTITIONS)
-        .cycle()
-        .zip(0..RECORDS)
-        .map(|(partition, n)| json!({"value": n, "partition": partition}))
-        .collect();
-    http.produce(&topic, &records).await;
-    wait::until("every record to be read", wait::PATIENCE, || {
-        let mut all = read.lock().expect("no reader panics").clone();
-        all.extend(java.iter().flat_map(read_by_java));
-        let count = all.len();
-        std::future::ready(if count == RECORDS {
-            Ok(())
-        } else {
-            Err(format!("{count} read"))
-        })
-    })
-    .await;
-    readers.shutdown().await;
-}
-
-/// Reads numbers until it is stopped.
-async fn read_on(instance: Instance, numbers: Arc<Mutex<BTreeSet<u64>>>) {
-    loop {
-        let records = instance.read(1000).await;
-        let values = records.iter().filter_map(|record| record["value"].as_u64());
-        numbers.lock().expect("no reader panics").extend(values);
+    /// An instance that reads the topic.
+    async fn reader(&self, options: &Value) -> Instance {
+        let reader = self.http.instance_with(&self.group, "a", options).await;
+        reader.subscribe(&self.topic).await;
+        reader
     }
-}
 
-/// The numbers a verifiable consumer has read.
-fn read_by_java(member: &Server) -> Vec<u64> {
-    let events = console::events(member).into_iter();
-    events
-        .filter(|event| event["name"] == "record_data")
-        .filter_map(|event| event["value"].as_str()?.parse().ok())
-        .collect()
-}
-
-/// Whether the console tool lists `count` members, each with one partition or two.
-async fn everybody_has_a_share(world: &World, group: &str, count: usize) -> Result<(), String> {
-    let args = format!("--describe --members --group {group}");
-    let told = world
-        .console()
-        .run(Tool::ConsumerGroups, &args, "")
-        .await
-        .ok();
-    let rows = told.lines().filter(|line| line.starts_with(group));
-    let shares: Vec<&str> = rows
-        .filter_map(|line| line.split_whitespace().nth(4))
-        .collect();
-    let shared = shares.iter().all(|share| ["1", "2"].contains(share));
-    if shares.len() == count && shared {
-        Ok(())
-    } else {
-        Err(told)
+    fn partition(&self, partition: u32) -> Value {
+        json!({"topic": self.topic, "partition": partition})
     }
-}
-
-/// The values of all records read until `count` have come.
-async fn read(instance: &Instance, count: usize) -> Vec<Value> {
-    let mut values = Vec::new();
-    let start = Instant::now();
-    while values.len() < count {
-        let records = instance.read(5000).await;
-        values.extend(records.into_iter().map(|mut record| record["value"].take()));
-        assert!(
-            start.elapsed() < wait::PATIENCE,
-            "{count} should come: {values:?}"
-        );
-    }
-    values
 }

@@ -9,12 +9,22 @@ use sluice_e2e::http::Http;
 mod bad_input;
 mod clusters;
 mod configs;
-mod coverage;
 mod groups;
 mod lag;
 mod record_stream;
 mod records;
 mod topics;
+
+/// Operations that the stories hold to their contract.
+pub(crate) const CONTRACTS: [&[&[&str]]; 7] = [
+    clusters::CONTRACTS,
+    configs::CONTRACTS,
+    groups::CONTRACTS,
+    lag::CONTRACTS,
+    record_stream::CONTRACTS,
+    records::CONTRACTS,
+    topics::CONTRACTS,
+];
 
 /// The v3 API of one cluster.
 struct Api {

@@ -1,14 +1,16 @@
 //! The cluster and its brokers.
 
 use serde_json::{Value, json};
-use sluice_e2e::{World, on_both_targets};
+use sluice_e2e::{World, contracts};
 
 use super::{Answer, Api};
 
-on_both_targets!(clusters_and_brokers_are_described);
+contracts!(
+    clusters_and_brokers_are_described: ["v3_cluster_list", "v3_cluster_get", "v3_broker_list", "v3_broker_get"],
+);
 
-async fn clusters_and_brokers_are_described(world: World) {
-    let api = Api::of(&world).await;
+async fn clusters_and_brokers_are_described(world: &World) {
+    let api = Api::of(world).await;
     let cluster = &api.cluster;
     let answer = api.get("").await;
     let told = answer.has_status(200).json();
@@ -31,7 +33,7 @@ async fn clusters_and_brokers_are_described(world: World) {
     list["metadata"]["self"] = json!(api.http.url("/v3/clusters"));
     assert_eq!(api.http.get("/v3/clusters").await, list);
 
-    brokers(&world, &api).await;
+    brokers(world, &api).await;
     let elsewhere = api.http.request(reqwest::Method::GET, "/v3/clusters/else");
     Answer::to(elsewhere)
         .await

@@ -2,19 +2,19 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sluice_e2e::{World, on_both_targets};
+use sluice_e2e::{World, contracts};
 
 use super::Api;
 
-on_both_targets!(
-    configs_are_listed_set_altered_and_reset,
+contracts!(
+    configs_are_listed_set_altered_and_reset: ["v3_topic_config_list", "v3_topic_config_get", "v3_topic_config_set", "v3_topic_config_reset", "v3_topic_config_alter"],
     configs_that_cannot_be_are_refused,
 );
 
 const KEY: &str = "retention.ms";
 
-async fn configs_are_listed_set_altered_and_reset(world: World) {
-    let api = Api::of(&world).await;
+async fn configs_are_listed_set_altered_and_reset(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("configured");
     api.topic(&topic, 1).await;
     let path = format!("/topics/{topic}/configs");
@@ -71,8 +71,8 @@ async fn configs_are_listed_set_altered_and_reset(world: World) {
         .await;
 }
 
-async fn configs_that_cannot_be_are_refused(world: World) {
-    let api = Api::of(&world).await;
+async fn configs_that_cannot_be_are_refused(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("fixed");
     api.topic(&topic, 1).await;
     let path = format!("/topics/{topic}/configs");

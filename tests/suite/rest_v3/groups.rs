@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 use sluice_e2e::console::Tool;
-use sluice_e2e::{World, on_both_targets, wait};
+use sluice_e2e::{World, contracts, wait};
 
 use super::Api;
 
-on_both_targets!(console_tools_consumers_are_described_with_what_they_own);
+contracts!(
+    console_tools_consumers_are_described_with_what_they_own: ["v3_consumer_group_list", "v3_consumer_group_get", "v3_consumer_group_consumers", "v3_consumer_group_consumer", "v3_consumer_group_assignments"],
+);
 
-async fn console_tools_consumers_are_described_with_what_they_own(world: World) {
-    let api = Api::of(&world).await;
+async fn console_tools_consumers_are_described_with_what_they_own(world: &World) {
+    let api = Api::of(world).await;
     let (topic, group) = (world.unique("owned"), world.unique("v3-members"));
     api.topic(&topic, 2).await;
     let console = world.console();

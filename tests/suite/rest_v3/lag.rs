@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sluice_e2e::console::Tool;
-use sluice_e2e::{Target, World, on_both_targets, wait};
+use sluice_e2e::{Target, World, contracts, wait};
 
 use super::Api;
 
-on_both_targets!(console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group);
+contracts!(
+    console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group: ["v3_lag_list", "v3_lag_get", "v3_lag_summary"],
+);
 
 /// Records of each partition: some that the group reads, some that come later.
 const READ: [u64; 3] = [2, 1, 3];
 const LATER: [u64; 3] = [1, 4, 0];
 
-async fn console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group(world: World) {
-    let api = Api::of(&world).await;
+async fn console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group(world: &World) {
+    let api = Api::of(world).await;
     let (topic, group) = (world.unique("lagging"), world.unique("v3-billing"));
     api.topic(&topic, 3).await;
     produce(&api, &topic, READ).await;
@@ -25,9 +27,9 @@ async fn console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group(world: Worl
     produce(&api, &topic, LATER).await;
 
     let expected: BTreeMap<i32, u64> = (0..).zip(LATER).collect();
-    assert_eq!(by_console(&world, &group).await, expected);
+    assert_eq!(by_console(world, &group).await, expected);
     let patience = wait::PATIENCE;
-    let labels = series(&world, &api, &group, &topic);
+    let labels = series(world, &api, &group, &topic);
     wait::until("the lag on /metrics", patience, async || {
         let text = api.http.text("/metrics").await;
         let partitions = by_metrics(&text, &labels);

@@ -1,14 +1,14 @@
 //! `records`: a stream of records in, a stream of outcomes out, spoken over a bare connection.
 
 use serde_json::{Value, json};
-use sluice_e2e::{World, on_both_targets};
+use sluice_e2e::{World, contracts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Api;
 
-on_both_targets!(
-    kcat_sees_what_one_long_request_streams,
+contracts!(
+    kcat_sees_what_one_long_request_streams: ["v3_record_stream_produce"],
     streams_answer_in_order_and_end_at_broken_json,
     streams_take_records_of_megabytes_and_refuse_larger_ones,
 );
@@ -98,8 +98,8 @@ impl Stream {
     }
 }
 
-async fn kcat_sees_what_one_long_request_streams(world: World) {
-    let api = Api::of(&world).await;
+async fn kcat_sees_what_one_long_request_streams(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("streamed");
     api.topic(&topic, 1).await;
     let mut stream = Stream::open(&api, &topic).await;
@@ -124,8 +124,8 @@ async fn kcat_sees_what_one_long_request_streams(world: World) {
     assert_eq!(seen, "0 n=x k 0\n1000 n=x k 1\n2000 n=x k 2\n");
 }
 
-async fn streams_answer_in_order_and_end_at_broken_json(world: World) {
-    let api = Api::of(&world).await;
+async fn streams_answer_in_order_and_end_at_broken_json(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("broken");
     api.topic(&topic, 1).await;
     let mut stream = Stream::open(&api, &topic).await;
@@ -166,8 +166,8 @@ async fn streams_answer_in_order_and_end_at_broken_json(world: World) {
     assert!(blank.answer.starts_with(b"HTTP/1.1 422"));
 }
 
-async fn streams_take_records_of_megabytes_and_refuse_larger_ones(world: World) {
-    let api = Api::of(&world).await;
+async fn streams_take_records_of_megabytes_and_refuse_larger_ones(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("huge");
     api.topic(&topic, 1).await;
     let mut stream = Stream::open(&api, &topic).await;

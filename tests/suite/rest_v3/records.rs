@@ -1,17 +1,17 @@
 //! `records:batch`, and what consumers see of records produced over v3.
 
 use serde_json::{Value, json};
-use sluice_e2e::{World, on_both_targets};
+use sluice_e2e::{World, contracts};
 
 use super::Api;
 
-on_both_targets!(
+contracts!(
     kcat_sees_records_of_every_type_with_headers_and_timestamps,
-    batches_answer_for_each_entry,
+    batches_answer_for_each_entry: ["v3_record_batch_produce"],
 );
 
-async fn kcat_sees_records_of_every_type_with_headers_and_timestamps(world: World) {
-    let api = Api::of(&world).await;
+async fn kcat_sees_records_of_every_type_with_headers_and_timestamps(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("typed");
     api.topic(&topic, 1).await;
     let entries = json!({"entries": [
@@ -52,8 +52,8 @@ async fn kcat_sees_records_of_every_type_with_headers_and_timestamps(world: Worl
     assert_eq!(seen, expected);
 }
 
-async fn batches_answer_for_each_entry(world: World) {
-    let api = Api::of(&world).await;
+async fn batches_answer_for_each_entry(world: &World) {
+    let api = Api::of(world).await;
     let topic = world.unique("batched");
     api.topic(&topic, 1).await;
     let path = format!("/topics/{topic}/records:batch");

@@ -2,14 +2,14 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sluice_e2e::{World, on_both_targets};
+use sluice_e2e::{World, contracts};
 
 use super::Api;
 
-on_both_targets!(
-    topics_are_created_listed_grown_and_deleted,
+contracts!(
+    topics_are_created_listed_grown_and_deleted: ["v3_topic_list", "v3_topic_create", "v3_topic_get", "v3_topic_update", "v3_topic_remove"],
     topics_that_cannot_be_are_refused,
-    partitions_tell_where_they_begin_and_end,
+    partitions_tell_where_they_begin_and_end: ["v3_partition_list", "v3_partition_get", "v3_partition_offsets"],
 );
 
 /// A topic as it is described.
@@ -30,8 +30,8 @@ fn described(api: &Api, name: &str, partitions: i32) -> Value {
     })
 }
 
-async fn topics_are_created_listed_grown_and_deleted(world: World) {
-    let api = Api::of(&world).await;
+async fn topics_are_created_listed_grown_and_deleted(world: &World) {
+    let api = Api::of(world).await;
     let name = world.unique("v3.orders_");
     let path = format!("/topics/{name}");
     let mut wanted = json!({
@@ -77,8 +77,8 @@ async fn topics_are_created_listed_grown_and_deleted(world: World) {
     grown.is_error(404, 40_403, gone_text);
 }
 
-async fn topics_that_cannot_be_are_refused(world: World) {
-    let api = Api::of(&world).await;
+async fn topics_that_cannot_be_are_refused(world: &World) {
+    let api = Api::of(world).await;
     let name = world.unique("taken");
     api.topic(&name, 1).await;
     let empty = "Payload error. Request body is empty. Data is required.";
@@ -117,8 +117,8 @@ async fn topics_that_cannot_be_are_refused(world: World) {
     nothing.is_error(422, 42_206, required);
 }
 
-async fn partitions_tell_where_they_begin_and_end(world: World) {
-    let api = Api::of(&world).await;
+async fn partitions_tell_where_they_begin_and_end(world: &World) {
+    let api = Api::of(world).await;
     let name = world.unique("ranges");
     api.topic(&name, 2).await;
     let path = format!("/topics/{name}/partitions");
