@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use prometheus::{HistogramVec, IntCounterVec, Registry};
-use sluice_client::Observer;
 
 use super::exposition::{Exposition, families};
 use crate::monitor::snapshot::{Lag, Snapshot, UnknownReason};
@@ -94,15 +93,15 @@ impl CollectorMetrics {
             .with_label_values(&[self.cluster.as_str(), phase.as_str(), error])
             .inc();
     }
-}
 
-impl Observer for CollectorMetrics {
-    fn sent(&self, api: &'static str) {
+    /// Counts a request to Kafka.
+    pub fn kafka_asked(&self, api: &str) {
         let labels = [self.cluster.as_str(), api];
         self.kafka_requests.with_label_values(&labels).inc();
     }
 
-    fn answered(&self, broker: Option<i32>, api: &'static str, elapsed: Duration) {
+    /// Counts an answer of Kafka: by which broker, where that is known, and after how long.
+    pub fn kafka_answered(&self, broker: Option<i32>, api: &str, elapsed: Duration) {
         let broker = broker.map_or_else(|| "bootstrap".to_owned(), |id| id.to_string());
         let labels = [self.cluster.as_str(), broker.as_str(), api];
         let durations = self.kafka_durations.with_label_values(&labels);

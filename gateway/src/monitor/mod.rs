@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use sluice_client::Observer;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -144,6 +145,17 @@ impl Monitor {
     /// Renders something from the history, which must be quick.
     pub fn with_history<T>(&self, read: impl FnOnce(&History) -> T) -> T {
         read(&self.history.lock())
+    }
+}
+
+/// The metrics know no client, so it is told here whom to tell of its requests.
+impl Observer for CollectorMetrics {
+    fn sent(&self, api: &'static str) {
+        self.kafka_asked(api);
+    }
+
+    fn answered(&self, broker: Option<i32>, api: &'static str, elapsed: Duration) {
+        self.kafka_answered(broker, api, elapsed);
     }
 }
 
