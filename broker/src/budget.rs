@@ -13,6 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) const SMALL_BYTES_MAX: usize = 64 * 1024;
 /// The part of a budget that is set aside for what is small, on top of it.
 const SMALL_PART: usize = 8;
+/// The part of a budget that is set aside for what requests and answers take besides their bytes and
+/// their records, on top of it.
+const WORK_PART: usize = 2;
 /// The part of a budget that large requests may hold before they have arrived wholly.
 const UNFINISHED_PART: usize = 2;
 
@@ -21,6 +24,7 @@ const UNFINISHED_PART: usize = 2;
 pub(crate) struct Budget {
     large: Room,
     small: Room,
+    work: Room,
     unfinished: Room,
 }
 
@@ -31,16 +35,17 @@ struct Room {
     bytes: usize,
 }
 
-/// Bytes taken from a [`Budget`], given back on drop.
+/// Bytes taken from a [`Budget`], given back on drop: a permit for each kind.
 #[derive(Debug, Default)]
-pub(crate) struct Reservation(Option<OwnedSemaphorePermit>);
+pub(crate) struct Reservation(Vec<OwnedSemaphorePermit>);
 
 impl Budget {
-    /// A budget of `bytes`, and an eighth of that for what is small.
+    /// A budget of `bytes`, and more for what is small and for work.
     pub(crate) fn new(bytes: usize) -> Self {
         Self {
             large: Room::new(bytes),
             small: Room::new((bytes / SMALL_PART).max(SMALL_BYTES_MAX)),
+            work: Room::new(bytes / WORK_PART),
             unfinished: Room::new(bytes / UNFINISHED_PART),
         }
     }
@@ -71,6 +76,20 @@ impl Budget {
         self.unfinished.reserve(bytes.saturating_sub(held)).await
     }
 
+    /// Takes `bytes` for work, or all there is for that at most, waiting until they are there.
+    pub(crate) async fn reserve_work(&self, bytes: usize) -> Reservation {
+        self.work.reserve(bytes.min(self.work.bytes)).await
+    }
+
+    /// Takes `bytes` for work, where they are there.
+    pub(crate) fn try_reserve_work(&self, bytes: usize) -> Option<Reservation> {
+        let small = match bytes <= SMALL_BYTES_MAX {
+            true => self.small.try_reserve(bytes),
+            false => None,
+        };
+        small.or_else(|| self.work.try_reserve(bytes))
+    }
+
     /// Takes up to `wanted` bytes: at most half of what is free, so that a large response leaves
     /// room for requests, but not less than `least`, for which it waits, or than the whole budget.
     pub(crate) async fn reserve_up_to(&self, wanted: usize, least: usize) -> Reservation {
@@ -90,9 +109,7 @@ impl Budget {
         if bytes > room.available() / 2 {
             return None;
         }
-        let bytes = u32::try_from(bytes).ok()?;
-        let permit = Arc::clone(&room.free).try_acquire_many_owned(bytes).ok()?;
-        Some(Reservation(Some(permit)))
+        room.try_reserve(bytes)
     }
 }
 
@@ -112,30 +129,43 @@ impl Room {
     async fn reserve(&self, bytes: usize) -> Reservation {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        Reservation(Arc::clone(&self.free).acquire_many_owned(bytes).await.ok())
+        let permit = Arc::clone(&self.free).acquire_many_owned(bytes).await.ok();
+        Reservation(permit.into_iter().collect())
+    }
+
+    fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+        let bytes = u32::try_from(bytes).ok()?;
+        let permit = Arc::clone(&self.free).try_acquire_many_owned(bytes).ok()?;
+        Some(Reservation(vec![permit]))
     }
 }
 
 impl Reservation {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+        self.0.iter().map(OwnedSemaphorePermit::num_permits).sum()
     }
 
-    /// Adds another reservation of the same budget to this one.
+    /// Adds another reservation to this one.
     pub(crate) fn merge(&mut self, other: Self) {
-        match (&mut self.0, other.0) {
-            (Some(mine), Some(theirs)) => mine.merge(theirs),
-            (mine @ None, theirs) => *mine = theirs,
-            (Some(_), None) => {}
+        for theirs in other.0 {
+            let is_same = |mine: &&mut OwnedSemaphorePermit| {
+                Arc::ptr_eq(mine.semaphore(), theirs.semaphore())
+            };
+            match self.0.iter_mut().find(is_same) {
+                Some(mine) => mine.merge(theirs),
+                None => self.0.push(theirs),
+            }
         }
     }
 
     /// Gives back what is above `bytes`.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
-        let spare = self.bytes().saturating_sub(bytes);
-        if let Some(permit) = &mut self.0 {
-            drop(permit.split(spare));
+        let mut spare = self.bytes().saturating_sub(bytes);
+        for permit in &mut self.0 {
+            let given = spare.min(permit.num_permits());
+            drop(permit.split(given));
+            spare -= given;
         }
     }
 }
@@ -179,6 +209,10 @@ mod tests {
         assert_eq!(budget.reserve(1000).await.bytes(), 1000);
         assert_eq!(budget.reserve_up_to(1000, 10).await.bytes(), 1000);
         assert_eq!(budget.try_reserve(1000).unwrap().bytes(), 1000);
-        drop(all);
+        let mut work = budget.try_reserve_work(100_000).unwrap();
+        work.merge(all);
+        assert_eq!(work.bytes(), MIB + 100_000);
+        work.shrink_to(1000);
+        assert_eq!(work.bytes(), 1000);
     }
 }

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Bytes into which one batch is decompressed where its records must be looked at.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Topics, partitions, groups and the like that one request may name, where the broker may not have
+/// more of them.
+pub const REQUEST_ELEMENTS_MAX: usize = 100_000;
+
 /// Batches that are decompressed at once for clients. What a batch takes then is not known before, and
 /// so it is the number that is bounded.
 pub const BATCHES_UNPACKED_MAX: usize = 2;

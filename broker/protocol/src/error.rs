@@ -41,6 +41,12 @@ pub enum DecodeError {
         /// Bytes asked for.
         bytes: usize,
     },
+    /// The arrays of the frame have more elements than whoever reads it accepts.
+    #[error("{count} elements are too many; name fewer in one request")]
+    TooManyElements {
+        /// Elements of the array that is too much.
+        count: usize,
+    },
     /// The value ends before its frame does.
     #[error("{count} bytes follow the last field")]
     TrailingBytes {

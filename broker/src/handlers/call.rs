@@ -1,7 +1,9 @@
 //! What a handler knows about its request, and where it reaches the domain.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt::{self, Display};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -113,9 +115,7 @@ impl Call {
     /// A topic that exists.
     pub(crate) fn topic(&self, name: &str) -> Result<Arc<Topic>, RequestError> {
         let found = self.services.topics.topic(name);
-        found.ok_or_else(|| RequestError::UnknownTopic {
-            topic: name.to_owned(),
-        })
+        found.ok_or(RequestError::UnknownTopic)
     }
 
     /// A partition that exists.
@@ -125,10 +125,7 @@ impl Call {
         partition: PartitionId,
     ) -> Result<Arc<Partition>, RequestError> {
         let found = self.services.topics.partition(topic, partition);
-        found.ok_or_else(|| RequestError::UnknownPartition {
-            topic: topic.to_owned(),
-            partition,
-        })
+        found.ok_or(RequestError::UnknownPartition { partition })
     }
 
     /// A partition that exists and is led as the client believes (KIP-320); -1 believes nothing.
@@ -174,10 +171,27 @@ impl Call {
         working.await
     }
 
+    /// Counts `bytes` as the response's, until it is sent: for what is told of state, which a small
+    /// request can ask for much of.
+    pub(crate) fn take_room(&self, bytes: usize) -> Result<(), RequestError> {
+        let memory = self.peer.budget.try_reserve_work(bytes);
+        self.hold_for_response(memory.ok_or(RequestError::NoRoom)?);
+        Ok(())
+    }
+
     /// Counts memory as the response's, until it is sent.
     pub(crate) fn hold_for_response(&self, memory: Reservation) {
         self.response_memory.lock().merge(memory);
     }
+}
+
+/// Of each that is asked for, whether it is named for the first time: that one answers for all.
+pub(crate) fn is_first<'a, T, N: Hash + Eq>(
+    asked: &'a [T],
+    name: impl Fn(&'a T) -> N,
+) -> Vec<bool> {
+    let mut seen = HashSet::with_capacity(asked.len());
+    asked.iter().map(|asked| seen.insert(name(asked))).collect()
 }
 
 impl Display for Peer {

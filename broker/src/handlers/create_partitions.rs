@@ -56,8 +56,7 @@ pub(crate) async fn handle(
 async fn add(call: &Call, asked: &CreatePartitionsTopic, commit: Commit) -> Result<(), Refusal> {
     let topic = call.topic(&asked.name)?;
     if topic.is_internal() {
-        let topic = asked.name.clone();
-        return Err(RequestError::InternalTopic { topic }.into());
+        return Err(RequestError::InternalTopic.into());
     }
     if let Some(assignments) = &asked.assignments {
         let current = topic.partitions().len();

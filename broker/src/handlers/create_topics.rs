@@ -23,6 +23,9 @@ use crate::model::TopicName;
 use crate::topics::topic_config::{ConfigEntry, Settings, TopicConfig};
 use crate::topics::{Commit, CreateTopicError, NewTopic, Topic};
 
+/// Bytes that one config takes of an answer, about.
+const CONFIG_BYTES: usize = 128;
+
 /// Stands for the broker's default.
 const DEFAULT: i32 = -1;
 
@@ -69,8 +72,7 @@ pub(crate) async fn create_automatically(
 ) -> Result<Arc<Topic>, Refusal> {
     let name = TopicName::parse(name)?;
     if !may_create || !call.services.config.topics.auto_create || name.is_internal() {
-        let topic = name.to_string();
-        return Err(RequestError::UnknownTopic { topic }.into());
+        return Err(RequestError::UnknownTopic.into());
     }
     let topic = NewTopic {
         name,
@@ -82,9 +84,8 @@ pub(crate) async fn create_automatically(
         Ok(Some(topic)) => Ok(topic),
         // Another client was faster.
         Ok(None) | Err(CreateTopicError::AlreadyExists { .. }) => {
-            let topic = name.to_string();
-            let found = call.services.topics.topic(&topic);
-            Ok(found.ok_or(RequestError::UnknownTopic { topic })?)
+            let found = call.services.topics.topic(name.as_str());
+            Ok(found.ok_or(RequestError::UnknownTopic)?)
         }
         Err(error) => Err(error.into()),
     }
@@ -97,8 +98,7 @@ async fn create(
 ) -> Result<CreatableTopicResult, Refusal> {
     let name = TopicName::parse(&asked.name)?;
     if name.is_internal() {
-        let topic = asked.name;
-        return Err(RequestError::InternalTopic { topic }.into());
+        return Err(RequestError::InternalTopic.into());
     }
     let partitions = partitions(call, &asked)?;
     let configs = settings(asked.configs)?;
@@ -109,12 +109,15 @@ async fn create(
         configs,
     };
     let created = call.services.topics.create(topic, commit).await?;
+    let configs = described(&config);
+    // A topic is created though there may be no room to describe it.
+    let described = call.take_room(configs.len() * CONFIG_BYTES);
     Ok(CreatableTopicResult {
         name: asked.name,
         topic_id: created.map_or_else(Default::default, |topic| topic.id()),
         num_partitions: partitions,
         replication_factor: replication::FACTOR,
-        configs: Some(described(&config)),
+        configs: described.is_ok().then_some(configs),
         ..CreatableTopicResult::default()
     })
 }

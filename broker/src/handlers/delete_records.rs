@@ -44,8 +44,7 @@ async fn delete(
 ) -> Result<Offset, Refusal> {
     let partition = call.partition(topic, PartitionId(asked.partition_index))?;
     if partition.topic().is_internal() {
-        let topic = topic.to_owned();
-        return Err(RequestError::InternalTopic { topic }.into());
+        return Err(RequestError::InternalTopic.into());
     }
     let to = match asked.offset {
         HIGH_WATERMARK => None,

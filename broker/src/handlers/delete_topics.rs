@@ -60,10 +60,7 @@ pub(crate) async fn handle(call: &Call, request: DeleteTopicsRequest) -> DeleteT
 async fn delete(call: &Call, asked: &DeleteTopicState) -> Result<Arc<Topic>, Refusal> {
     let topics = &call.services.topics;
     let topic = match (&asked.name, asked.topic_id == Uuid::default()) {
-        (Some(name), true) => topics.topic(name).ok_or_else(|| {
-            let topic = name.clone();
-            RequestError::UnknownTopic { topic }
-        })?,
+        (Some(name), true) => topics.topic(name).ok_or(RequestError::UnknownTopic)?,
         (None, false) => topics
             .topic_by_id(asked.topic_id)
             .ok_or(RequestError::UnknownTopicId)?,
@@ -75,8 +72,7 @@ async fn delete(call: &Call, asked: &DeleteTopicState) -> Result<Arc<Topic>, Ref
         }
     };
     if topic.is_internal() {
-        let topic = topic.name().to_string();
-        return Err(RequestError::InternalTopic { topic }.into());
+        return Err(RequestError::InternalTopic.into());
     }
     let services = Arc::clone(&call.services);
     let deletion = async move {

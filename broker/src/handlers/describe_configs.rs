@@ -4,6 +4,7 @@
 //!   could come from and its documentation. No keys named, or an empty list, asks for all.
 //! * A broker is named by its id; the empty name asks for what holds for all brokers and can be
 //!   changed while they run, which is nothing here.
+//! * A resource that is named again is answered once.
 //! * Other resources (loggers, client metrics, groups) are an `INVALID_REQUEST`.
 
 use sluice_protocol::messages::describe_configs::{
@@ -12,7 +13,7 @@ use sluice_protocol::messages::describe_configs::{
 };
 
 use super::broker_configs;
-use super::call::Call;
+use super::call::{Call, is_first};
 use super::config_resource::ConfigResource;
 use super::error::Refusal;
 use crate::topics::topic_config::{ConfigEntry, ConfigSource, ConfigSynonym, ConfigType};
@@ -23,9 +24,14 @@ pub(crate) fn handle(call: &Call, request: DescribeConfigsRequest) -> DescribeCo
         synonyms: request.include_synonyms,
         documentation: request.include_documentation,
     };
-    let of_resource = |asked| result(call, wish, asked);
+    let is_first = is_first(&request.resources, |asked| {
+        (asked.resource_type, asked.resource_name.as_str())
+    });
+    let resources = request.resources.into_iter().zip(is_first);
+    let resources = resources.filter(|(_, is_first)| *is_first);
+    let of_resource = |(asked, _)| result(call, wish, asked);
     DescribeConfigsResponse {
-        results: request.resources.into_iter().map(of_resource).collect(),
+        results: resources.map(of_resource).collect(),
         ..DescribeConfigsResponse::default()
     }
 }
@@ -38,21 +44,30 @@ struct Wish {
 }
 
 fn result(call: &Call, wish: Wish, asked: DescribeConfigsResource) -> DescribeConfigsResult {
-    let described = describe(call, wish, &asked);
+    let described = describe(call, wish, &asked).and_then(|mut configs| {
+        let keys = asked.configuration_keys.as_deref().unwrap_or_default();
+        configs.retain(|config| keys.is_empty() || keys.contains(&config.name));
+        call.take_room(configs.iter().map(size).sum())?;
+        Ok(configs)
+    });
     let mut result = DescribeConfigsResult {
         resource_type: asked.resource_type,
         resource_name: asked.resource_name,
         ..DescribeConfigsResult::default()
     };
     match described {
-        Ok(mut configs) => {
-            let keys = asked.configuration_keys.unwrap_or_default();
-            configs.retain(|config| keys.is_empty() || keys.contains(&config.name));
-            result.configs = configs;
-        }
+        Ok(configs) => result.configs = configs,
         Err(error) => (result.error_code, result.error_message) = call.explain(error),
     }
     result
+}
+
+/// Bytes that a config takes of an answer, about.
+fn size(config: &DescribeConfigsResourceResult) -> usize {
+    let documentation = config.documentation.as_ref().map_or(0, String::len);
+    let value = config.value.as_ref().map_or(0, String::len);
+    let synonyms = config.synonyms.len() * (size_of::<DescribeConfigsSynonym>() + value);
+    size_of::<DescribeConfigsResourceResult>() + value + documentation + synonyms
 }
 
 fn describe(

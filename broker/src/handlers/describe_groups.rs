@@ -8,7 +8,7 @@ use sluice_protocol::messages::describe_groups::{
 };
 
 use super::authorized;
-use super::call::Call;
+use super::call::{Call, is_first};
 use super::error::RequestError;
 use super::member::group_of_members;
 use crate::groups::{Description, MemberDescription};
@@ -20,7 +20,10 @@ const MISSING_FROM: i16 = 6;
 pub(crate) fn handle(call: &Call, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
     let is_asked = request.include_authorized_operations;
     let authorized_operations = authorized::if_asked(is_asked, authorized::GROUP);
-    let groups = request.groups.into_iter().map(|group| DescribedGroup {
+    let is_first = is_first(&request.groups, String::as_str);
+    let groups = request.groups.into_iter().zip(is_first);
+    let groups = groups.filter(|(_, is_first)| *is_first);
+    let groups = groups.map(|(group, _)| DescribedGroup {
         authorized_operations,
         ..describe(call, group)
     });
@@ -33,11 +36,12 @@ pub(crate) fn handle(call: &Call, request: DescribeGroupsRequest) -> DescribeGro
 fn describe(call: &Call, group: String) -> DescribedGroup {
     let found = group_of_members(&group).map(|id| call.services.groups.describe(&id));
     let error = match found {
-        Ok(Some(description)) => return described(group, description),
+        Ok(Some(description)) => match call.take_room(size(&description)) {
+            Ok(()) => return described(group, description),
+            Err(error) => Some(error),
+        },
         Ok(None) if call.version < MISSING_FROM => None,
-        Ok(None) => Some(RequestError::UnknownGroup {
-            group: group.clone(),
-        }),
+        Ok(None) => Some(RequestError::UnknownGroup),
         Err(error) => Some(error),
     };
     let dead = DescribedGroup {
@@ -54,6 +58,14 @@ fn describe(call: &Call, group: String) -> DescribedGroup {
         error_message,
         ..dead
     }
+}
+
+/// Bytes that a group takes of an answer, about.
+fn size(description: &Description) -> usize {
+    let member = |member: &MemberDescription| {
+        size_of::<DescribedGroupMember>() + member.metadata.len() + member.assignment.len()
+    };
+    size_of::<DescribedGroup>() + description.members.iter().map(member).sum::<usize>()
 }
 
 fn described(group_id: String, description: Description) -> DescribedGroup {

@@ -11,12 +11,17 @@ use sluice_protocol::header::{RequestHeader, response_frame};
 use sluice_protocol::messages::{Message, Request};
 use sluice_protocol::wire::Reader;
 use sluice_protocol::{ApiKey, DecodeError, EncodeError};
+use tokio::time::timeout;
 
 use super::api_versions;
 use super::call::{Call, Peer, Services};
 use super::table::{is_pipelined, is_served, is_waiting, work};
-use crate::budget::Reservation;
+use crate::budget::{Reservation, SMALL_BYTES_MAX};
+use crate::limits::REQUEST_ELEMENTS_MAX;
 use crate::telemetry::RequestAnswered;
+
+/// Bytes that an element takes while it is worked on and answered, for each byte of its decoded form.
+const WORK_FACTOR: usize = 8;
 
 /// Takes requests to their handlers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -122,6 +127,14 @@ pub(crate) enum Rejection {
         /// What does not fit.
         source: EncodeError,
     },
+    /// Too much is worked on, or waits for clients that do not take it.
+    #[error("there is no memory for the {bytes} bytes that this {} takes", api.name())]
+    NoRoom {
+        /// The API asked for.
+        api: ApiKey,
+        /// What was needed.
+        bytes: usize,
+    },
     /// A request without a response failed.
     #[error("{} failed, and has no response to say so: {reason}", api.name())]
     Unanswered {
@@ -208,7 +221,7 @@ fn refused_version(api: ApiKey, version: i16) -> Rejection {
 }
 
 /// Decodes the body, lets `handler` answer it, and encodes the answer.
-pub(crate) async fn serve<R, A, H>(call: Call, mut body: Reader, handler: H) -> Outcome
+pub(crate) async fn serve<R, A, H>(mut call: Call, body: Reader, handler: H) -> Outcome
 where
     R: Request,
     A: Into<Answer<R::Response>>,
@@ -216,15 +229,9 @@ where
 {
     let started = call.services.clock.now();
     let (api, version) = (call.api, call.version);
-    let request = match decode(&mut body, version) {
+    let request = match call.request(body).await {
         Ok(request) => request,
-        Err(source) => {
-            return Outcome::Close(Rejection::Body {
-                api,
-                version,
-                source,
-            });
-        }
+        Err(rejection) => return Outcome::Close(rejection),
     };
     let answer = handler(&call, request).await.into();
     let elapsed = call.services.clock.now().duration_since(started);
@@ -241,28 +248,78 @@ where
     }
 }
 
-fn decode<R: Request>(body: &mut Reader, version: i16) -> Result<R, DecodeError> {
-    let request = R::decode(body, R::version(version)?)?;
+/// The request, and the bytes that its elements take while they are worked on.
+fn decode<R: Request>(mut body: Reader, version: i16) -> Result<(R, usize), DecodeError> {
+    let request = R::decode(&mut body, R::version(version)?)?;
     body.finish()?;
-    Ok(request)
+    Ok((request, body.charged().saturating_mul(WORK_FACTOR)))
 }
 
 impl Call {
-    /// Encodes a response. What the request held is given back.
+    /// Decodes the request, and takes the memory for the work on it where that is much: an element is
+    /// a few bytes of the frame, and some hundred while it is looked up and answered.
+    async fn request<R: Request>(&mut self, body: Reader) -> Result<R, Rejection> {
+        let (api, version) = (self.api, self.version);
+        let unreadable = |source| Rejection::Body {
+            api,
+            version,
+            source,
+        };
+        let body = body.with_elements_max(self.elements_max());
+        let (request, bytes) = decode(body.clone(), version).map_err(unreadable)?;
+        if bytes <= SMALL_BYTES_MAX {
+            return Ok(request);
+        }
+        if let Some(memory) = self.peer.budget.try_reserve_work(bytes) {
+            self.request_memory.merge(memory);
+            return Ok(request);
+        }
+        // Many may wait, so none does with more than its frame.
+        drop(request);
+        let patience = self.services.config.network.stall_timeout;
+        let memory = timeout(patience, self.peer.budget.reserve_work(bytes)).await;
+        let memory = memory.map_err(|_elapsed| Rejection::NoRoom { api, bytes })?;
+        self.request_memory.merge(memory);
+        let (request, _) = decode(body, version).map_err(unreadable)?;
+        Ok(request)
+    }
+
+    /// Elements that a request may have: as many topics and partitions as there may be, and more.
+    fn elements_max(&self) -> usize {
+        let topics = &self.services.config.topics;
+        let all = topics.topics_max.saturating_add(topics.partitions_max);
+        all.saturating_mul(2).max(REQUEST_ELEMENTS_MAX)
+    }
+
+    /// Encodes a response. What it holds is counted until it is sent; what else the request held is
+    /// given back.
     fn finish<M: Message>(self, response: M) -> Outcome {
         let (api, version) = (self.api, self.version);
-        drop(self.request_memory);
-        match response_frame(&response, version, self.correlation_id) {
-            Ok(chunks) => Outcome::Reply(Reply {
-                chunks,
-                memory: self.response_memory.into_inner(),
-            }),
-            Err(source) => Outcome::Close(Rejection::Response {
-                api,
-                version,
-                source,
-            }),
+        let chunks = match response_frame(&response, version, self.correlation_id) {
+            Ok(chunks) => chunks,
+            Err(source) => {
+                return Outcome::Close(Rejection::Response {
+                    api,
+                    version,
+                    source,
+                });
+            }
+        };
+        drop(response);
+        let bytes = chunks.iter().map(Bytes::len).sum::<usize>();
+        let mut memory = self.response_memory.into_inner();
+        // What the request has is the response's before it is another's.
+        let mut spare = self.request_memory;
+        spare.shrink_to(bytes.saturating_sub(memory.bytes()));
+        memory.merge(spare);
+        let lacking = bytes.saturating_sub(memory.bytes());
+        if lacking > 0 {
+            match self.peer.budget.try_reserve_work(lacking) {
+                Some(more) => memory.merge(more),
+                None => return Outcome::Close(Rejection::NoRoom { api, bytes }),
+            }
         }
+        Outcome::Reply(Reply { chunks, memory })
     }
 }
 

@@ -45,24 +45,22 @@ impl<E: Refused> From<E> for Refusal {
     }
 }
 
-/// What is wrong with a request, as far as the domain cannot know.
+/// What is wrong with a request, as far as the domain cannot know. What a name belongs to says it
+/// already: one name can stand before as many errors as a frame has room for partitions.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum RequestError {
     /// No such topic or partition.
-    #[error("partition {partition} of topic {topic:?} does not exist")]
-    UnknownPartition {
-        topic: String,
-        partition: PartitionId,
-    },
+    #[error("the topic does not exist, or has no partition {partition}")]
+    UnknownPartition { partition: PartitionId },
     /// No topic of this name.
-    #[error("topic {topic:?} does not exist")]
-    UnknownTopic { topic: String },
+    #[error("the topic does not exist")]
+    UnknownTopic,
     /// No topic of this id.
     #[error("no topic has this id")]
     UnknownTopicId,
     /// A topic of the broker's own.
-    #[error("topic {topic:?} is internal to the broker")]
-    InternalTopic { topic: String },
+    #[error("the topic is internal to the broker")]
+    InternalTopic,
     /// The client knows an older leader.
     #[error("the request has the leader epoch {asked}, the partition has {current}")]
     FencedLeaderEpoch {
@@ -119,17 +117,20 @@ pub(crate) enum RequestError {
     #[error("{offset} is no offset")]
     NegativeOffset { offset: i64 },
     /// A name that no group can have, or none where one is needed.
-    #[error("{group:?} is no name of a group")]
-    GroupName { group: String },
+    #[error("no group can have this name")]
+    GroupName,
     /// A group that does not exist.
-    #[error("group {group:?} does not exist")]
-    UnknownGroup { group: String },
+    #[error("the group does not exist")]
+    UnknownGroup,
     /// A member id that no coordinator gave.
     #[error("the id of the member is none of this coordinator's")]
     MemberName,
     /// A type of coordinator that is not here.
     #[error("coordinators of type {asked} are not here")]
     CoordinatorType { asked: i8 },
+    /// There is no memory for what is asked.
+    #[error("there is no room for so large an answer now; ask for less at once")]
+    NoRoom,
     /// A thread of the broker died.
     #[error("the work for this request ended unexpectedly")]
     Lost,
@@ -146,11 +147,11 @@ impl RequestError {
 impl Refused for RequestError {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::UnknownPartition { .. } | Self::UnknownTopic { .. } => {
+            Self::UnknownPartition { .. } | Self::UnknownTopic => {
                 ErrorCode::UnknownTopicOrPartition
             }
             Self::UnknownTopicId => ErrorCode::UnknownTopicId,
-            Self::InternalTopic { .. } => ErrorCode::InvalidTopicException,
+            Self::InternalTopic => ErrorCode::InvalidTopicException,
             Self::FencedLeaderEpoch { .. } => ErrorCode::FencedLeaderEpoch,
             Self::UnknownLeaderEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
             Self::InvalidAcks { .. } => ErrorCode::InvalidRequiredAcks,
@@ -158,17 +159,18 @@ impl Refused for RequestError {
             Self::ReplicationFactor { .. } => ErrorCode::InvalidReplicationFactor,
             Self::ReplicaAssignment { .. } => ErrorCode::InvalidReplicaAssignment,
             Self::PartitionCount { .. } => ErrorCode::InvalidPartitions,
-            Self::Invalid { .. } | Self::ResourceType { .. } | Self::CoordinatorType { .. } => {
-                ErrorCode::InvalidRequest
-            }
+            Self::Invalid { .. }
+            | Self::ResourceType { .. }
+            | Self::CoordinatorType { .. }
+            | Self::NoRoom => ErrorCode::InvalidRequest,
             Self::EndpointType { asked: 2 } => ErrorCode::MismatchedEndpointType,
             Self::EndpointType { .. } => ErrorCode::UnsupportedEndpointType,
             Self::NegativeOffset { .. } => ErrorCode::OffsetOutOfRange,
             Self::InvalidConfig { .. } => ErrorCode::InvalidConfig,
             Self::Timestamp { .. } | Self::Transactions => ErrorCode::UnsupportedVersion,
             Self::FetchSession => ErrorCode::FetchSessionIdNotFound,
-            Self::GroupName { .. } => ErrorCode::InvalidGroupId,
-            Self::UnknownGroup { .. } => ErrorCode::GroupIdNotFound,
+            Self::GroupName => ErrorCode::InvalidGroupId,
+            Self::UnknownGroup => ErrorCode::GroupIdNotFound,
             Self::MemberName => ErrorCode::UnknownMemberId,
             Self::Lost => ErrorCode::UnknownServerError,
         }

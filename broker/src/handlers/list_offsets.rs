@@ -7,7 +7,7 @@
 //! * A special time that a version does not know is an `UNSUPPORTED_VERSION`; a partition named twice
 //!   an `INVALID_REQUEST`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sluice_protocol::messages::list_offsets::{
@@ -36,20 +36,20 @@ pub(crate) async fn handle(call: &Call, request: ListOffsetsRequest) -> ListOffs
         1 => Isolation::ReadCommitted,
         _ => Isolation::ReadUncommitted,
     };
-    let mut seen = HashSet::new();
+    let mut seen = HashMap::<_, HashSet<_>>::new();
     let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in request.topics {
+    for topic in &request.topics {
+        let seen = seen.entry(topic.name.as_str()).or_default();
         let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for asked in topic.partitions {
-            let is_new = seen.insert((topic.name.clone(), asked.partition_index));
-            let found = match is_new {
-                true => find(call, &topic.name, &asked, isolation).await,
-                false => Err(named_twice(&topic.name, asked.partition_index).into()),
+        for asked in &topic.partitions {
+            let found = match seen.insert(asked.partition_index) {
+                true => find(call, &topic.name, asked, isolation).await,
+                false => Err(named_twice(asked.partition_index).into()),
             };
-            partitions.push(partition_response(call, &asked, found));
+            partitions.push(partition_response(call, asked, found));
         }
         topics.push(ListOffsetsTopicResponse {
-            name: topic.name,
+            name: topic.name.clone(),
             partitions,
         });
     }
@@ -94,10 +94,8 @@ fn spec(timestamp: i64, version: i16) -> Result<Option<OffsetSpec>, RequestError
         .ok_or(RequestError::Timestamp { timestamp })
 }
 
-fn named_twice(topic: &str, partition: i32) -> RequestError {
-    RequestError::invalid(format!(
-        "partition {partition} of topic {topic:?} is named more than once"
-    ))
+fn named_twice(partition: i32) -> RequestError {
+    RequestError::invalid(format!("partition {partition} is named more than once"))
 }
 
 fn partition_response(

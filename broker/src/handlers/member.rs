@@ -9,9 +9,7 @@ use crate::model::{GroupId, InstanceId, MemberId};
 /// # Errors
 /// [`RequestError::GroupName`].
 pub(crate) fn group_id(group: &str) -> Result<GroupId, RequestError> {
-    GroupId::parse(group).map_err(|_invalid| RequestError::GroupName {
-        group: group.to_owned(),
-    })
+    GroupId::parse(group).map_err(|_invalid| RequestError::GroupName)
 }
 
 /// The group of this name, in which somebody can be a member.
@@ -20,9 +18,7 @@ pub(crate) fn group_id(group: &str) -> Result<GroupId, RequestError> {
 /// [`RequestError::GroupName`], for the empty name too.
 pub(crate) fn group_of_members(group: &str) -> Result<GroupId, RequestError> {
     match group_id(group)? {
-        id if id.is_empty() => Err(RequestError::GroupName {
-            group: group.to_owned(),
-        }),
+        id if id.is_empty() => Err(RequestError::GroupName),
         id => Ok(id),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! * Null topics (2 and later) ask for all partitions with an offset. A partition without one is
 //!   offset -1 without an error, whether it exists or not.
-//! * Until 7 one group is asked for, from 8 on many, each answered by itself (KIP-709).
+//! * Until 7 one group is asked for, from 8 on many, each answered by itself (KIP-709), and once.
 //! * 5 has leader epochs. 7 can ask for stable offsets only, which all are without transactions; 9
 //!   names a member of the new group protocol, which is not here. 10 (topic ids) is not advertised.
 
@@ -11,7 +11,7 @@ use sluice_protocol::messages::offset_fetch::{
     OffsetFetchResponsePartition, OffsetFetchResponseTopic,
 };
 
-use super::call::Call;
+use super::call::{Call, is_first};
 use super::member::group_id;
 use crate::groups::{CommittedOffset, FetchedTopic, OffsetsQuery};
 use crate::model::PartitionId;
@@ -22,8 +22,10 @@ const MANY_FROM: i16 = 8;
 /// Looks offsets up.
 pub(crate) fn handle(call: &Call, request: OffsetFetchRequest) -> OffsetFetchResponse {
     if call.version >= MANY_FROM {
-        let groups = request.groups.into_iter();
-        let fetched = groups.map(|group| fetch(call, group.group_id, group.topics));
+        let is_first = is_first(&request.groups, |group| group.group_id.as_str());
+        let groups = request.groups.into_iter().zip(is_first);
+        let groups = groups.filter(|(_, is_first)| *is_first);
+        let fetched = groups.map(|(group, _)| fetch(call, group.group_id, group.topics));
         return OffsetFetchResponse {
             groups: fetched.collect(),
             ..OffsetFetchResponse::default()
@@ -47,7 +49,10 @@ fn fetch(
     match group_id(&group) {
         Ok(id) => {
             let fetched = call.services.groups.fetch_offsets(&id, &query);
-            response.topics = fetched.into_iter().map(topic).collect();
+            match call.take_room(fetched.iter().map(size).sum()) {
+                Ok(()) => response.topics = fetched.into_iter().map(topic).collect(),
+                Err(error) => response.error_code = call.refuse(error),
+            }
         }
         Err(error) => response.error_code = call.refuse(error),
     }
@@ -61,6 +66,20 @@ fn query(topics: Vec<OffsetFetchRequestTopic>) -> OffsetsQuery {
         (topic.name.into(), partitions.collect())
     };
     OffsetsQuery::Of(topics.into_iter().map(of_topic).collect())
+}
+
+/// Bytes that a topic takes of an answer, about.
+fn size(fetched: &FetchedTopic) -> usize {
+    let metadata = fetched
+        .partitions
+        .iter()
+        .flat_map(|(_, committed)| committed);
+    let metadata = metadata.map(|committed| committed.metadata.len());
+    let partition = size_of::<OffsetFetchResponsePartition>();
+    fetched.topic.len()
+        + size_of::<OffsetFetchResponseTopic>()
+        + partition * fetched.partitions.len()
+        + metadata.sum::<usize>()
 }
 
 fn topic(fetched: FetchedTopic) -> OffsetFetchResponseTopic {

@@ -90,8 +90,7 @@ async fn append(
 ) -> Result<Appending, Refusal> {
     let acks = acks.clone()?;
     if TopicName::parse(topic).is_ok_and(|name| name.is_internal()) {
-        let topic = topic.to_owned();
-        return Err(RequestError::InternalTopic { topic }.into());
+        return Err(RequestError::InternalTopic.into());
     }
     let partition = call.partition(topic, PartitionId(data.index))?;
     let origin = Origin::Client {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-/// Characters of a name, at most (Kafka's `Topic.MAX_NAME_LENGTH`).
-const LENGTH_MAX: usize = 249;
 /// The topics that Kafka calls internal: clients may read them, not write, create or delete them.
 const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 
@@ -21,7 +19,10 @@ pub enum InvalidTopicName {
     #[error("a topic name cannot be \".\" or \"..\"")]
     Dots,
     /// Longer than 249 characters.
-    #[error("a topic name has at most {LENGTH_MAX} characters, this one has {length}")]
+    #[error(
+        "a topic name has at most {} characters, this one has {length}",
+        TopicName::LENGTH_MAX
+    )]
     TooLong {
         /// Bytes of the name.
         length: usize,
@@ -35,6 +36,9 @@ pub enum InvalidTopicName {
 }
 
 impl TopicName {
+    /// Characters of a name, at most (Kafka's `Topic.MAX_NAME_LENGTH`).
+    pub const LENGTH_MAX: usize = 249;
+
     /// Checks a name.
     ///
     /// # Errors
@@ -43,7 +47,9 @@ impl TopicName {
         match name {
             "" => Err(InvalidTopicName::Empty),
             "." | ".." => Err(InvalidTopicName::Dots),
-            _ if name.len() > LENGTH_MAX => Err(InvalidTopicName::TooLong { length: name.len() }),
+            _ if name.len() > Self::LENGTH_MAX => {
+                Err(InvalidTopicName::TooLong { length: name.len() })
+            }
             _ if !name.bytes().all(is_legal) => Err(InvalidTopicName::Character {
                 name: name.to_owned(),
             }),

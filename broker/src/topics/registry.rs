@@ -112,6 +112,10 @@ impl Catalog {
     }
 
     pub(super) fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        // What is longer is not worth to be hashed, for each partition that is asked for.
+        if name.len() > TopicName::LENGTH_MAX {
+            return None;
+        }
         self.by_name.get(name)
     }
 

@@ -8,10 +8,17 @@ use bytes::Bytes;
 use prometheus::Registry;
 use sluice_broker::{Broker, Config};
 use sluice_protocol::ErrorCode;
-use sluice_protocol::messages::fetch::FetchRequest;
+use sluice_protocol::header::request_frame;
+use sluice_protocol::messages::Request;
+use sluice_protocol::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource,
+};
+use sluice_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use sluice_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
+use sluice_protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup};
+use sluice_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord};
 use tempfile::TempDir;
 
@@ -214,4 +221,126 @@ async fn look_ups_in_decompression_bombs_unpack_two_at_a_time() {
     }
     let grown = measured.peak() - before;
     assert!(grown < 3 * UNPACKED, "{} MiB", grown / MIB);
+}
+
+/// Requests of few bytes that ask for much: what each is, and its frame.
+fn greedy_requests() -> Vec<(&'static str, Vec<u8>)> {
+    let name = "x".repeat(32_000);
+    let fetch_all = FetchRequest {
+        session_epoch: -1,
+        topics: vec![FetchTopic {
+            topic: name.clone(),
+            partitions: (0..50_000).map(fetch_partition).collect(),
+            ..FetchTopic::default()
+        }],
+        ..FetchRequest::default()
+    };
+    let produce_nothing = ProduceRequest {
+        acks: 1,
+        topic_data: vec![TopicProduceData {
+            name: name.clone(),
+            partition_data: (0..10_000).map(produce_partition).collect(),
+            ..TopicProduceData::default()
+        }],
+        ..ProduceRequest::default()
+    };
+    let ends = ListOffsetsRequest {
+        topics: vec![ListOffsetsTopic {
+            name,
+            partitions: (0..20_000).map(end_partition).collect(),
+        }],
+        ..ListOffsetsRequest::default()
+    };
+    let configs = DescribeConfigsRequest {
+        resources: vec![broker_resource(); 20_000],
+        ..DescribeConfigsRequest::default()
+    };
+    let group = OffsetFetchRequestGroup {
+        group_id: "g".repeat(30),
+        ..OffsetFetchRequestGroup::default()
+    };
+    let groups = OffsetFetchRequest {
+        groups: vec![group; 20_000],
+        ..OffsetFetchRequest::default()
+    };
+    vec![
+        ("fetch", frame(&fetch_all, 4)),
+        ("produce", frame(&produce_nothing, 8)),
+        ("list offsets", frame(&ends, 1)),
+        ("describe configs", frame(&configs, 3)),
+        ("offset fetch", frame(&groups, 8)),
+    ]
+}
+
+fn fetch_partition(partition: i32) -> FetchPartition {
+    FetchPartition {
+        partition,
+        ..FetchPartition::default()
+    }
+}
+
+fn produce_partition(index: i32) -> PartitionProduceData {
+    PartitionProduceData {
+        index,
+        records: None,
+    }
+}
+
+fn end_partition(partition_index: i32) -> ListOffsetsPartition {
+    ListOffsetsPartition {
+        partition_index,
+        timestamp: -1,
+        ..ListOffsetsPartition::default()
+    }
+}
+
+fn broker_resource() -> DescribeConfigsResource {
+    DescribeConfigsResource {
+        resource_type: 4,
+        resource_name: "1".to_owned(),
+        configuration_keys: None,
+    }
+}
+
+fn frame<R: Request>(request: &R, version: i16) -> Vec<u8> {
+    request_frame(request, version, 7, None).unwrap().concat()
+}
+
+#[tokio::test]
+async fn small_requests_that_ask_for_much_take_little_memory() {
+    for (what, frame) in greedy_requests() {
+        let measured = Measured::start();
+        let mut bystander = measured.client().await;
+        bystander.ask(&create("t", 1), 7).await;
+        let before = measured.peak();
+        // None of them reads what it asked for.
+        let mut clients = measured.clients(20).await;
+        for client in &mut clients {
+            client.send_frame(frame.clone()).await;
+        }
+        assert_eq!(
+            clients[0].frame().await.map(|_answer| ()),
+            Some(()),
+            "{what}"
+        );
+        bystander.ask(&fetch("t", 0, 0), 12).await;
+        let grown = measured.peak() - before;
+        assert!(grown < 3 * BUDGET, "{what}: {} MiB", grown / MIB);
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_more_elements_than_there_may_be_ends_its_connection() {
+    let measured = Measured::start();
+    let request = FetchRequest {
+        topics: vec![FetchTopic {
+            topic: "t".to_owned(),
+            partitions: (0..200_000).map(fetch_partition).collect(),
+            ..FetchTopic::default()
+        }],
+        ..FetchRequest::default()
+    };
+    let mut client = measured.client().await;
+    client.send_frame(frame(&request, 4)).await;
+    assert_eq!(client.frame().await, None);
 }

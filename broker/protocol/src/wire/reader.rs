@@ -18,8 +18,9 @@ const BUDGET_FACTOR: usize = 16;
 /// Bytes a decoder may allocate at most: for a million partitions, each with its replicas.
 const BUDGET_MAX: usize = 256 * 1024 * 1024;
 
-/// Takes values off one frame, given as a slice or as the chunks a [`super::Writer`] made of it.
-#[derive(Debug)]
+/// Takes values off one frame, given as a slice or as the chunks a [`super::Writer`] made of it. A
+/// clone takes the same values again.
+#[derive(Clone, Debug)]
 pub struct Reader {
     /// The chunk being read.
     bytes: Bytes,
@@ -28,6 +29,10 @@ pub struct Reader {
     /// Bytes in the chunks behind.
     behind_bytes: usize,
     budget: usize,
+    /// Bytes that elements of arrays take, so far.
+    charged: usize,
+    /// Elements that arrays may still have.
+    elements_left: usize,
 }
 
 macro_rules! reader_numbers {
@@ -64,7 +69,22 @@ impl Reader {
             behind,
             behind_bytes,
             budget,
+            charged: 0,
+            elements_left: usize::MAX,
         }
+    }
+
+    /// The same reader, for a frame whose arrays have `limit` elements at most, of all together.
+    #[must_use]
+    pub const fn with_elements_max(mut self, limit: usize) -> Self {
+        self.elements_left = limit;
+        self
+    }
+
+    /// Bytes of memory that the elements of the arrays take which were taken off so far.
+    #[must_use]
+    pub const fn charged(&self) -> usize {
+        self.charged
     }
 
     /// Bytes not yet taken.
@@ -217,11 +237,15 @@ impl Reader {
             let bytes = self.take(size)?;
             let mut inner = Self {
                 budget: self.budget,
+                charged: self.charged,
+                elements_left: self.elements_left,
                 ..Self::new(bytes)
             };
             if field(value, tag, &mut inner)? {
                 inner.finish()?;
                 self.budget = inner.budget;
+                self.charged = inner.charged;
+                self.elements_left = inner.elements_left;
             }
         }
         Ok(())
@@ -234,6 +258,10 @@ impl Reader {
         version: Version,
     ) -> Result<Vec<T>, DecodeError> {
         self.require(length)?;
+        self.elements_left = self
+            .elements_left
+            .checked_sub(length)
+            .ok_or(DecodeError::TooManyElements { count: length })?;
         self.charge(length.saturating_mul(size_of::<T>()))?;
         let mut elements = Vec::with_capacity(length);
         for _ in 0..length {
@@ -246,6 +274,7 @@ impl Reader {
         match self.budget.checked_sub(bytes) {
             Some(left) => {
                 self.budget = left;
+                self.charged = self.charged.saturating_add(bytes);
                 Ok(())
             }
             None => Err(DecodeError::OverBudget { bytes }),

@@ -69,10 +69,10 @@ fn every_fault_of_a_request_has_its_code() {
     let (asked, current) = (LeaderEpoch(1), LeaderEpoch(2));
     let name = "orders".to_owned();
     check(&[
-        (&E::UnknownPartition { topic: name.clone(), partition: PartitionId(0) }, ErrorCode::UnknownTopicOrPartition),
-        (&E::UnknownTopic { topic: name.clone() }, ErrorCode::UnknownTopicOrPartition),
+        (&E::UnknownPartition { partition: PartitionId(0) }, ErrorCode::UnknownTopicOrPartition),
+        (&E::UnknownTopic, ErrorCode::UnknownTopicOrPartition),
         (&E::UnknownTopicId, ErrorCode::UnknownTopicId),
-        (&E::InternalTopic { topic: name.clone() }, ErrorCode::InvalidTopicException),
+        (&E::InternalTopic, ErrorCode::InvalidTopicException),
         (&E::FencedLeaderEpoch { asked, current }, ErrorCode::FencedLeaderEpoch),
         (&E::UnknownLeaderEpoch { asked, current }, ErrorCode::UnknownLeaderEpoch),
         (&E::InvalidAcks { acks: 2 }, ErrorCode::InvalidRequiredAcks),
@@ -81,7 +81,7 @@ fn every_fault_of_a_request_has_its_code() {
         (&E::ReplicaAssignment { reason: name.clone() }, ErrorCode::InvalidReplicaAssignment),
         (&E::PartitionCount { asked: 0 }, ErrorCode::InvalidPartitions),
         (&E::Invalid { reason: name.clone() }, ErrorCode::InvalidRequest),
-        (&E::InvalidConfig { reason: name.clone() }, ErrorCode::InvalidConfig),
+        (&E::InvalidConfig { reason: name }, ErrorCode::InvalidConfig),
         (&E::Timestamp { timestamp: -9 }, ErrorCode::UnsupportedVersion),
         (&E::FetchSession, ErrorCode::FetchSessionIdNotFound),
         (&E::Transactions, ErrorCode::UnsupportedVersion),
@@ -89,10 +89,11 @@ fn every_fault_of_a_request_has_its_code() {
         (&E::EndpointType { asked: 2 }, ErrorCode::MismatchedEndpointType),
         (&E::EndpointType { asked: 3 }, ErrorCode::UnsupportedEndpointType),
         (&E::NegativeOffset { offset: -2 }, ErrorCode::OffsetOutOfRange),
-        (&E::GroupName { group: name.clone() }, ErrorCode::InvalidGroupId),
-        (&E::UnknownGroup { group: name }, ErrorCode::GroupIdNotFound),
+        (&E::GroupName, ErrorCode::InvalidGroupId),
+        (&E::UnknownGroup, ErrorCode::GroupIdNotFound),
         (&E::MemberName, ErrorCode::UnknownMemberId),
         (&E::CoordinatorType { asked: 2 }, ErrorCode::InvalidRequest),
+        (&E::NoRoom, ErrorCode::InvalidRequest),
         (&E::Lost, ErrorCode::UnknownServerError),
     ]);
 }
