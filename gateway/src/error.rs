@@ -203,6 +203,12 @@ pub enum ApiError {
         /// What was tried.
         message: String,
     },
+    /// What is asked for cannot be told, because Kafka did not tell.
+    #[error("{message}")]
+    Unknown {
+        /// What it is, and why not.
+        message: String,
+    },
     /// More is under way than is allowed at once.
     #[error("{message}")]
     Overloaded {
@@ -254,7 +260,9 @@ impl ApiError {
             Self::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, 500),
             Self::KafkaFatal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, 50_002),
             Self::KafkaRetriable { .. } => (StatusCode::INTERNAL_SERVER_ERROR, 50_003),
-            Self::BrokerUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, 50_302),
+            Self::BrokerUnavailable { .. } | Self::Unknown { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, 50_302)
+            }
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, 503),
         }
     }

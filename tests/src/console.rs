@@ -31,6 +31,8 @@ pub enum Tool {
     ConsoleProducer,
     /// `kafka-console-consumer`
     ConsoleConsumer,
+    /// `kafka-console-share-consumer`
+    ConsoleShareConsumer,
     /// `kafka-consumer-groups`
     ConsumerGroups,
     /// `kafka-delete-records`
@@ -58,6 +60,7 @@ impl Tool {
             Self::Configs => "kafka.admin.ConfigCommand",
             Self::ConsoleProducer => "org.apache.kafka.tools.ConsoleProducer",
             Self::ConsoleConsumer => "org.apache.kafka.tools.consumer.ConsoleConsumer",
+            Self::ConsoleShareConsumer => "org.apache.kafka.tools.consumer.ConsoleShareConsumer",
             Self::ConsumerGroups => "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
             Self::DeleteRecords => "org.apache.kafka.tools.DeleteRecordsCommand",
             Self::GetOffsets => "org.apache.kafka.tools.GetOffsetShell",

@@ -46,6 +46,7 @@ fn every_variant() -> Vec<ApiError> {
         ApiError::KafkaFatal { message: text() },
         ApiError::KafkaRetriable { message: text() },
         ApiError::BrokerUnavailable { message: text() },
+        ApiError::Unknown { message: text() },
         ApiError::Overloaded { message: text() },
     ];
     let mut kinds: Vec<_> = all.iter().map(std::mem::discriminant).collect();
@@ -100,6 +101,7 @@ fn every_failure_has_confluents_status_code_and_message() {
 500 500 Internal Server Error
 500 50002 why
 500 50003 why
+503 50302 why
 503 50302 why
 503 503 why";
     assert_eq!(table.join("\n"), expected);

@@ -194,7 +194,7 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
     });
     exposition.family(&GROUP_MEMBERS, |series| {
         for (name, group) in &snapshot.groups {
-            series.add(&[name], group.members.len());
+            series.add_known(&[name], group.members.as_ref().map(Vec::len));
         }
     });
 }

@@ -13,7 +13,7 @@ families! {
     GROUP_STATE = "sluice_group_state", Gauge, ["cluster", "group", "state"],
         "Always 1; carries the state a group is in.";
     GROUP_MEMBERS = "sluice_group_members", Gauge, ["cluster", "group"],
-        "Members of a group.";
+        "Members of a group; absent where Kafka does not tell them.";
     GROUP_LAG = "sluice_group_lag", Gauge, ["cluster", "group", "topic"],
         "Records of a topic that a group has yet to read; absent while a partition is unknown.";
     GROUP_LAG_MAX = "sluice_group_lag_max", Gauge, ["cluster", "group", "topic"],
@@ -21,7 +21,7 @@ families! {
     GROUP_LAG_SECONDS = "sluice_group_lag_seconds", Gauge, ["cluster", "group", "topic"],
         "Age of the oldest record that a group has yet to read; absent until it can be told.";
     GROUP_UNCOMMITTED = "sluice_group_uncommitted_partitions", Gauge, ["cluster", "group", "topic"],
-        "Partitions that members own without ever having committed an offset.";
+        "Partitions that members own without ever having committed an offset; absent where Kafka does not tell the members.";
     GROUP_UNKNOWN = "sluice_group_unknown_partitions", Gauge, ["cluster", "group", "topic"],
         "Partitions whose lag could not be told in the last cycle.";
     GROUP_PARTITION_LAG = "sluice_group_partition_lag", Gauge, ["cluster", "group", "topic", "partition"],
@@ -112,7 +112,7 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
     });
     exposition.family(&GROUP_MEMBERS, |series| {
         for (name, group) in &snapshot.groups {
-            series.add(&[cluster, name], group.members.len());
+            series.add_known(&[cluster, name], group.members.as_ref().map(Vec::len));
         }
     });
     let mut by_topic = |family, number: fn(&GroupTopicView) -> Option<u64>| {
@@ -126,10 +126,19 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
     };
     by_topic(&GROUP_LAG, GroupTopicView::lag);
     by_topic(&GROUP_LAG_MAX, GroupTopicView::lag_max);
-    by_topic(&GROUP_UNCOMMITTED, |view| {
-        Some(count(view.uncommitted_count()))
-    });
     by_topic(&GROUP_UNKNOWN, |view| Some(count(view.unknown_count())));
+    exposition.family(&GROUP_UNCOMMITTED, |series| {
+        // Who owns what is known of members alone.
+        let told = snapshot
+            .groups
+            .iter()
+            .filter(|(_, group)| group.members.is_some());
+        for (name, group) in told {
+            for (topic, view) in &group.topics {
+                series.add(&[cluster, name, topic], count(view.uncommitted_count()));
+            }
+        }
+    });
     exposition.family(&GROUP_LAG_SECONDS, |series| {
         for (name, group) in &snapshot.groups {
             for (topic, view) in &group.topics {

@@ -153,6 +153,7 @@ impl Calculator {
             protocol_type: Arc::clone(&group.protocol_type),
             assignor: Arc::clone(&group.assignor),
             coordinator: group.coordinator,
+            is_mixed: group.is_mixed,
             members: group.members.clone(),
             topics,
         }
@@ -290,7 +291,7 @@ impl TopicMemory {
 
 /// Which member, by its index, owns which partition.
 fn owners(group: &GroupSample) -> BTreeMap<PartitionKey, usize> {
-    let members = group.members.iter().enumerate();
+    let members = group.members.iter().flatten().enumerate();
     let owned = members
         .flat_map(|(index, member)| member.assigned.iter().map(move |key| (key.clone(), index)));
     owned.collect()

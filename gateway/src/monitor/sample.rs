@@ -113,8 +113,10 @@ pub struct GroupSample {
     pub assignor: Arc<str>,
     /// The broker that coordinates it, where known.
     pub coordinator: Option<i32>,
-    /// Members and what they own.
-    pub members: Vec<MemberSample>,
+    /// Whether members of two protocols are in it.
+    pub is_mixed: bool,
+    /// Members and what they own, or `None` where they could not be read.
+    pub members: Option<Vec<MemberSample>>,
     /// Committed offsets, or `None` where they could not be read.
     pub committed: Option<BTreeMap<PartitionKey, i64>>,
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sluice_client::admin::{GroupDescription, GroupListing};
+use sluice_client::admin::{GroupDescription, GroupListing, MemberDescription};
 use sluice_client::offsets::{GroupQuery, OffsetSpec};
 use sluice_client::{
     Client, ClientError, ClusterInfo, ErrorCode, Isolation, Topic, TopicPartition,
@@ -259,30 +259,46 @@ impl Sampler {
     }
 }
 
-/// Members of groups. A group that only shows up in the list is known without members.
+/// Members of groups: each type of groups has a request of its own. Groups of types that none can
+/// tell, such as share groups, are known without members.
 async fn describe(
     client: &Client,
     listed: Vec<GroupListing>,
     failed: &mut Failed,
 ) -> BTreeMap<Arc<str>, GroupSample> {
-    let names = listed.iter().map(|group| group.group.clone()).collect();
+    let of_kind = |wanted: &str| {
+        let groups = listed.iter().filter(|group| kind(group) == wanted);
+        groups.map(|group| group.group.clone()).collect()
+    };
     let admin = client.admin();
-    let described = admin.describe_groups(names).await;
-    let mut groups = BTreeMap::new();
-    for (listing, (_, description)) in listed.into_iter().zip(described) {
-        let description = match description {
-            Ok(description) => Some(description),
-            Err(error) => {
-                // A group of another type has members that this request cannot tell.
-                if error.code() != Some(ErrorCode::GroupIdNotFound) {
-                    failed.add(&error);
-                }
-                None
-            }
-        };
-        groups.insert(listing.group.as_str().into(), group(&listing, description));
+    let (classic, consumer) = futures_util::join!(
+        admin.describe_groups(of_kind(CLASSIC)),
+        admin.describe_consumer_groups(of_kind(CONSUMER)),
+    );
+    let mut described = BTreeMap::new();
+    for (name, description) in classic.into_iter().chain(consumer) {
+        match description {
+            Ok(description) => drop(described.insert(name, description)),
+            // It ended, or changed its type, since it was listed.
+            Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => {}
+            Err(error) => failed.add(&error),
+        }
     }
-    groups
+    let groups = listed.into_iter().map(|listing| {
+        let description = described.remove(&listing.group);
+        let group = group(&listing, description);
+        (listing.group.into(), group)
+    });
+    groups.collect()
+}
+
+/// Kafka's names of the types whose members can be told.
+const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
+
+/// Before Kafka 3.8 there was one type, without a name.
+fn kind(listing: &GroupListing) -> &str {
+    listing.group_type.as_deref().unwrap_or(CLASSIC)
 }
 
 /// What every known group has committed; a group is missing where that could not be told.
@@ -379,34 +395,30 @@ fn key(at: TopicPartition) -> PartitionKey {
 }
 
 fn group(listing: &GroupListing, description: Option<GroupDescription>) -> GroupSample {
-    let (state, assignor, members) = description.map_or_else(
-        || {
-            (
-                listing.state.clone().unwrap_or_default(),
-                String::new(),
-                Vec::new(),
-            )
-        },
-        |group| (group.state, group.assignor, group.members),
-    );
-    let mut members: Vec<_> = members
-        .into_iter()
-        .map(|member| MemberSample {
-            member_id: member.member_id.into(),
-            instance_id: member.instance_id.map(Arc::from),
-            client_id: member.client_id.into(),
-            host: member.host.into(),
-            assigned: member.assignment.into_iter().map(key).collect(),
-        })
-        .collect();
-    members.sort_unstable_by(|left, right| left.member_id.cmp(&right.member_id));
-    GroupSample {
-        state: state.into(),
-        kind: listing.group_type.as_deref().unwrap_or("classic").into(),
+    let mut group = GroupSample {
+        state: listing.state.as_deref().unwrap_or_default().into(),
+        kind: kind(listing).into(),
         protocol_type: listing.protocol_type.as_str().into(),
-        assignor: assignor.into(),
         coordinator: Some(listing.coordinator),
-        members,
-        committed: None,
+        ..GroupSample::default()
+    };
+    if let Some(description) = description {
+        group.state = description.state.into();
+        group.assignor = description.assignor.into();
+        group.is_mixed = description.is_mixed;
+        let mut members: Vec<_> = description.members.into_iter().map(member).collect();
+        members.sort_unstable_by(|left, right| left.member_id.cmp(&right.member_id));
+        group.members = Some(members);
+    }
+    group
+}
+
+fn member(member: MemberDescription) -> MemberSample {
+    MemberSample {
+        member_id: member.member_id.into(),
+        instance_id: member.instance_id.map(Arc::from),
+        client_id: member.client_id.into(),
+        host: member.host.into(),
+        assigned: member.assignment.into_iter().map(key).collect(),
     }
 }

@@ -51,8 +51,10 @@ pub struct GroupView {
     pub assignor: Arc<str>,
     /// The broker that coordinates it, where known.
     pub coordinator: Option<i32>,
-    /// Members, sorted by id.
-    pub members: Vec<MemberSample>,
+    /// Whether members of two protocols are in it.
+    pub is_mixed: bool,
+    /// Members, sorted by id; `None` where Kafka did not tell them, or cannot.
+    pub members: Option<Vec<MemberSample>>,
     /// Topics it committed to or owns partitions of, by name.
     pub topics: BTreeMap<Arc<str>, GroupTopicView>,
 }
@@ -257,7 +259,8 @@ impl GroupView {
     /// The member that owns a partition.
     #[must_use]
     pub fn owner(&self, partition: &GroupPartitionView) -> Option<&MemberSample> {
-        partition.owner.and_then(|index| self.members.get(index))
+        let members = self.members.as_ref()?;
+        members.get(partition.owner?)
     }
 }
 

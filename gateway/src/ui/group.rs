@@ -24,6 +24,7 @@ pub struct GroupPage {
     coordinator: String,
     lag: String,
     time_lag: String,
+    member_count: String,
     members: Vec<MemberRow>,
     offsets_chart: Option<String>,
     lag_chart: Option<String>,
@@ -81,7 +82,11 @@ impl GroupPage {
                 .unwrap_or_default(),
             lag: lag::sum(group.lag(), group.partitions().map(|(_, _, view)| view)),
             time_lag: lag::largest_time(group.partitions().map(|(_, _, view)| view)),
-            members: group.members.iter().map(MemberRow::new).collect(),
+            member_count: group
+                .members
+                .as_ref()
+                .map_or_else(|| "unknown".into(), |members| members.len().to_string()),
+            members: group.members.iter().flatten().map(MemberRow::new).collect(),
             offsets_chart: offsets_chart(name, &points).svg(),
             lag_chart: lag_chart(name, &points).svg(),
             topics: group

@@ -139,7 +139,10 @@ impl GroupRow {
             name: name.to_string(),
             href: format!("/groups/{}", segment(name)),
             state: group.state.to_string(),
-            members: counted(group.members.len()),
+            members: group
+                .members
+                .as_ref()
+                .map_or_else(|| "unknown".into(), |members| counted(members.len())),
             lag: lag::sum(group.lag(), group.partitions().map(|(_, _, view)| view)),
             time_lag: lag::largest_time(group.partitions().map(|(_, _, view)| view)),
             spark,

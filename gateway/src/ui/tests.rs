@@ -34,7 +34,7 @@ fn watched(groups: &[(&str, i64)]) -> (Snapshot, History) {
         };
         let group = GroupSample {
             state: "Stable".into(),
-            members: vec![member],
+            members: Some(vec![member]),
             committed: Some(BTreeMap::from([(("t".into(), 0), *offset)])),
             ..GroupSample::default()
         };
@@ -120,6 +120,28 @@ fn a_group_shows_where_it_stands_and_how_it_came_there() {
     );
     let frame = Frame::new(&snapshot, 10_000, 5_000, "http://here".into());
     assert!(GroupPage::new(frame, &snapshot, &history, "nobody", 0).is_none());
+}
+
+#[test]
+fn members_that_kafka_does_not_tell_are_unknown() {
+    let (mut snapshot, history) = watched(&[("shared", 400)]);
+    snapshot.groups.get_mut("shared").unwrap().members = None;
+    let frame = || Frame::new(&snapshot, 10_000, 5_000, "http://here".into());
+    let page = GroupPage::new(frame(), &snapshot, &history, "shared", 0).unwrap();
+    let page = page.render().unwrap();
+    assert!(page.contains("<dt>Members</dt><dd>unknown</dd>"), "{page}");
+    let recent = Recent {
+        history: &history,
+        since: 0,
+        sparklines: &Sparklines::default(),
+    };
+    let page = OverviewPage::new(frame(), &snapshot, recent, "")
+        .render()
+        .unwrap();
+    assert!(
+        page.contains("<td class=\"number\">unknown</td></tr>"),
+        "{page}"
+    );
 }
 
 #[test]

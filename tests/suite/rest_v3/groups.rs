@@ -119,6 +119,88 @@ async fn unknown(api: &Api, path: &str, group: &str) {
     }
 }
 
+/// The new consumer protocol (KIP-848) is Apache Kafka's alone.
+#[tokio::test]
+async fn console_tools_consumers_of_the_new_protocol_are_described_on_apache_kafka() {
+    let world = World::start(sluice_e2e::Target::ApacheKafka).await;
+    let api = Api::of(&world).await;
+    let (topic, group) = (world.unique("owned"), world.unique("v3-new"));
+    api.topic(&topic, 2).await;
+    let console = world.console();
+    let args = format!(
+        "--topic {topic} --group {group} --consumer-property group.protocol=consumer \
+         --consumer-property client.id=me"
+    );
+    let consumer = console.start("consumer", Tool::ConsoleConsumer, &args, world.folder());
+    let path = format!("/consumer-groups/{group}");
+    let consumers = format!("{path}/consumers");
+    let has_one = |answer: &super::Answer| {
+        answer.status == 200 && answer.json()["data"].as_array().map(Vec::len) == Some(1)
+    };
+    let list = api.eventually(&consumers, has_one).await.json();
+    assert_eq!(list["data"][0]["client_id"], "me");
+    let id = list["data"][0]["consumer_id"].as_str().unwrap_or_default();
+    let owned = format!("{consumers}/{id}/assignments");
+    let has_both = |answer: &super::Answer| {
+        answer.status == 200 && answer.json()["data"].as_array().map(Vec::len) == Some(2)
+    };
+    api.eventually(&owned, has_both).await;
+    let told = api.get(&path).await.has_status(200).json();
+    let expected = json!(["CONSUMER", "STABLE", "uniform", false]);
+    let told = json!([
+        told["type"],
+        told["state"],
+        told["partition_assignor"],
+        told["is_mixed_consumer_group"]
+    ]);
+    assert_eq!(told, expected);
+    let members = format!(
+        "sluice_group_members{{cluster=\"{}\",group=\"{group}\"}} 1",
+        api.cluster
+    );
+    let text = api.http.text("/metrics").await;
+    assert!(text.lines().any(|line| line == members), "{text}");
+    drop(consumer);
+}
+
+#[tokio::test]
+async fn console_tools_members_of_a_share_group_are_unknown_on_apache_kafka() {
+    let world = World::start(sluice_e2e::Target::ApacheKafka).await;
+    let api = Api::of(&world).await;
+    let (topic, group) = (world.unique("shared"), world.unique("v3-share"));
+    api.topic(&topic, 1).await;
+    let console = world.console();
+    let args = format!("--topic {topic} --group {group}");
+    let consumer = console.start(
+        "consumer",
+        Tool::ConsoleShareConsumer,
+        &args,
+        world.folder(),
+    );
+    let path = format!("/consumer-groups/{group}");
+    let is_shared =
+        |answer: &super::Answer| answer.status == 200 && answer.json()["type"] == "SHARE";
+    api.eventually(&path, is_shared).await;
+    let message = format!("Kafka did not tell the members of {group}.");
+    for part in ["consumers", "consumers/me", "consumers/me/assignments"] {
+        let answer = api.get(&format!("{path}/{part}")).await;
+        answer.is_error(503, 50_302, &message);
+    }
+    let text = api.http.text("/metrics").await;
+    let of_group = |family: &str| {
+        let start = format!("{family}{{cluster=\"{}\",group=\"{group}\"", api.cluster);
+        text.lines().filter(|line| line.starts_with(&start)).count()
+    };
+    assert_eq!(
+        (
+            of_group("sluice_group_info"),
+            of_group("sluice_group_members")
+        ),
+        (1, 0)
+    );
+    drop(consumer);
+}
+
 #[tokio::test]
 async fn console_tools_groups_that_end_disappear() {
     let world = World::start(sluice_e2e::Target::Bundled).await;

@@ -93,6 +93,8 @@ apis! {
         IncrementalAlterConfigsRequest / IncrementalAlterConfigsResponse;
     OffsetDelete = 47 => offset_delete: OffsetDeleteRequest / OffsetDeleteResponse;
     DescribeCluster = 60 => describe_cluster: DescribeClusterRequest / DescribeClusterResponse;
+    ConsumerGroupDescribe = 69 => consumer_group_describe:
+        ConsumerGroupDescribeRequest / ConsumerGroupDescribeResponse;
     DescribeTopicPartitions = 75 => describe_topic_partitions:
         DescribeTopicPartitionsRequest / DescribeTopicPartitionsResponse;
 }

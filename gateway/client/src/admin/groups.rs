@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use sluice_protocol::messages::consumer_group_describe::{
+    ConsumerGroupDescribeRequest, DescribedConsumerGroup, DescribedConsumerGroupMember,
+};
 use sluice_protocol::messages::delete_groups::DeleteGroupsRequest;
 use sluice_protocol::messages::describe_groups::{DescribeGroupsRequest, DescribedGroup};
 use sluice_protocol::messages::list_groups::{ListGroupsRequest, ListedGroup};
@@ -22,6 +25,9 @@ use crate::scatter::scatter;
 
 /// The protocol type of consumers.
 const CONSUMER: &str = "consumer";
+
+/// The protocols a member may speak, the classic and the new one, as `member_type` has them.
+const MEMBER_TYPES: [i8; 2] = [0, 1];
 
 /// The groups of a cluster, as far as its brokers answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +66,9 @@ pub struct GroupDescription {
     pub protocol_type: String,
     /// The assignor it chose; empty while it has none.
     pub assignor: String,
+    /// Whether members of the classic protocol and of the new one are in it, on their way from one to
+    /// the other.
+    pub is_mixed: bool,
     /// Its members.
     pub members: Vec<MemberDescription>,
 }
@@ -115,8 +124,8 @@ impl Admin {
         Ok(listings)
     }
 
-    /// Groups with their members. One that does not exist gets `GroupIdNotFound`; so does one of the
-    /// new protocol (KIP-848), whose members this API cannot tell.
+    /// Groups of the classic protocol with their members. One that does not exist gets
+    /// `GroupIdNotFound`; so does one of another type.
     pub async fn describe_groups(
         &self,
         groups: Vec<String>,
@@ -143,6 +152,40 @@ impl Admin {
                 let row = rows.remove(group);
                 let row = row.ok_or_else(|| incomplete(ApiKey::DescribeGroups, group))?;
                 description(row, broker)
+            });
+            found.collect()
+        });
+        self.settled(groups, answers)
+    }
+
+    /// Groups of the new consumer protocol (KIP-848) with their members. One that does not exist gets
+    /// `GroupIdNotFound`; so does one of another type.
+    pub async fn describe_consumer_groups(
+        &self,
+        groups: Vec<String>,
+    ) -> ItemResults<String, GroupDescription> {
+        let locate = |groups, _| self.locate_groups(groups);
+        let ask = |broker, groups| self.describe_consumer_groups_of(broker, groups);
+        scatter(self.deadline(), groups, locate, ask).await
+    }
+
+    async fn describe_consumer_groups_of(
+        &self,
+        broker: i32,
+        groups: Vec<String>,
+    ) -> Vec<Result<GroupDescription, ClientError>> {
+        let request = ConsumerGroupDescribeRequest {
+            group_ids: groups.clone(),
+            include_authorized_operations: false,
+        };
+        let called = self.cluster.call(broker, self.purpose, &request).await;
+        let answers = called.map(|response| {
+            let rows = response.groups.into_iter();
+            let mut rows: HashMap<_, _> = rows.map(|row| (row.group_id.clone(), row)).collect();
+            let found = groups.iter().map(|group| {
+                let row = rows.remove(group);
+                let row = row.ok_or_else(|| incomplete(ApiKey::ConsumerGroupDescribe, group))?;
+                consumer_group_description(row, broker)
             });
             found.collect()
         });
@@ -282,7 +325,7 @@ fn description(row: DescribedGroup, coordinator: i32) -> Result<GroupDescription
         member_id: member.member_id,
         instance_id: member.group_instance_id,
         client_id: member.client_id,
-        host: member.client_host.trim_start_matches('/').to_owned(),
+        host: host(&member.client_host),
         assignment: if is_consumer && !member.member_assignment.is_empty() {
             assignment(member.member_assignment)
         } else {
@@ -295,8 +338,48 @@ fn description(row: DescribedGroup, coordinator: i32) -> Result<GroupDescription
         state: row.group_state,
         protocol_type: row.protocol_type,
         assignor: row.protocol_data,
+        is_mixed: false,
         members: members.collect(),
     })
+}
+
+fn consumer_group_description(
+    row: DescribedConsumerGroup,
+    coordinator: i32,
+) -> Result<GroupDescription, ClientError> {
+    ClientError::check(row.error_code, row.error_message)?;
+    Ok(GroupDescription {
+        group: row.group_id,
+        coordinator,
+        state: row.group_state,
+        protocol_type: CONSUMER.to_owned(),
+        assignor: row.assignor_name,
+        is_mixed: MEMBER_TYPES
+            .iter()
+            .all(|kind| row.members.iter().any(|member| member.member_type == *kind)),
+        members: row.members.into_iter().map(consumer_group_member).collect(),
+    })
+}
+
+fn consumer_group_member(member: DescribedConsumerGroupMember) -> MemberDescription {
+    let topics = member.assignment.topic_partitions.into_iter();
+    let assignment = topics.flat_map(|topic| {
+        let name: Arc<str> = topic.topic_name.into();
+        let partitions = topic.partitions.into_iter();
+        partitions.map(move |partition| TopicPartition::new(Arc::clone(&name), partition))
+    });
+    MemberDescription {
+        member_id: member.member_id,
+        instance_id: member.instance_id,
+        client_id: member.client_id,
+        host: host(&member.client_host),
+        assignment: assignment.collect(),
+    }
+}
+
+/// Kafka writes addresses as Java does, behind a slash.
+fn host(address: &str) -> String {
+    address.trim_start_matches('/').to_owned()
 }
 
 /// What an assignment holds; nothing where a foreign assignor wrote it in a form of its own.

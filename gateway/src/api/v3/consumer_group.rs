@@ -28,7 +28,7 @@ pub(crate) struct ConsumerGroup {
     /// `CLASSIC`, `CONSUMER` or `SHARE`.
     #[serde(rename = "type")]
     group_type: String,
-    /// Whether members of both protocols are in it; never told by Kafka.
+    /// Whether members of both protocols are in it.
     is_mixed_consumer_group: bool,
     /// The broker that coordinates it.
     coordinator: Option<Relation>,
@@ -150,6 +150,7 @@ pub(crate) async fn get(
     responses(
         (status = 200, description = "Its consumers.", body = List<Consumer>),
         (status = 404, description = "There is no such group.", body = ErrorBody),
+        (status = 503, description = "Kafka does not tell the members of the group (50302).", body = ErrorBody),
     )
 )]
 #[get("/v3/clusters/{cluster_id}/consumer-groups/{consumer_group_id}/consumers")]
@@ -159,7 +160,7 @@ pub(crate) async fn consumers(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let found = Found::with_consumers(&state, &path.1).await?;
-    let members = found.group()?.members.iter();
+    let members = found.members()?.iter();
     let members = members
         .map(|member| consumer_resource(&links, &path.1, member))
         .collect();
@@ -178,6 +179,7 @@ pub(crate) async fn consumers(
     responses(
         (status = 200, description = "The consumer.", body = Resource<Consumer>),
         (status = 404, description = "There is no such group or consumer.", body = ErrorBody),
+        (status = 503, description = "Kafka does not tell the members of the group (50302).", body = ErrorBody),
     )
 )]
 #[get("/v3/clusters/{cluster_id}/consumer-groups/{consumer_group_id}/consumers/{consumer_id}")]
@@ -203,6 +205,7 @@ pub(crate) async fn consumer(
     responses(
         (status = 200, description = "Its partitions.", body = List<Assignment>),
         (status = 404, description = "There is no such group or consumer.", body = ErrorBody),
+        (status = 503, description = "Kafka does not tell the members of the group (50302).", body = ErrorBody),
     )
 )]
 #[get(
@@ -269,12 +272,16 @@ impl Found {
             })
     }
 
+    fn members(&self) -> Result<&[MemberSample], ApiError> {
+        let members = self.group()?.members.as_deref();
+        members.ok_or_else(|| ApiError::Unknown {
+            message: format!("Kafka did not tell the members of {}.", self.name),
+        })
+    }
+
     fn member(&self, id: &str) -> Result<&MemberSample, ApiError> {
-        let member = self
-            .group()?
-            .members
-            .iter()
-            .find(|member| *member.member_id == *id);
+        let members = self.members()?.iter();
+        let member = members.into_iter().find(|member| *member.member_id == *id);
         member.ok_or_else(|| ApiError::NotFound {
             message: format!("Consumer {id} does not exist."),
         })
@@ -298,7 +305,7 @@ fn resource(links: &Links, name: &str, group: &GroupView) -> Resource<ConsumerGr
         partition_assignor: group.assignor.to_string(),
         state: shouted(&group.state),
         group_type: shouted(&group.kind),
-        is_mixed_consumer_group: false,
+        is_mixed_consumer_group: group.is_mixed,
         coordinator: coordinator.map(|broker| links.to(&broker)),
         consumers: links.below(&place, "consumers"),
         lag_summary: links.below(&place, "lag-summary"),

@@ -144,3 +144,19 @@ fn the_names_of_kafka_exporter_carry_its_meanings() {
     );
     assert_eq!(lines(&text, "kafka_brokers"), ["kafka_brokers 1"]);
 }
+
+#[test]
+fn members_that_kafka_does_not_tell_are_absent_and_not_none() {
+    let mut snapshot = snapshot(&[(0, 4)]);
+    let members = |snapshot: &Snapshot| {
+        let (ours, compat) = (render(snapshot, 0).text, kafka_exporter::render(snapshot));
+        [
+            lines(&ours, "sluice_group_members{").len(),
+            lines(&ours, "sluice_group_uncommitted_partitions{").len(),
+            lines(&compat, "kafka_consumergroup_members{").len(),
+        ]
+    };
+    assert_eq!(members(&snapshot), [0, 0, 0]);
+    snapshot.groups.get_mut("billing").unwrap().members = Some(Vec::new());
+    assert_eq!(members(&snapshot), [1, 1, 1]);
+}

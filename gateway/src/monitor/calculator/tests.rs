@@ -180,13 +180,7 @@ fn an_owned_partition_without_a_commit_is_uncommitted() {
         assigned: vec![("t".into(), 0), ("t".into(), 1)],
         ..MemberSample::default()
     };
-    cluster
-        .sample
-        .groups
-        .get_mut("g")
-        .unwrap()
-        .members
-        .push(member);
+    cluster.sample.groups.get_mut("g").unwrap().members = Some(vec![member]);
     let topic = cluster.cycle(0);
     assert_eq!(topic.partitions[&1].lag, Lag::Uncommitted);
     assert_eq!(topic.partitions[&1].owner, Some(0));
