@@ -155,6 +155,7 @@ impl Calculator {
             coordinator: group.coordinator,
             is_mixed: group.is_mixed,
             members: group.members.clone(),
+            are_commits_known: group.committed.is_some(),
             topics,
         }
     }

@@ -239,7 +239,7 @@ fn millis(duration: Duration) -> Millis {
     clippy::as_conversions,
     reason = "milliseconds since the epoch fit an f64 exactly"
 )]
-fn seconds(at: Millis) -> f64 {
+pub(crate) fn seconds(at: Millis) -> f64 {
     at as f64 / 1_000.0
 }
 

@@ -58,6 +58,8 @@ pub struct GroupView {
     /// Topics it committed to or owns partitions of, by name.
     pub topics: BTreeMap<Arc<str>, GroupTopicView>,
 }
+    /// Whether Kafka told its committed offsets.
+    pub are_commits_known: bool,
 
 /// A group's standing in one topic.
 #[derive(Clone, Debug, Default)]
@@ -134,6 +136,17 @@ impl UnknownReason {
 }
 
 /// Age of the oldest record a group has yet to read.
+
+    /// The reason for people, as the rest of a sentence.
+    #[must_use]
+    pub const fn because(self) -> &'static str {
+        match self {
+            Self::CommitsUnavailable => "the coordinator does not answer",
+            Self::EndUnavailable => "the leader does not answer",
+            Self::PartitionMissing => "the partition is gone",
+            Self::CommitBeyondEnd => "the commit lies beyond the end of the log",
+        }
+    }
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TimeLag {
     /// Nothing is left to read.
@@ -169,6 +182,15 @@ impl TimeLag {
     /// Seconds, where they are known well enough to alert on.
     #[must_use]
     pub const fn known_seconds(self) -> Option<f64> {
+    /// Seconds, measured or at least.
+    #[must_use]
+    pub const fn bound_seconds(self) -> Option<f64> {
+        match self {
+            Self::AtLeast { seconds } => Some(seconds),
+            Self::CaughtUp | Self::Measured { .. } | Self::Unknown => self.known_seconds(),
+        }
+    }
+
         match self {
             Self::CaughtUp => Some(0.0),
             Self::Measured { seconds, .. } => Some(seconds),

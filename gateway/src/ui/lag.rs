@@ -2,7 +2,7 @@
 
 use super::format;
 use crate::monitor::sample::Millis;
-use crate::monitor::snapshot::{GroupPartitionView, Lag, TimeLag, UnknownReason};
+use crate::monitor::snapshot::{GroupPartitionView, Lag, TimeLag};
 
 /// What stands where there is nothing to tell.
 const NOTHING: &str = "–";
@@ -53,7 +53,7 @@ pub(super) fn of_partition(lag: Lag, now: Millis) -> (String, String) {
     match lag {
         Lag::Known(lag) => (format::count(lag), String::new()),
         Lag::Uncommitted => (NOTHING.into(), "nothing committed yet".into()),
-        Lag::Unknown { reason, last: None } => (UNKNOWN.into(), because(reason).into()),
+        Lag::Unknown { reason, last: None } => (UNKNOWN.into(), reason.because().into()),
         Lag::Unknown {
             reason,
             last: Some((lag, at)),
@@ -62,17 +62,8 @@ pub(super) fn of_partition(lag: Lag, now: Millis) -> (String, String) {
             let age = format::duration(f64::from(i32::try_from(age).unwrap_or(i32::MAX)));
             (
                 format::count(lag),
-                format!("{age} old: {}", because(reason)),
+                format!("{age} old: {}", reason.because()),
             )
         }
-    }
-}
-
-const fn because(reason: UnknownReason) -> &'static str {
-    match reason {
-        UnknownReason::CommitsUnavailable => "the coordinator does not answer",
-        UnknownReason::EndUnavailable => "the leader does not answer",
-        UnknownReason::PartitionMissing => "the partition is gone",
-        UnknownReason::CommitBeyondEnd => "the commit lies beyond the end of the log",
     }
 }

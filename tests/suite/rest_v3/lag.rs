@@ -10,6 +10,7 @@ use super::Api;
 
 contracts!(
     console_tools_metrics_and_rest_tell_one_lag_of_a_kcat_group: ["v3_lag_list", "v3_lag_get", "v3_lag_summary"],
+    a_partition_whose_lag_is_unknown_hides_the_sum_and_is_named: ["v3_lag_list"],
 );
 
 /// Records of each partition: some that the group reads, some that come later.
@@ -135,12 +136,74 @@ async fn by_rest(api: &Api, group: &str, topic: &str) {
         })
     });
     let lags: Vec<Value> = lags.collect();
-    let list = api.get(&path).await.has_status(200).json();
+    let mut list = api.get(&path).await.has_status(200).json();
+    for lag in list["data"].as_array_mut().expect("a list") {
+        ages(lag);
+    }
     assert_eq!(list, api.list("KafkaConsumerLagList", &path, &json!(lags)));
     let one = api.get(&format!("{path}/{topic}/partitions/1")).await;
-    one.is(200, &lags[1]);
+    let mut one = one.has_status(200).json();
+    ages(&mut one);
+    assert_eq!(one, lags[1]);
     let none = api.get(&format!("{path}/{topic}/partitions/7")).await;
     none.is_error(404, 404, "Consumer lags not found.");
+}
+
+/// Takes the age of a lag, which is there.
+fn ages(lag: &mut Value) {
+    let fields = lag.as_object_mut().expect("a lag");
+    let age = fields.remove("time_lag_seconds");
+    let is_bound = fields.remove("is_time_lag_at_least");
+    assert!(age.is_some() && is_bound.is_some_and(|it| it.is_boolean()));
+}
+
+async fn a_partition_whose_lag_is_unknown_hides_the_sum_and_is_named(world: &World) {
+    let api = Api::of(world).await;
+    let (topic, group) = (world.unique("beyond"), world.unique("v3-beyond"));
+    api.topic(&topic, 3).await;
+    produce(&api, &topic, [3, 3, 3]).await;
+    let path = format!("/consumer-groups/{group}");
+    commit(&api, &group, &topic, 1, 900).await;
+    let message = format!(
+        "The lag of partition 1 of topic {topic} is not known: \
+         the commit lies beyond the end of the log."
+    );
+    for part in ["lags", "lag-summary"] {
+        let answer = api.get(&format!("{path}/{part}")).await;
+        answer.is_error(503, 50_302, &message);
+    }
+    commit(&api, &group, &topic, 0, 1).await;
+    let told = api.get(&format!("{path}/lags")).await;
+    let told = told.has_status(200).json();
+    assert_eq!(
+        (&told["data"][0]["lag"], &told["data"][1]),
+        (&json!(1), &Value::Null)
+    );
+    let unknown = json!([{
+        "topic_name": topic,
+        "partition_id": 1,
+        "reason": "commit_beyond_end",
+        "last_lag": null,
+        "last_lag_age_seconds": null,
+    }]);
+    assert_eq!(told["unknown"], unknown);
+    let answer = api.get(&format!("{path}/lag-summary")).await;
+    answer.is_error(503, 50_302, &message);
+    let answer = api.get(&format!("{path}/lags/{topic}/partitions/1")).await;
+    answer.is_error(503, 50_302, &message);
+    let answer = api.get(&format!("{path}/lags/{topic}/partitions/2")).await;
+    answer.is_error(404, 404, "Consumer lags not found.");
+}
+
+/// Commits over v2, whose offsets are those of the last record read.
+async fn commit(api: &Api, group: &str, topic: &str, partition: i32, read: i64) {
+    let v2 = "application/vnd.kafka.v2+json";
+    let made = json!({"name": format!("i{partition}")});
+    let path = format!("/consumers/{group}");
+    api.http.post(&path, v2, &made).await;
+    let path = format!("{path}/instances/i{partition}/offsets");
+    let offsets = json!({"offsets": [{"topic": topic, "partition": partition, "offset": read}]});
+    api.http.post(&path, v2, &offsets).await;
 }
 
 async fn summary(api: &Api, group: &str, topic: &str) {

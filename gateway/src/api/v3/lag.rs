@@ -1,7 +1,9 @@
 //! `lags` and `lag-summary` of a consumer group, from the monitor's picture: the numbers that
 //! `/metrics` and the page show too.
 //!
-//! Only partitions whose lag is known are listed; Confluent's answer has no word for the others.
+//! A sum is told only when each of its parts is known, so a summary with an unknown partition is a 503,
+//! which clients try again. The list has the partitions that are known, and beside them, in a field
+//! that Confluent's answer does not have, those that are not, with the reason.
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
@@ -12,8 +14,9 @@ use super::link::{Content, Links, List, Place, Relation, Resource, ok};
 use super::partition;
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
-use crate::monitor::sample::MemberSample;
-use crate::monitor::snapshot::{GroupPartitionView, GroupView};
+use crate::monitor;
+use crate::monitor::sample::{MemberSample, Millis};
+use crate::monitor::snapshot::{GroupPartitionView, GroupView, Lag, TimeLag, UnknownReason};
 
 /// A group's lag in a partition.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -38,11 +41,53 @@ pub(crate) struct ConsumerLag {
     log_end_offset: i64,
     /// Records the group has yet to read.
     lag: u64,
+    /// Age of the oldest of them in seconds, 0 without any; null where it is not known. An addition
+    /// to Confluent's API.
+    time_lag_seconds: Option<f64>,
+    /// Whether the age is a lower bound: the record is older than the monitor's memory.
+    is_time_lag_at_least: bool,
 }
 
 impl Content for ConsumerLag {
     const KIND: &'static str = "KafkaConsumerLag";
     const LIST_KIND: &'static str = "KafkaConsumerLagList";
+}
+
+/// The lags of a group.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ConsumerLagList {
+    /// Those that are known.
+    #[serde(flatten)]
+    known: List<ConsumerLag>,
+    /// Those that are not, an addition to Confluent's API; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<UnknownLag>,
+}
+
+/// A partition the group reads, whose lag cannot be told.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct UnknownLag {
+    /// Name of the topic.
+    topic_name: String,
+    /// Number of the partition.
+    partition_id: i32,
+    /// `commits_unavailable`, `end_unavailable`, `partition_missing` or `commit_beyond_end`.
+    #[schema(value_type = String)]
+    reason: Reason,
+    /// The last lag that was known, for two cycles, or null.
+    last_lag: Option<u64>,
+    /// Seconds since then, or null.
+    last_lag_age_seconds: Option<f64>,
+}
+
+/// A reason, in JSON by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reason(UnknownReason);
+
+impl Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
 }
 
 /// A group's lag at a glance.
@@ -86,8 +131,9 @@ impl Content for LagSummary {
         ("consumer_group_id" = String, Path, description = "Name of the group."),
     ),
     responses(
-        (status = 200, description = "The lag of each partition that is known.", body = List<ConsumerLag>),
+        (status = 200, description = "The lag of each partition; those that are not known apart.", body = ConsumerLagList),
         (status = 404, description = "There is no such group, or it committed nothing.", body = ErrorBody),
+        (status = 503, description = "None of its lags is known (50302).", body = ErrorBody),
     )
 )]
 #[get("/v3/clusters/{cluster_id}/consumer-groups/{consumer_group_id}/lags")]
@@ -98,16 +144,12 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let found = Found::look_up(&state, &path.1).await?;
     let lags = Lags::of(found.group()?)?;
-    let lags = lags
-        .0
-        .iter()
-        .map(|lag| lag.resource(&links, &path.1))
-        .collect();
-    Ok(ok(&links.list(
-        &consumer_group::place(&path.1),
-        "lags",
-        lags,
-    )))
+    let known = lags.known.iter();
+    let known = known.map(|lag| lag.resource(&links, &path.1)).collect();
+    Ok(ok(&ConsumerLagList {
+        known: links.list(&consumer_group::place(&path.1), "lags", known),
+        unknown: lags.unknown,
+    }))
 }
 
 /// Tells a group's lag in one partition.
@@ -122,7 +164,8 @@ pub(crate) async fn list(
     ),
     responses(
         (status = 200, description = "The lag.", body = Resource<ConsumerLag>),
-        (status = 404, description = "There is no such group, or its lag there is not known.", body = ErrorBody),
+        (status = 404, description = "There is no such group, or it committed nothing there.", body = ErrorBody),
+        (status = 503, description = "Its lag there is not known (50302).", body = ErrorBody),
     )
 )]
 #[get(
@@ -136,14 +179,7 @@ pub(crate) async fn get(
     let (_, group, topic, number) = path.into_inner();
     let found = Found::look_up(&state, &group).await?;
     let lags = Lags::of(found.group()?)?;
-    let lag = lags
-        .0
-        .iter()
-        .find(|lag| lag.topic == topic && lag.partition == number);
-    let lag = lag.ok_or_else(|| ApiError::NotFound {
-        message: NO_LAGS.to_owned(),
-    })?;
-    Ok(ok(&lag.resource(&links, &group)))
+    Ok(ok(&lags.get(&topic, number)?.resource(&links, &group)))
 }
 
 /// Tells a group's lag at a glance.
@@ -157,6 +193,7 @@ pub(crate) async fn get(
     responses(
         (status = 200, description = "The summary.", body = Resource<LagSummary>),
         (status = 404, description = "There is no such group, or it committed nothing.", body = ErrorBody),
+        (status = 503, description = "The lag of a partition is not known (50302).", body = ErrorBody),
     )
 )]
 #[get("/v3/clusters/{cluster_id}/consumer-groups/{consumer_group_id}/lag-summary")]
@@ -167,7 +204,7 @@ pub(crate) async fn summary(
 ) -> Result<HttpResponse, ApiError> {
     let found = Found::look_up(&state, &path.1).await?;
     let lags = Lags::of(found.group()?)?;
-    let content = lags.summary(&links, &path.1)?;
+    let content = lags.whole()?.summary(&links, &path.1)?;
     let place = consumer_group::place(&path.1).part("lag-summary", "lag-summary");
     Ok(ok(&links.resource(&place, content)))
 }
@@ -180,15 +217,21 @@ pub(super) fn place(group: &str, topic: &str, number: i32) -> Place {
 
 const NO_LAGS: &str = "Consumer lags not found.";
 
-/// The lags of a group that are known, by topic and partition; at least one.
-struct Lags<'a>(Vec<KnownLag<'a>>);
+/// The lags of a group that committed something, by topic and partition; at least one is known.
+#[derive(Debug)]
+struct Lags<'a> {
+    known: Vec<KnownLag<'a>>,
+    unknown: Vec<UnknownLag>,
+}
 
+#[derive(Debug)]
 struct KnownLag<'a> {
     topic: &'a str,
     partition: i32,
     committed: i64,
     end: i64,
     lag: u64,
+    time_lag: TimeLag,
     owner: Option<&'a MemberSample>,
 }
 
@@ -197,17 +240,51 @@ impl<'a> Lags<'a> {
         let known = group.partitions().filter_map(|(topic, number, view)| {
             KnownLag::of(topic, number, view, group.owner(view))
         });
-        let lags: Vec<_> = known.collect();
-        if lags.is_empty() {
-            let message = "Consumer group offsets could not be found.".to_owned();
-            return Err(ApiError::NotFound { message });
+        let now = monitor::now();
+        let unknown = group
+            .partitions()
+            .filter_map(|(topic, number, view)| UnknownLag::of(topic, number, view, now));
+        let lags = Self {
+            known: known.collect(),
+            unknown: unknown.collect(),
+        };
+        if !lags.known.is_empty() {
+            return Ok(lags);
         }
-        Ok(Self(lags))
+        lags.whole()?;
+        Err(if group.are_commits_known {
+            let message = "Consumer group offsets could not be found.".to_owned();
+            ApiError::NotFound { message }
+        } else {
+            let because = UnknownReason::CommitsUnavailable.because();
+            let message = format!("The offsets of the group are not known: {because}.");
+            ApiError::Unknown { message }
+        })
+    }
+
+    /// The same, where nothing is unknown.
+    fn whole(&self) -> Result<&Self, ApiError> {
+        self.unknown
+            .first()
+            .map_or(Ok(self), |lag| Err(lag.error()))
+    }
+
+    fn get(&self, topic: &str, number: i32) -> Result<&KnownLag<'a>, ApiError> {
+        let mut unknown = self.unknown.iter();
+        if let Some(lag) = unknown.find(|lag| lag.topic_name == topic && lag.partition_id == number)
+        {
+            return Err(lag.error());
+        }
+        let mut known = self.known.iter();
+        let lag = known.find(|lag| lag.topic == topic && lag.partition == number);
+        lag.ok_or_else(|| ApiError::NotFound {
+            message: NO_LAGS.to_owned(),
+        })
     }
 
     fn summary(&self, links: &Links, group: &str) -> Result<LagSummary, ApiError> {
-        let mut most = self.0.first();
-        for lag in &self.0 {
+        let mut most = self.known.first();
+        for lag in &self.known {
             // The first of those that lag most, as Confluent tells it.
             if most.is_some_and(|best| lag.lag > best.lag) {
                 most = Some(lag);
@@ -228,7 +305,7 @@ impl<'a> Lags<'a> {
             max_lag_partition_id: most.partition,
             max_lag: most.lag,
             total_lag: self
-                .0
+                .known
                 .iter()
                 .fold(0, |sum, lag| sum.saturating_add(lag.lag)),
             max_lag_consumer: links.to(&consumer),
@@ -251,6 +328,7 @@ impl<'a> KnownLag<'a> {
             committed,
             end,
             lag,
+            time_lag: view.time_lag,
             owner,
         })
     }
@@ -279,7 +357,110 @@ impl<'a> KnownLag<'a> {
             current_offset: self.committed,
             log_end_offset: self.end,
             lag: self.lag,
+            time_lag_seconds: self.time_lag.bound_seconds(),
+            is_time_lag_at_least: matches!(self.time_lag, TimeLag::AtLeast { .. }),
         };
         links.resource(&place(group, self.topic, self.partition), content)
+    }
+}
+
+impl UnknownLag {
+    fn of(topic: &str, number: i32, view: &GroupPartitionView, now: Millis) -> Option<Self> {
+        let Lag::Unknown { reason, last } = view.lag else {
+            return None;
+        };
+        Some(Self {
+            topic_name: topic.to_owned(),
+            partition_id: number,
+            reason: Reason(reason),
+            last_lag: last.map(|(lag, _)| lag),
+            last_lag_age_seconds: last.map(|(_, at)| monitor::seconds(now.saturating_sub(at))),
+        })
+    }
+
+    fn error(&self) -> ApiError {
+        let Self {
+            topic_name,
+            partition_id,
+            reason,
+            ..
+        } = self;
+        let because = reason.0.because();
+        let message = format!(
+            "The lag of partition {partition_id} of topic {topic_name} is not known: {because}."
+        );
+        ApiError::Unknown { message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::monitor::calculator::Calculator;
+    use crate::monitor::sample::{GroupSample, PartitionSample, Sample, TopicSample};
+
+    /// The group `g` of topic `t`, whose one partition ends at 10.
+    fn group(committed: Option<i64>) -> GroupView {
+        let partition = PartitionSample {
+            log_start: Some(0),
+            log_end: Some(10),
+            ..PartitionSample::default()
+        };
+        let topic = TopicSample {
+            partitions: BTreeMap::from([(0, partition)]),
+            ..TopicSample::default()
+        };
+        let commits = committed.map(|offset| (("t".into(), 0), offset));
+        let group = GroupSample {
+            committed: Some(commits.into_iter().collect()),
+            ..GroupSample::default()
+        };
+        let sample = Sample {
+            topics: BTreeMap::from([("t".into(), topic)]),
+            groups: BTreeMap::from([("g".into(), group)]),
+            ..Sample::default()
+        };
+        let mut snapshot = Calculator::new("local").compute(sample);
+        snapshot.groups.remove("g").unwrap()
+    }
+
+    fn refusal(group: &GroupView) -> (u32, String) {
+        let error = Lags::of(group).unwrap_err();
+        (error.error_code(), error.to_string())
+    }
+
+    #[test]
+    fn only_a_group_without_commits_has_no_lags() {
+        let none = "Consumer group offsets could not be found.";
+        assert_eq!(refusal(&group(None)), (404, none.to_owned()));
+        let beyond = "The lag of partition 0 of topic t is not known: \
+                      the commit lies beyond the end of the log.";
+        assert_eq!(refusal(&group(Some(11))), (50_302, beyond.to_owned()));
+        let silent = GroupView::default();
+        let unknown = "The offsets of the group are not known: the coordinator does not answer.";
+        assert_eq!(refusal(&silent), (50_302, unknown.to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_partition_is_named_beside_the_known_ones_and_hides_the_sum() {
+        let (mut both, beyond) = (group(Some(4)), group(Some(901)));
+        both.topics.insert("u".into(), beyond.topics["t"].clone());
+        let lags = Lags::of(&both).unwrap();
+        let known: Vec<_> = lags.known.iter().map(|lag| (lag.topic, lag.lag)).collect();
+        assert_eq!(known, [("t", 6)]);
+        let unknown = UnknownLag {
+            topic_name: "u".to_owned(),
+            partition_id: 0,
+            reason: Reason(UnknownReason::CommitBeyondEnd),
+            last_lag: None,
+            last_lag_age_seconds: None,
+        };
+        assert_eq!(lags.unknown, [unknown]);
+        assert_eq!(lags.whole().unwrap_err().error_code(), 50_302);
+        assert_eq!(lags.get("t", 0).unwrap().lag, 6);
+        assert_eq!(lags.get("u", 0).unwrap_err().error_code(), 50_302);
+        assert_eq!(lags.get("t", 1).unwrap_err().error_code(), 404);
     }
 }
