@@ -6,7 +6,7 @@
 
 use super::exposition::{Exposition, Family, Kind};
 use crate::monitor::sample::PartitionSample;
-use crate::monitor::snapshot::{GroupPartitionView, Lag, Snapshot};
+use crate::monitor::snapshot::{GroupPartitionView, GroupTopicView, Lag, Snapshot};
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
     Family {
@@ -105,7 +105,8 @@ pub fn render(snapshot: &Snapshot) -> String {
     exposition.family(&BUILD_INFO, |series| {
         series.add(&[&env!("CARGO_PKG_VERSION")], 1_u64)
     });
-    exposition.family(&BROKERS, |series| series.add(&[], snapshot.brokers.len()));
+    let brokers = (!snapshot.is_outdated).then_some(snapshot.brokers.len());
+    exposition.family(&BROKERS, |series| series.add_known(&[], brokers));
     exposition.family(&BROKER_INFO, |series| {
         for (id, broker) in &snapshot.brokers {
             series.add(
@@ -125,6 +126,9 @@ fn topics(exposition: &mut Exposition, snapshot: &Snapshot) {
             series.add(&[name], topic.sample.partitions.len());
         }
     });
+    if snapshot.is_outdated {
+        return;
+    }
     let mut partition = |family, number: fn(&PartitionSample) -> Option<i64>| {
         exposition.family(family, |series| {
             for (name, topic) in &snapshot.topics {
@@ -177,11 +181,7 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
     exposition.family(&GROUP_OFFSET_SUM, |series| {
         for (name, group) in &snapshot.groups {
             for (topic, view) in &group.topics {
-                let committed = view
-                    .partitions
-                    .values()
-                    .filter_map(|partition| partition.committed);
-                series.add(&[name, topic], committed.fold(0, i64::saturating_add));
+                series.add_known(&[name, topic], committed_sum(view));
             }
         }
     });
@@ -192,9 +192,23 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
             }
         }
     });
+    if snapshot.is_outdated {
+        return;
+    }
     exposition.family(&GROUP_MEMBERS, |series| {
         for (name, group) in &snapshot.groups {
             series.add_known(&[name], group.members.as_ref().map(Vec::len));
         }
     });
+}
+
+/// The sum of the committed offsets; `None` where one of them could not be read.
+fn committed_sum(view: &GroupTopicView) -> Option<i64> {
+    view.partitions.values().try_fold(0_i64, |sum, partition| {
+        let committed = match partition.lag {
+            Lag::Uncommitted => 0,
+            Lag::Known(_) | Lag::Unknown { .. } => partition.committed?,
+        };
+        Some(sum.saturating_add(committed))
+    })
 }

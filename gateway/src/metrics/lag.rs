@@ -1,9 +1,9 @@
 //! The families written from the monitor's snapshot: groups, topics and brokers.
 //!
-//! What is unknown is absent. Series for each partition are bounded: beyond the limit a group's or a
+//! What is unknown is absent; so is the state of a cluster that has been silent for some cycles. Series for each partition are bounded: beyond the limit a group's or a
 //! topic's partition series are left out whole, and counted, while its sums stay.
 
-use super::exposition::{Exposition, SeriesWriter, families};
+use super::exposition::{Exposition, Family, SeriesWriter, families};
 use crate::monitor::sample::PartitionSample;
 use crate::monitor::snapshot::{GroupTopicView, GroupView, Snapshot, TopicView};
 
@@ -77,12 +77,17 @@ pub struct Rendered {
 #[must_use]
 pub fn render(snapshot: &Snapshot, partition_series_max: usize) -> Rendered {
     let mut exposition = Exposition::default();
+    let kept = Kept::within(snapshot, partition_series_max);
     groups(&mut exposition, snapshot);
     topics(&mut exposition, snapshot);
     brokers(&mut exposition, snapshot);
-    let kept = Kept::within(snapshot, partition_series_max);
     group_partitions(&mut exposition, snapshot, &kept);
-    topic_partitions(&mut exposition, snapshot, &kept);
+    if !snapshot.is_outdated {
+        group_states(&mut exposition, snapshot);
+        topic_states(&mut exposition, snapshot);
+        broker_states(&mut exposition, snapshot);
+        topic_partitions(&mut exposition, snapshot, &kept);
+    }
     let (text, series) = exposition.finish();
     Rendered {
         text,
@@ -105,16 +110,6 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
             );
         }
     });
-    exposition.family(&GROUP_STATE, |series| {
-        for (name, group) in &snapshot.groups {
-            series.add(&[cluster, name, &group.state], 1_u64);
-        }
-    });
-    exposition.family(&GROUP_MEMBERS, |series| {
-        for (name, group) in &snapshot.groups {
-            series.add_known(&[cluster, name], group.members.as_ref().map(Vec::len));
-        }
-    });
     let mut by_topic = |family, number: fn(&GroupTopicView) -> Option<u64>| {
         exposition.family(family, |series| {
             for (name, group) in &snapshot.groups {
@@ -127,6 +122,28 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
     by_topic(&GROUP_LAG, GroupTopicView::lag);
     by_topic(&GROUP_LAG_MAX, GroupTopicView::lag_max);
     by_topic(&GROUP_UNKNOWN, |view| Some(count(view.unknown_count())));
+    exposition.family(&GROUP_LAG_SECONDS, |series| {
+        for (name, group) in &snapshot.groups {
+            for (topic, view) in &group.topics {
+                series.add_known(&[cluster, name, topic], view.lag_seconds());
+            }
+        }
+    });
+}
+
+/// What a group is doing now, as far as Kafka tells.
+fn group_states(exposition: &mut Exposition, snapshot: &Snapshot) {
+    let cluster = &snapshot.cluster;
+    exposition.family(&GROUP_STATE, |series| {
+        for (name, group) in &snapshot.groups {
+            series.add(&[cluster, name, &group.state], 1_u64);
+        }
+    });
+    exposition.family(&GROUP_MEMBERS, |series| {
+        for (name, group) in &snapshot.groups {
+            series.add_known(&[cluster, name], group.members.as_ref().map(Vec::len));
+        }
+    });
     exposition.family(&GROUP_UNCOMMITTED, |series| {
         // Who owns what is known of members alone.
         let told = snapshot
@@ -139,13 +156,6 @@ fn groups(exposition: &mut Exposition, snapshot: &Snapshot) {
             }
         }
     });
-    exposition.family(&GROUP_LAG_SECONDS, |series| {
-        for (name, group) in &snapshot.groups {
-            for (topic, view) in &group.topics {
-                series.add_known(&[cluster, name, topic], view.lag_seconds());
-            }
-        }
-    });
 }
 
 fn count(length: usize) -> u64 {
@@ -153,16 +163,18 @@ fn count(length: usize) -> u64 {
 }
 
 fn topics(exposition: &mut Exposition, snapshot: &Snapshot) {
-    let mut by_topic = |family, number: fn(&TopicView) -> Option<u64>| {
-        exposition.family(family, |series| {
-            for (name, topic) in &snapshot.topics {
-                series.add_known(&[&snapshot.cluster, name], number(topic));
-            }
-        });
-    };
+    let mut by_topic = by_topic(exposition, snapshot);
     by_topic(&TOPIC_PARTITIONS, |topic| {
         Some(count(topic.sample.partitions.len()))
     });
+    by_topic(&TOPIC_RECORDS_PRODUCED, |topic| {
+        Some(topic.records_produced)
+    });
+}
+
+/// How topics fare now.
+fn topic_states(exposition: &mut Exposition, snapshot: &Snapshot) {
+    let mut by_topic = by_topic(exposition, snapshot);
     by_topic(&TOPIC_REPLICAS_UNDER, |topic| {
         let partitions = topic.sample.partitions.values();
         Some(count(
@@ -171,10 +183,21 @@ fn topics(exposition: &mut Exposition, snapshot: &Snapshot) {
                 .count(),
         ))
     });
-    by_topic(&TOPIC_RECORDS_PRODUCED, |topic| {
-        Some(topic.records_produced)
-    });
     by_topic(&TOPIC_SIZE, |topic| topic.sample.size_bytes);
+}
+
+/// Writes families with a series for each topic where a number is known.
+fn by_topic(
+    exposition: &mut Exposition,
+    snapshot: &Snapshot,
+) -> impl FnMut(&Family, fn(&TopicView) -> Option<u64>) {
+    |family, number| {
+        exposition.family(family, |series| {
+            for (name, topic) in &snapshot.topics {
+                series.add_known(&[&snapshot.cluster, name], number(topic));
+            }
+        });
+    }
 }
 
 fn brokers(exposition: &mut Exposition, snapshot: &Snapshot) {
@@ -190,6 +213,11 @@ fn brokers(exposition: &mut Exposition, snapshot: &Snapshot) {
             series.add(&[cluster, id, &broker.host, &broker.port, &rack], 1_u64);
         }
     });
+}
+
+/// What brokers have now.
+fn broker_states(exposition: &mut Exposition, snapshot: &Snapshot) {
+    let cluster = &snapshot.cluster;
     exposition.family(&BROKER_LEADERS, |series| {
         for id in snapshot.brokers.keys() {
             let partitions = snapshot

@@ -17,7 +17,7 @@ use super::snapshot::{
 use super::time_lag::{Arrival, EndHistory};
 
 /// Cycles for which a lag that became unknown is still shown, marked as old.
-const STALE_CYCLES_MAX: u8 = 2;
+pub const STALE_CYCLES_MAX: u8 = 2;
 
 /// What is remembered from cycle to cycle.
 #[derive(Debug, Default)]
@@ -92,6 +92,7 @@ impl Calculator {
             cluster_id: sample.cluster_id,
             committed_at: sample.committed_at,
             sampled_at: sample.ended_at,
+            is_outdated: false,
             controller: sample.controller,
             brokers: sample.brokers,
             topics: topics.collect(),
@@ -154,8 +155,8 @@ impl Calculator {
             assignor: Arc::clone(&group.assignor),
             coordinator: group.coordinator,
             is_mixed: group.is_mixed,
-            members: group.members.clone(),
             are_commits_known: group.committed.is_some(),
+            members: group.members.clone(),
             topics,
         }
     }

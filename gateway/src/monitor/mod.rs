@@ -27,7 +27,7 @@ use crate::config;
 use crate::metrics::collector::{self, CollectorMetrics, Phase, Standing};
 use crate::metrics::lag;
 use crate::metrics::rest::RestMetrics;
-use calculator::Calculator;
+use calculator::{Calculator, STALE_CYCLES_MAX};
 use history::History;
 use published::Gallery;
 pub use published::Picture;
@@ -68,6 +68,7 @@ impl Monitor {
             history: Arc::clone(&monitor.history),
             partition_series_max: usize::try_from(settings.partition_series_max)
                 .unwrap_or(usize::MAX),
+            silence: Silence::default(),
             last: Sample::default(),
             standing: Standing::default(),
             metrics,
@@ -168,12 +169,42 @@ impl Drop for Monitor {
 }
 
 /// What the one task that takes pictures owns.
+    silence: Silence,
 struct Watch {
     sampler: Sampler,
     calculator: Calculator,
     gallery: Arc<Gallery>,
     history: Arc<Mutex<History>>,
     partition_series_max: usize,
+/// Readings that failed in a row. The log has its beginning, each new reason, and its end.
+#[derive(Debug, Default)]
+struct Silence {
+    cycles: u8,
+    failure: Option<Arc<str>>,
+}
+
+impl Silence {
+    fn goes_on(&mut self, failure: &Arc<str>) {
+        self.cycles = self.cycles.saturating_add(1);
+        if self.failure.as_ref() != Some(failure) {
+            tracing::warn!(error = %failure, "the cluster cannot be read; its lag is unknown");
+            self.failure = Some(Arc::clone(failure));
+        }
+    }
+
+    /// Whether what was told before it is no more to be shown to programs.
+    const fn is_long(&self) -> bool {
+        self.cycles > STALE_CYCLES_MAX
+    }
+
+    fn ends(&mut self) {
+        if self.cycles > 0 {
+            tracing::info!(cycles = self.cycles, "the cluster can be read again");
+            *self = Self::default();
+        }
+    }
+}
+
     /// The last sample that could be had.
     last: Sample,
     standing: Standing,
@@ -184,6 +215,7 @@ struct Watch {
 
 impl Watch {
     /// Reads the cluster and publishes what came of it. A fresh picture that somebody waits for
+                self.silence.ends();
     /// includes groups that are new.
     async fn take_picture(&mut self) {
         let begun = self.gallery.begin();
@@ -204,9 +236,11 @@ impl Watch {
                 self.picture(snapshot, None)
             }
             Err(error) => {
-                tracing::warn!(%error, "the cluster cannot be read; its lag is unknown");
-                let snapshot = self.calculator.compute(self.last.clone().without_offsets());
-                self.picture(snapshot, Some(error.to_string().into()))
+                let failure: Arc<str> = error.to_string().into();
+                self.silence.goes_on(&failure);
+                let mut snapshot = self.calculator.compute(self.last.clone().without_offsets());
+                snapshot.is_outdated = self.silence.is_long();
+                self.picture(snapshot, Some(failure))
             }
         };
         self.gallery.publish(begun, picture);
@@ -255,6 +289,17 @@ mod tests {
             }),
             ..Picture::default()
         }
+    }
+
+    #[test]
+    fn a_silence_is_long_after_the_grace_of_lag_and_over_at_the_first_answer() {
+        let mut silence = Silence::default();
+        for cycle in 1..=STALE_CYCLES_MAX + 1 {
+            silence.goes_on(&"nobody answers".into());
+            assert_eq!(silence.is_long(), cycle > STALE_CYCLES_MAX);
+        }
+        silence.ends();
+        assert!(!silence.is_long());
     }
 
     fn monitor() -> Monitor {

@@ -19,6 +19,9 @@ pub struct Snapshot {
     pub committed_at: Millis,
     /// When the end offsets had arrived: the moment lag refers to.
     pub sampled_at: Millis,
+    /// Whether the cluster has been silent for so long that what it said of its state is no more told
+    /// to programs; pages show it with its age.
+    pub is_outdated: bool,
     /// The controller, where known.
     pub controller: Option<i32>,
     /// Brokers by id.
@@ -55,11 +58,11 @@ pub struct GroupView {
     pub is_mixed: bool,
     /// Members, sorted by id; `None` where Kafka did not tell them, or cannot.
     pub members: Option<Vec<MemberSample>>,
+    /// Whether Kafka told its committed offsets.
+    pub are_commits_known: bool,
     /// Topics it committed to or owns partitions of, by name.
     pub topics: BTreeMap<Arc<str>, GroupTopicView>,
 }
-    /// Whether Kafka told its committed offsets.
-    pub are_commits_known: bool,
 
 /// A group's standing in one topic.
 #[derive(Clone, Debug, Default)]
@@ -133,9 +136,6 @@ impl UnknownReason {
             Self::CommitBeyondEnd => "commit_beyond_end",
         }
     }
-}
-
-/// Age of the oldest record a group has yet to read.
 
     /// The reason for people, as the rest of a sentence.
     #[must_use]
@@ -147,6 +147,9 @@ impl UnknownReason {
             Self::CommitBeyondEnd => "the commit lies beyond the end of the log",
         }
     }
+}
+
+/// Age of the oldest record a group has yet to read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TimeLag {
     /// Nothing is left to read.
@@ -179,9 +182,6 @@ impl Lag {
 }
 
 impl TimeLag {
-    /// Seconds, where they are known well enough to alert on.
-    #[must_use]
-    pub const fn known_seconds(self) -> Option<f64> {
     /// Seconds, measured or at least.
     #[must_use]
     pub const fn bound_seconds(self) -> Option<f64> {
@@ -191,6 +191,9 @@ impl TimeLag {
         }
     }
 
+    /// Seconds, where they are known well enough to alert on.
+    #[must_use]
+    pub const fn known_seconds(self) -> Option<f64> {
         match self {
             Self::CaughtUp => Some(0.0),
             Self::Measured { seconds, .. } => Some(seconds),
@@ -264,6 +267,15 @@ impl GroupView {
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
         sum_lag(self.partitions().map(|(_, _, partition)| partition))
+    }
+
+    /// Partitions whose lag cannot be told.
+    #[must_use]
+    pub fn unknown_count(&self) -> usize {
+        self.topics
+            .values()
+            .map(GroupTopicView::unknown_count)
+            .sum()
     }
 
     /// The largest time lag of any topic; `None` while one is not known.

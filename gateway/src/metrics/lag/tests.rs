@@ -4,6 +4,7 @@ use super::*;
 use crate::metrics::kafka_exporter;
 use crate::monitor::calculator::Calculator;
 use crate::monitor::sample::{BrokerSample, GroupSample, Sample, TopicSample};
+use crate::monitor::snapshot::{Lag, UnknownReason};
 
 /// Topic `orders` with two partitions, read by `billing` up to `committed`.
 fn snapshot(committed: &[(i32, i64)]) -> Snapshot {
@@ -159,4 +160,63 @@ fn members_that_kafka_does_not_tell_are_absent_and_not_none() {
     assert_eq!(members(&snapshot), [0, 0, 0]);
     snapshot.groups.get_mut("billing").unwrap().members = Some(Vec::new());
     assert_eq!(members(&snapshot), [1, 1, 1]);
+}
+
+#[test]
+fn commits_that_could_not_be_read_have_no_sum_under_any_name() {
+    let mut snapshot = snapshot(&[(0, 4), (1, 10)]);
+    let sum = "kafka_consumergroup_current_offset_sum{";
+    let labels = r#"consumergroup="billing",topic="orders""#;
+    let text = kafka_exporter::render(&snapshot);
+    assert_eq!(lines(&text, sum), [format!("{sum}{labels}}} 14")]);
+    let billing = snapshot.groups.get_mut("billing").unwrap();
+    let orders = billing.topics.get_mut("orders").unwrap();
+    let partition = orders.partitions.get_mut(&1).unwrap();
+    partition.committed = None;
+    partition.lag = Lag::Unknown {
+        reason: UnknownReason::CommitsUnavailable,
+        last: None,
+    };
+    assert!(lines(&kafka_exporter::render(&snapshot), sum).is_empty());
+}
+
+#[test]
+fn what_a_silent_cluster_said_last_is_absent_but_not_that_it_is_silent() {
+    let mut snapshot = snapshot(&[(0, 4), (1, 10)]);
+    snapshot.groups.get_mut("billing").unwrap().members = Some(Vec::new());
+    snapshot.is_outdated = true;
+    let (ours, compat) = (
+        render(&snapshot, 1_000).text,
+        kafka_exporter::render(&snapshot),
+    );
+    for family in [
+        "sluice_group_state{",
+        "sluice_group_members{",
+        "sluice_group_uncommitted_partitions{",
+        "sluice_topic_replicas_under{",
+        "sluice_topic_size_bytes{",
+        "sluice_broker_partitions_leader{",
+        "sluice_topic_partition_log_start_offset{",
+        "kafka_brokers ",
+        "kafka_consumergroup_members{",
+        "kafka_topic_partition_leader{",
+        "kafka_topic_partition_leader_is_preferred{",
+        "kafka_topic_partition_in_sync_replica{",
+        "kafka_topic_partition_oldest_offset{",
+        "kafka_topic_partition_under_replicated_partition{",
+    ] {
+        let text = if family.starts_with("kafka") {
+            &compat
+        } else {
+            &ours
+        };
+        assert!(lines(text, family).is_empty(), "{family}");
+    }
+    for family in [
+        "sluice_group_info{",
+        "sluice_broker_up{",
+        "sluice_group_unknown_partitions{",
+    ] {
+        assert!(!lines(&ours, family).is_empty(), "{family}");
+    }
 }
