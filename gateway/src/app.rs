@@ -154,14 +154,6 @@ pub fn app(
             web::PathConfig::default()
                 .error_handler(|_error, _request| ApiError::RouteNotFound.into()),
         )
-        .app_data(
-            web::QueryConfig::default().error_handler(|error, _request| {
-                ApiError::BadRequest {
-                    detail: error.to_string(),
-                }
-                .into()
-            }),
-        )
         .into_utoipa_app()
         .configure(routes::mount)
         .split_for_parts();

@@ -95,6 +95,7 @@ mod tests {
 
     use serde_json::Value;
 
+    use std::path::Path;
     use super::*;
 
     #[test]
@@ -137,5 +138,55 @@ mod tests {
         let description = Description::from_routes().unwrap();
         assert_eq!(description.allow("/metrics"), Some("GET, HEAD"));
         assert_eq!(description.allow("/nothing"), None);
+    /// The sources below `folder`.
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                found.push(std::fs::read_to_string(path).unwrap_or_default());
+            }
+        }
+    }
+
+    #[test]
+    fn every_parameter_of_a_query_is_described() {
+        let api: Value = serde_json::from_slice(&Description::from_routes().unwrap().json).unwrap();
+        let operations = api["paths"].as_object().unwrap().values();
+        let described: HashSet<_> = operations
+            .flat_map(|item| item.as_object().unwrap().values())
+            .flat_map(|operation| operation["parameters"].as_array().into_iter().flatten())
+            .filter(|parameter| parameter["in"] == "query")
+            .filter_map(|parameter| parameter["name"].as_str())
+            .collect();
+        let mut files = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut files,
+        );
+        let taken = regex::Regex::new(r": Query<(\w+)>,").unwrap();
+        let field = regex::Regex::new(r"(?m)^    (\w+): ").unwrap();
+        let mut count = 0;
+        for file in &files {
+            for handler in taken.captures_iter(file) {
+                let (_, fields) = file
+                    .split_once(&format!("struct {} {{", &handler[1]))
+                    .unwrap();
+                let (fields, _) = fields.split_once("\n}").unwrap();
+                for name in field.captures_iter(fields) {
+                    count += 1;
+                    assert!(
+                        described.contains(&name[1]),
+                        "{} of {}",
+                        &name[1],
+                        &handler[1]
+                    );
+                }
+            }
+        }
+        assert!(count >= 5, "{count} found");
+    }
+
     }
 }

@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
+use super::complaint::complaint;
 use super::media;
 use super::negotiated::{is_strict, text};
+use super::object::Object;
 use crate::error::ApiError;
 
 /// The JSON body of a v2 request without records.
@@ -72,31 +74,33 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonV3<T> {
     }
 }
 
-/// Reads one JSON value.
+/// Reads one JSON object.
 ///
 /// # Errors
-/// 400 with what is wrong and its line and column; 422 when there is no body at all.
+/// 400 with the field, what is wrong and its line and column; 422 when there is no body at all.
 pub fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         let message = "Request body is empty. Data is required.".to_owned();
         return Err(ApiError::InvalidPayload { message });
     }
-    serde_json::from_slice(bytes).map_err(|error| ApiError::InvalidJson {
-        detail: if error.is_data() {
-            sentence(&error)
-        } else {
-            format!("Malformed JSON: {error}")
-        },
-    })
+    match serde_json::from_slice::<Object<T>>(bytes) {
+        Ok(object) => Ok(object.0),
+        Err(error) => Err(ApiError::InvalidJson {
+            detail: if error.is_data() {
+                complaint(&path::<T>(bytes), &error.to_string())
+            } else {
+                format!("Malformed JSON: {error}")
+            },
+        }),
+    }
 }
 
-/// Serde's message with a capital, as every public message has.
-fn sentence(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
+/// Where the value is that cannot be read: looked for when it is known that there is one, since keeping
+/// track costs time.
+fn path<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> String {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut json);
+    read.map_or_else(|error| error.path().to_string(), |_| ".".to_owned())
 }
 
 #[cfg(test)]
@@ -127,19 +131,21 @@ mod tests {
             ),
             (
                 "{\"colour\": 1}",
-                "Unknown field `colour`, expected `count` at line 1 column 9",
+                "colour: unknown field `colour`, expected `count` at line 1 column 9",
             ),
             (
                 "{\"count\": \"a\"}",
-                "Invalid type: string \"a\", expected u8 at line 1 column 13",
+                "count: invalid type: string \"a\", expected a whole number from 0 to 255 at line 1 \
+                 column 13",
             ),
             (
                 "{\"count\": 300}",
-                "Invalid value: integer `300`, expected u8 at line 1 column 13",
+                "count: invalid value: integer `300`, expected a whole number from 0 to 255 at line 1 \
+                 column 13",
             ),
             (
-                "[]",
-                "Invalid length 0, expected struct Sample with 1 element at line 1 column 2",
+                "[1]",
+                "Invalid type: sequence, expected an object at line 1 column 0",
             ),
             ("{}", "Missing field `count` at line 1 column 2"),
         ] {
@@ -164,7 +170,7 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused_before_the_stack_ends() {
-        let deep = "[".repeat(100_000);
+        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
         let error = parse::<serde_json::Value>(deep.as_bytes()).unwrap_err();
         assert!(error.to_string().contains("recursion limit"), "{error}");
     }

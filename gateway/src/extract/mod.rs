@@ -4,9 +4,12 @@
 
 mod base_url;
 mod body;
+mod complaint;
 mod json;
 pub mod media;
 mod negotiated;
+pub mod object;
+mod query;
 mod segment;
 mod terms;
 
@@ -14,5 +17,6 @@ pub use base_url::BaseUrl;
 pub use body::{Body, Budget, Permit};
 pub use json::{JsonV2, JsonV3, OptionalJsonV2, parse};
 pub use negotiated::{AcceptV2, AcceptV2Consumer, AcceptV3, ProduceFormat, RecordsFormat, TypeV3};
+pub use query::Query;
 pub use segment::segment;
 pub use terms::Terms;

@@ -13,7 +13,7 @@ use super::sparkline::Recent;
 use super::{SCRIPT, STYLESHEET};
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{AcceptV2, BaseUrl};
+use crate::extract::{AcceptV2, BaseUrl, Query};
 use crate::monitor::sample::Millis;
 use crate::monitor::{Picture, now};
 
@@ -41,7 +41,7 @@ pub(crate) struct Search {
 #[get("/")]
 pub(crate) async fn overview(
     state: web::Data<AppState>,
-    search: web::Query<Search>,
+    search: Query<Search>,
     request: HttpRequest,
     base: BaseUrl,
     accept: Result<AcceptV2, ApiError>,
@@ -59,7 +59,7 @@ pub(crate) async fn overview(
             since: chart_start(&state),
             sparklines: &state.sparklines,
         };
-        OverviewPage::new(frame, &picture.snapshot, recent, &search.q)
+        OverviewPage::new(frame, &picture.snapshot, recent, &search.0.q)
     });
     html(StatusCode::OK, &page)
 }

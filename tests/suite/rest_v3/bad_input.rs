@@ -40,7 +40,56 @@ type Bad = (
     u32,
 );
 
-const V2_BODIES: [Bad; 7] = [
+const V2_BODIES: [Bad; 14] = [
+    ("POST", "/topics/t", V2, "[[{\"value\":1}]]", 400, 400),
+    (
+        "POST",
+        "/topics/t",
+        V2,
+        "{\"records\":[[null,1]]}",
+        400,
+        400,
+    ),
+    (
+        "POST",
+        "/topics/t",
+        V2,
+        "{\"records\":[{\"value\":1,\"headers\":[[\"a\"]]}]}",
+        400,
+        400,
+    ),
+    (
+        "POST",
+        "/consumers/g",
+        V2,
+        "[\"x\",null,null,null,null,null,null]",
+        400,
+        400,
+    ),
+    (
+        "POST",
+        "/consumers/g/instances/i/subscription",
+        V2,
+        "[[\"t\"],null]",
+        400,
+        400,
+    ),
+    (
+        "POST",
+        "/consumers/g/instances/i/assignments",
+        V2,
+        "{\"partitions\":[[\"t\",0]]}",
+        400,
+        400,
+    ),
+    (
+        "POST",
+        "/consumers/g/instances/i/positions",
+        V2,
+        "{\"offsets\":[[\"t\",0,0]]}",
+        400,
+        400,
+    ),
     ("POST", "/topics/t", V2, BROKEN, 400, 400),
     ("POST", "/topics/t", V2, "{\"records\":[]}", 422, 422),
     (
@@ -72,7 +121,33 @@ const V2_BODIES: [Bad; 7] = [
 ];
 
 /// Paths are below the cluster.
-const V3_BODIES: [Bad; 15] = [
+const V3_BODIES: [Bad; 20] = [
+    ("POST", "/topics", V3, "[\"a\",1,1]", 400, 400),
+    (
+        "POST",
+        "/topics",
+        V3,
+        "{\"topic_name\":\"a\",\"configs\":[[\"retention.ms\",\"1\"]]}",
+        400,
+        400,
+    ),
+    ("PATCH", "/topics/t", V3, "[3]", 400, 400),
+    (
+        "PUT",
+        "/topics/t/configs/retention.ms",
+        V3,
+        "[\"1\"]",
+        400,
+        400,
+    ),
+    (
+        "POST",
+        "/topics/t/configs:alter",
+        V3,
+        "{\"data\":[[\"retention.ms\",\"1\"]]}",
+        400,
+        400,
+    ),
     ("POST", "/topics", V3, "{", 400, 400),
     ("POST", "/topics", V3, "{\"topic_name\":1}", 400, 400),
     (

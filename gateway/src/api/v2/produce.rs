@@ -20,7 +20,7 @@ use crate::produce::{Header, ProduceRecord, RecordOutcome};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProduceRequest<'a> {
     /// The records, at least one.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "crate::extract::object::objects")]
     #[schema(value_type = Vec<RecordDto<'static>>)]
     records: Vec<RecordDto<'a>>,
     /// Taken and without meaning for binary and JSON data.
@@ -57,7 +57,7 @@ pub(crate) struct RecordDto<'a> {
     #[serde(default)]
     partition: Option<i32>,
     /// Headers, in order; an addition to Confluent's API.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "crate::extract::object::objects")]
     #[schema(value_type = Vec<HeaderDto<'static>>)]
     headers: Vec<HeaderDto<'a>>,
     /// Milliseconds since the epoch; an addition to Confluent's API.

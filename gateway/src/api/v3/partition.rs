@@ -9,6 +9,7 @@ use super::topic;
 use crate::admin;
 use crate::app::AppState;
 use crate::error::{ApiError, ErrorBody};
+use crate::extract::Query;
 
 /// A partition.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -140,10 +141,11 @@ pub(crate) async fn offsets(
     state: web::Data<AppState>,
     links: Links,
     path: web::Path<(String, String, i32)>,
-    which: web::Query<Which>,
+    which: Query<Which>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, topic, number) = path.into_inner();
     if let Some(other) = which
+        .0
         .offset_type
         .as_deref()
         .filter(|it| *it != "earliest_and_latest")

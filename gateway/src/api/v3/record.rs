@@ -21,15 +21,23 @@ pub(crate) struct RecordDto<'a> {
     /// The partition; without it the key decides.
     partition_id: Option<i32>,
     /// Headers, in order.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "crate::extract::object::objects")]
     #[schema(value_type = Vec<HeaderDto<'static>>)]
     headers: Vec<HeaderDto<'a>>,
     /// The key.
-    #[serde(borrow, default)]
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "crate::extract::object::some_object"
+    )]
     #[schema(value_type = Option<DataDto<'static>>)]
     key: Option<DataDto<'a>>,
     /// The value; without it the record marks a deletion in a compacted topic.
-    #[serde(borrow, default)]
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "crate::extract::object::some_object"
+    )]
     #[schema(value_type = Option<DataDto<'static>>)]
     value: Option<DataDto<'a>>,
     /// When it happened: ISO 8601, or seconds since the epoch; now, without.

@@ -54,7 +54,7 @@ pub(crate) struct CreateTopic {
     #[schema(value_type = Option<std::collections::BTreeMap<String, Vec<i32>>>)]
     replicas_assignments: Option<std::collections::BTreeMap<i32, Vec<i32>>>,
     /// Configs that differ from the defaults.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::extract::object::objects")]
     configs: Vec<NewConfig>,
     /// Only checks whether the topic could be created.
     #[serde(default)]

@@ -63,6 +63,7 @@ pub(crate) struct UpdateConfig {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlterConfigs {
     /// The changes.
+    #[serde(default, deserialize_with = "crate::extract::object::some_objects")]
     #[schema(value_type = Vec<Alteration>)]
     data: Option<Vec<Alteration>>,
     /// Only checks whether the changes could be made.

@@ -50,7 +50,10 @@ pub(crate) struct CreateInstance {
 
 /// A value that is written with quotes or without.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "invalid type: expected a boolean, a whole number or a string"
+)]
 enum Scalar {
     Flag(bool),
     Number(i64),

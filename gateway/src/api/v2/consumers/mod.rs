@@ -25,6 +25,7 @@ type InstancePath = (String, String);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Partitions {
     /// The partitions.
+    #[serde(deserialize_with = "crate::extract::object::objects")]
     partitions: Vec<PartitionName>,
 }
 

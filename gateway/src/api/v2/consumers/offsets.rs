@@ -17,7 +17,11 @@ use crate::extract::{AcceptV2Consumer, OptionalJsonV2};
 pub(crate) struct Commit {
     /// Offsets of the last records processed; the ones behind them are committed. Everything that was
     /// delivered without it.
-    #[serde(alias = "partitions")]
+    #[serde(
+        default,
+        alias = "partitions",
+        deserialize_with = "crate::extract::object::some_objects"
+    )]
     offsets: Option<Vec<Offset>>,
 }
 

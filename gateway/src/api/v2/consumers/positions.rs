@@ -18,10 +18,10 @@ use crate::extract::{AcceptV2Consumer, JsonV2};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Seek {
     /// Partitions and the offset of the next record of each.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::extract::object::objects")]
     offsets: Vec<SeekOffset>,
     /// Partitions and the time of the next record of each.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::extract::object::objects")]
     timestamps: Vec<SeekTime>,
 }
 

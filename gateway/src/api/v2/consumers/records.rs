@@ -7,19 +7,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{InstancePath, find};
 use crate::app::AppState;
 use crate::consume::{ConsumedRecord, Header, ReadRequest};
 use crate::embedded::EmbeddedFormat;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::RecordsFormat;
 use crate::extract::media::RecordsRequested;
+use crate::extract::{Query, RecordsFormat};
 
 /// How to read.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct ReadQuery {
     /// Milliseconds to wait while there are no records; the instance's where it is not above 0.
     timeout: Option<i64>,
@@ -75,6 +74,12 @@ pub(crate) struct ReadHeader {
     params(
         ("group" = String, Path, description = "Name of the consumer group."),
         ("instance" = String, Path, description = "Name of the instance."),
+        ("timeout" = Option<i64>, Query, description = "Milliseconds to wait while there are no records; the \
+            instance's where it is not above 0."),
+        ("max_bytes" = Option<i64>, Query, description = "Bytes of keys and values, at most; a first record \
+            that is larger comes alone."),
+        ("extended" = Option<bool>, Query, description = "Whether to show timestamps and headers, which \
+            Confluent's proxy does not; else the setting `rest.v2.extended_records` decides."),
     ),
     responses(
         (status = 200, description = "The records; none when none came in time.",
@@ -89,10 +94,11 @@ pub(crate) struct ReadHeader {
 pub(crate) async fn read(
     state: web::Data<AppState>,
     path: web::Path<InstancePath>,
-    query: web::Query<ReadQuery>,
+    query: Query<ReadQuery>,
     format: RecordsFormat,
 ) -> Result<HttpResponse, ApiError> {
     let consumer = find(&state, &path)?;
+    let query = query.0;
     let format = match format.0 {
         RecordsRequested::Named(format) => format,
         RecordsRequested::Any => EmbeddedFormat::Binary,
