@@ -11,6 +11,8 @@ use utoipa_actix_web::AppExt as _;
 
 use crate::routes;
 
+mod answers;
+
 /// What no route says.
 #[derive(OpenApi)]
 #[openapi(
@@ -50,11 +52,12 @@ impl Description {
     /// # Errors
     /// None in practice: the description is plain data.
     pub fn from_routes() -> serde_json::Result<Self> {
-        let (_app, api) = App::new()
+        let (_app, mut api) = App::new()
             .into_utoipa_app()
             .openapi(Base::openapi())
             .configure(routes::mount)
             .split_for_parts();
+        answers::complete(&mut api);
         let mut json = serde_json::to_vec_pretty(&api)?;
         json.push(b'\n');
         let allow = api
@@ -92,10 +95,10 @@ fn methods(item: &utoipa::openapi::PathItem) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::path::Path;
 
     use serde_json::Value;
 
-    use std::path::Path;
     use super::*;
 
     #[test]
@@ -124,7 +127,9 @@ mod tests {
                     "{what} has no declared tag"
                 );
                 for (status, answer) in operation["responses"].as_object().unwrap() {
-                    let described = answer["description"]
+                    let shared = answer["$ref"].as_str();
+                    let shared = shared.and_then(|at| api.pointer(at.trim_start_matches('#')));
+                    let described = shared.unwrap_or(answer)["description"]
                         .as_str()
                         .is_some_and(|it| !it.is_empty());
                     assert!(described, "{what} does not describe {status}");
@@ -133,11 +138,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_methods_of_a_route_follow_from_the_description() {
-        let description = Description::from_routes().unwrap();
-        assert_eq!(description.allow("/metrics"), Some("GET, HEAD"));
-        assert_eq!(description.allow("/nothing"), None);
     /// The sources below `folder`.
     fn sources(folder: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -188,5 +188,10 @@ mod tests {
         assert!(count >= 5, "{count} found");
     }
 
+    #[test]
+    fn the_methods_of_a_route_follow_from_the_description() {
+        let description = Description::from_routes().unwrap();
+        assert_eq!(description.allow("/metrics"), Some("GET, HEAD"));
+        assert_eq!(description.allow("/nothing"), None);
     }
 }

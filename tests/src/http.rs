@@ -1,7 +1,18 @@
 //! The gateway's HTTP side, as a program calls it.
 
+use std::sync::LazyLock;
+
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
+
+use crate::repository;
+
+/// The description of the API, as it is committed.
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+    let path = repository::root().join("openapi/sluice.json");
+    let text = std::fs::read_to_string(path).expect("openapi/sluice.json is committed");
+    serde_json::from_str(&text).expect("openapi/sluice.json is JSON")
+});
 
 /// A client of one gateway.
 #[derive(Debug, Clone)]
@@ -65,12 +76,50 @@ impl Http {
     }
 }
 
+/// Sends `request`, whose answer must have a status that the description of the API promises.
+///
+/// # Panics
+/// If there is no answer, or one that is not described.
+pub async fn answer(request: RequestBuilder) -> Response {
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.expect("the gateway answers");
+    let status = response.status().as_u16().to_string();
+    if let Some(operation) = described(&method, &path) {
+        let answers = &operation["responses"];
+        assert!(
+            answers.get(&status).is_some(),
+            "{method} {path} answers {status}, which openapi/sluice.json does not describe"
+        );
+    }
+    response
+}
+
+/// The operation of a path; of several templates that fit, the one with the fewest parameters.
+fn described(method: &Method, path: &str) -> Option<&'static Value> {
+    let method = method.as_str().to_lowercase();
+    let parts: Vec<&str> = path.split('/').collect();
+    let fits = |template: &str| {
+        let wanted: Vec<&str> = template.split('/').collect();
+        let mut pairs = wanted.iter().zip(&parts);
+        wanted.len() == parts.len()
+            && pairs.all(|(wanted, part)| {
+                wanted == part || (wanted.starts_with('{') && !part.is_empty())
+            })
+    };
+    let paths = DESCRIPTION["paths"].as_object()?.iter();
+    let fitting = paths.filter(|(template, _)| fits(template));
+    let (_, item) = fitting.min_by_key(|(template, _)| template.matches('{').count())?;
+    item.get(method)
+}
+
 /// Sends `request`: status code and body.
 ///
 /// # Panics
 /// If there is no answer.
 pub async fn send(request: RequestBuilder) -> (u16, String) {
-    let response: Response = request.send().await.expect("the gateway answers");
+    let response = answer(request).await;
     let status = response.status().as_u16();
     (
         status,
