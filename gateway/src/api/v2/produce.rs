@@ -95,7 +95,7 @@ pub(crate) struct OffsetDto {
     partition: Option<i32>,
     /// Its offset.
     offset: Option<i64>,
-    /// Why it was not written: 40101, 40301, 40402, 413, 50002 (will fail again) or 50003 (may not).
+    /// Why it was not written: 40101 or 40301 (not allowed), 50002 (will fail again) or 50003 (may not).
     error_code: Option<u32>,
     /// The same for people.
     error: Option<String>,
@@ -261,11 +261,50 @@ impl From<RecordOutcome> for OffsetDto {
             Err(error) => {
                 let error = ApiError::from(error);
                 Self {
-                    error_code: Some(error.error_code()),
+                    error_code: Some(code(&error)),
                     error: Some(error.to_string()),
                     ..Self::default()
                 }
             }
+        }
+    }
+}
+
+/// The code of a record: one of four, by which Confluent's clients decide whether to send it again. What
+/// precisely happened is in the text.
+fn code(error: &ApiError) -> u32 {
+    use actix_web::ResponseError as _;
+    match (error.error_code(), error.status_code().as_u16()) {
+        (code @ (40_101 | 40_301 | 50_002 | 50_003), _) => code,
+        (_, 429 | 503) => 50_003,
+        _ => 50_002,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_client::{ErrorCode, ProduceError};
+
+    use super::*;
+
+    #[test]
+    fn a_record_has_one_of_the_four_codes_that_clients_know() {
+        let refused = |code| ProduceError::Refused {
+            code,
+            message: None,
+        };
+        for (error, expected) in [
+            (refused(ErrorCode::MessageTooLarge), 50_002),
+            (refused(ErrorCode::InvalidTopicException), 50_002),
+            (refused(ErrorCode::TopicAuthorizationFailed), 40_301),
+            (refused(ErrorCode::SaslAuthenticationFailed), 40_101),
+            (refused(ErrorCode::NotEnoughReplicas), 50_003),
+            (refused(ErrorCode::ThrottlingQuotaExceeded), 50_003),
+            (refused(ErrorCode::BrokerNotAvailable), 50_003),
+        ] {
+            let told = OffsetDto::from(Err(error));
+            assert_eq!(told.error_code, Some(expected), "{told:?}");
+            assert!(told.error.is_some_and(|text| !text.is_empty()));
         }
     }
 }
