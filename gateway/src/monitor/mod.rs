@@ -42,7 +42,6 @@ pub struct Monitor {
     history: Arc<Mutex<History>>,
     /// Number of the first reading that shows the last commit that went through the gateway.
     needed: AtomicU64,
-    interval: Duration,
     task: Option<JoinHandle<()>>,
 }
 
@@ -68,8 +67,8 @@ impl Monitor {
             history: Arc::clone(&monitor.history),
             partition_series_max: usize::try_from(settings.partition_series_max)
                 .unwrap_or(usize::MAX),
-            silence: Silence::default(),
             last: Sample::default(),
+            silence: Silence::default(),
             standing: Standing::default(),
             metrics,
             rest,
@@ -99,7 +98,6 @@ impl Monitor {
                 millis(settings.history),
             ))),
             needed: AtomicU64::new(0),
-            interval: settings.interval,
             task: None,
         }
     }
@@ -108,12 +106,6 @@ impl Monitor {
     #[must_use]
     pub fn latest(&self) -> Picture {
         self.gallery.latest()
-    }
-
-    /// Time between two pictures.
-    #[must_use]
-    pub const fn interval(&self) -> Duration {
-        self.interval
     }
 
     /// Tells that offsets were committed through the gateway: who reads lag from now on wants to see
@@ -169,13 +161,21 @@ impl Drop for Monitor {
 }
 
 /// What the one task that takes pictures owns.
-    silence: Silence,
 struct Watch {
     sampler: Sampler,
     calculator: Calculator,
     gallery: Arc<Gallery>,
     history: Arc<Mutex<History>>,
     partition_series_max: usize,
+    /// The last sample that could be had.
+    last: Sample,
+    silence: Silence,
+    standing: Standing,
+    metrics: CollectorMetrics,
+    /// Forgets the topics that are seen to be gone.
+    rest: RestMetrics,
+}
+
 /// Readings that failed in a row. The log has its beginning, each new reason, and its end.
 #[derive(Debug, Default)]
 struct Silence {
@@ -205,17 +205,8 @@ impl Silence {
     }
 }
 
-    /// The last sample that could be had.
-    last: Sample,
-    standing: Standing,
-    metrics: CollectorMetrics,
-    /// Forgets the topics that are seen to be gone.
-    rest: RestMetrics,
-}
-
 impl Watch {
     /// Reads the cluster and publishes what came of it. A fresh picture that somebody waits for
-                self.silence.ends();
     /// includes groups that are new.
     async fn take_picture(&mut self) {
         let begun = self.gallery.begin();
@@ -224,6 +215,7 @@ impl Watch {
         self.metrics.took(Phase::Fast, started.elapsed());
         let picture = match reading {
             Ok(reading) => {
+                self.silence.ends();
                 if reading.is_fast_whole {
                     self.standing.fast_success = Some(seconds(reading.sample.ended_at));
                 }
@@ -291,6 +283,14 @@ mod tests {
         }
     }
 
+    fn monitor() -> Monitor {
+        let config = config::Config::for_testing(std::path::Path::new("unused")).unwrap();
+        let monitor = Monitor::idle(&config.monitor);
+        let first = monitor.gallery.begin();
+        monitor.gallery.publish(first, picture(1));
+        monitor
+    }
+
     #[test]
     fn a_silence_is_long_after_the_grace_of_lag_and_over_at_the_first_answer() {
         let mut silence = Silence::default();
@@ -300,14 +300,6 @@ mod tests {
         }
         silence.ends();
         assert!(!silence.is_long());
-    }
-
-    fn monitor() -> Monitor {
-        let config = config::Config::for_testing(std::path::Path::new("unused")).unwrap();
-        let monitor = Monitor::idle(&config.monitor);
-        let first = monitor.gallery.begin();
-        monitor.gallery.publish(first, picture(1));
-        monitor
     }
 
     #[tokio::test]

@@ -87,8 +87,8 @@ impl GroupPage {
                 .as_ref()
                 .map_or_else(|| "unknown".into(), |members| members.len().to_string()),
             members: group.members.iter().flatten().map(MemberRow::new).collect(),
-            offsets_chart: offsets_chart(name, &points).svg(),
-            lag_chart: lag_chart(name, &points).svg(),
+            offsets_chart: offsets_chart(name, &frame.reach, &points).svg(),
+            lag_chart: lag_chart(name, &frame.reach, &points).svg(),
             topics: group
                 .topics
                 .iter()
@@ -99,14 +99,14 @@ impl GroupPage {
     }
 }
 
-fn offsets_chart(group: &str, points: &[Point]) -> Chart {
+fn offsets_chart(group: &str, reach: &str, points: &[Point]) -> Chart {
     let line = |name, class, value: fn(&Point) -> i64| Line {
         name,
         class,
         values: points.iter().map(value).collect(),
     };
     Chart {
-        label: format!("committed and end offsets of {group} over the last hour"),
+        label: format!("committed and end offsets of {group} over the last {reach}"),
         times: points.iter().map(|point| point.at).collect(),
         lines: vec![
             line("end", "end", |point| point.end),
@@ -116,9 +116,9 @@ fn offsets_chart(group: &str, points: &[Point]) -> Chart {
     }
 }
 
-fn lag_chart(group: &str, points: &[Point]) -> Chart {
+fn lag_chart(group: &str, reach: &str, points: &[Point]) -> Chart {
     Chart {
-        label: format!("lag of {group} over the last hour"),
+        label: format!("lag of {group} over the last {reach}"),
         times: points.iter().map(|point| point.at).collect(),
         lines: vec![Line {
             name: "lag",

@@ -24,7 +24,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// The search of the overview.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Search {
-    /// Part of the names to show.
+    /// Part of the names of groups and topics to show.
     #[serde(default)]
     q: String,
 }
@@ -64,7 +64,7 @@ pub(crate) async fn overview(
     html(StatusCode::OK, &page)
 }
 
-/// Where a group stands, and its last hour.
+/// Where a group stands, and how it came there.
 #[utoipa::path(
     tag = "pages",
     params(("group" = String, Path, description = "Name of the group.")),
@@ -146,8 +146,7 @@ fn wants_html(request: &HttpRequest) -> bool {
 }
 
 fn frame(state: &AppState, picture: &Picture, base_url: String) -> Frame {
-    let interval = Millis::try_from(state.monitor.interval().as_millis()).unwrap_or(Millis::MAX);
-    Frame::new(&picture.snapshot, now(), interval, base_url)
+    Frame::new(&picture.snapshot, now(), &state.config.monitor, base_url)
 }
 
 fn chart_start(state: &AppState) -> Millis {

@@ -106,11 +106,13 @@ impl OverviewPage {
 
 /// What sorts groups: those that cannot be told first, then by lag.
 fn urgency(group: &GroupView) -> (bool, u64) {
-    let is_unknown = group.topics.values().any(|topic| topic.unknown_count() > 0);
     let known = group
         .partitions()
         .filter_map(|(_, _, view)| view.lag.known());
-    (is_unknown, known.fold(0, u64::saturating_add))
+    (
+        group.unknown_count() > 0,
+        known.fold(0, u64::saturating_add),
+    )
 }
 
 impl BrokerRow {

@@ -1,8 +1,10 @@
 //! What every page shows around its content: the cluster, and how old what it shows is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::format;
+use crate::config;
 use crate::monitor::sample::Millis;
 use crate::monitor::snapshot::Snapshot;
 
@@ -28,15 +30,23 @@ pub struct Frame {
     pub refresh_millis: Millis,
     /// The address the page was asked for at, for examples that can be copied.
     pub base_url: String,
+    /// How far charts reach back, behind "last": `hour`, `6 h`.
+    pub reach: String,
     /// Whether there is anything to show yet.
     pub is_empty: bool,
 }
 
 impl Frame {
-    /// The frame around what `snapshot` knows, `now`, where a new one is due every `interval`
-    /// milliseconds.
+    /// The frame around what `snapshot` knows, `now`, where `settings` say how often a new one is due
+    /// and how far charts reach back.
     #[must_use]
-    pub fn new(snapshot: &Snapshot, now: Millis, interval: Millis, base_url: String) -> Self {
+    pub fn new(
+        snapshot: &Snapshot,
+        now: Millis,
+        settings: &config::Monitor,
+        base_url: String,
+    ) -> Self {
+        let interval = Millis::try_from(settings.interval.as_millis()).unwrap_or(Millis::MAX);
         let age = now.saturating_sub(snapshot.sampled_at).max(0);
         Self {
             cluster: Arc::clone(&snapshot.cluster),
@@ -46,7 +56,17 @@ impl Frame {
             version: env!("CARGO_PKG_VERSION"),
             refresh_millis: interval.clamp(*REFRESH_MILLIS.start(), *REFRESH_MILLIS.end()),
             base_url,
+            reach: reach(settings.history),
             is_empty: snapshot.sampled_at == 0,
         }
+    }
+}
+
+/// A span of time behind "last".
+fn reach(span: Duration) -> String {
+    if span == Duration::from_secs(3_600) {
+        "hour".to_owned()
+    } else {
+        format::duration(span.as_secs_f64())
     }
 }

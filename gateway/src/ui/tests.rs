@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 use askama::Template;
 
@@ -6,9 +8,12 @@ use super::group::GroupPage;
 use super::overview::OverviewPage;
 use super::page::Frame;
 use super::sparkline::{Recent, Sparklines};
+use crate::config::{self, Config};
 use crate::monitor::calculator::Calculator;
 use crate::monitor::history::History;
-use crate::monitor::sample::{GroupSample, MemberSample, PartitionSample, Sample, TopicSample};
+use crate::monitor::sample::{
+    GroupSample, MemberSample, Millis, PartitionSample, Sample, TopicSample,
+};
 use crate::monitor::snapshot::Snapshot;
 
 /// Groups that read topic `t`, whose one partition ends at 1,000, up to the given offsets.
@@ -51,9 +56,18 @@ fn watched(groups: &[(&str, i64)]) -> (Snapshot, History) {
     (snapshot, history)
 }
 
+fn frame_at(snapshot: &Snapshot, now: Millis, base_url: String) -> Frame {
+    let config = Config::for_testing(Path::new("unused")).unwrap();
+    let settings = config::Monitor {
+        interval: Duration::from_secs(5),
+        ..config.monitor
+    };
+    Frame::new(snapshot, now, &settings, base_url)
+}
+
 fn overview(groups: &[(&str, i64)], query: &str) -> String {
     let (snapshot, history) = watched(groups);
-    let frame = Frame::new(&snapshot, 12_001, 5_000, "http://here".into());
+    let frame = frame_at(&snapshot, 12_001, "http://here".into());
     let recent = Recent {
         history: &history,
         since: 0,
@@ -85,7 +99,7 @@ fn names_from_the_cluster_cannot_become_markup() {
     let page = overview(&[("<script>alert(1)</script>", 0)], "\"><script>");
     assert!(!page.contains("<script>alert"), "{page}");
     let (snapshot, history) = watched(&[("<b>", 0)]);
-    let frame = Frame::new(&snapshot, 10_000, 5_000, "http://here".into());
+    let frame = frame_at(&snapshot, 10_000, "http://here".into());
     let page = GroupPage::new(frame, &snapshot, &history, "<b>", 0)
         .unwrap()
         .render()
@@ -99,7 +113,7 @@ fn names_from_the_cluster_cannot_become_markup() {
 #[test]
 fn a_group_shows_where_it_stands_and_how_it_came_there() {
     let (snapshot, history) = watched(&[("billing", 400)]);
-    let frame = Frame::new(&snapshot, 60_000, 5_000, "http://here".into());
+    let frame = frame_at(&snapshot, 60_000, "http://here".into());
     let page = GroupPage::new(frame, &snapshot, &history, "billing", 0)
         .unwrap()
         .render()
@@ -118,7 +132,7 @@ fn a_group_shows_where_it_stands_and_how_it_came_there() {
         page.contains("what follows is old"),
         "a sample of 50 s ago is not marked"
     );
-    let frame = Frame::new(&snapshot, 10_000, 5_000, "http://here".into());
+    let frame = frame_at(&snapshot, 10_000, "http://here".into());
     assert!(GroupPage::new(frame, &snapshot, &history, "nobody", 0).is_none());
 }
 
@@ -126,7 +140,7 @@ fn a_group_shows_where_it_stands_and_how_it_came_there() {
 fn members_that_kafka_does_not_tell_are_unknown() {
     let (mut snapshot, history) = watched(&[("shared", 400)]);
     snapshot.groups.get_mut("shared").unwrap().members = None;
-    let frame = || Frame::new(&snapshot, 10_000, 5_000, "http://here".into());
+    let frame = || frame_at(&snapshot, 10_000, "http://here".into());
     let page = GroupPage::new(frame(), &snapshot, &history, "shared", 0).unwrap();
     let page = page.render().unwrap();
     assert!(page.contains("<dt>Members</dt><dd>unknown</dd>"), "{page}");
@@ -140,6 +154,31 @@ fn members_that_kafka_does_not_tell_are_unknown() {
         .unwrap();
     assert!(
         page.contains("<td class=\"number\">unknown</td></tr>"),
+        "{page}"
+    );
+}
+
+#[test]
+fn headings_tell_how_far_the_charts_reach_back() {
+    let (snapshot, history) = watched(&[("billing", 400)]);
+    let group = |frame: Frame| {
+        let page = GroupPage::new(frame, &snapshot, &history, "billing", 0);
+        page.unwrap().render().unwrap()
+    };
+    let frame = frame_at(&snapshot, 10_000, "http://here".into());
+    assert!(group(frame).contains("<h2 id=\"chart\">Last hour</h2>"));
+    let settings = config::Monitor {
+        history: Duration::from_secs(5_400),
+        ..Config::for_testing(Path::new("unused")).unwrap().monitor
+    };
+    let frame = Frame::new(&snapshot, 10_000, &settings, "http://here".into());
+    let page = group(frame);
+    assert!(
+        page.contains("<h2 id=\"chart\">Last 1 h 30 m</h2>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("lag of billing over the last 1 h 30 m"),
         "{page}"
     );
 }
