@@ -133,7 +133,13 @@ fn html(status: StatusCode, page: &impl Template) -> Result<HttpResponse, ApiErr
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(text))
+        .body(printable(&text)))
+}
+
+/// A page without control characters, which names may hold and HTML may not.
+fn printable(text: &str) -> String {
+    let is_stray = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace(is_stray, "\u{fffd}")
 }
 
 /// Whether the caller is a browser, or says nothing of JSON.
@@ -152,4 +158,17 @@ fn frame(state: &AppState, picture: &Picture, base_url: String) -> Frame {
 fn chart_start(state: &AppState) -> Millis {
     let reach = state.config.monitor.history.as_millis();
     now().saturating_sub(Millis::try_from(reach).unwrap_or(Millis::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_character_in_a_name_is_shown_as_a_replacement() {
+        assert_eq!(
+            printable("a\0b\u{1b}\r\n\tc"),
+            "a\u{fffd}b\u{fffd}\u{fffd}\n\tc"
+        );
+    }
 }
