@@ -6,6 +6,7 @@
 mod batches;
 mod crash;
 mod dashboards;
+mod floods;
 mod groups;
 mod openapi;
 mod oracle;
