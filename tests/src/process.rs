@@ -19,20 +19,24 @@ use crate::wait;
 
 const WATCHMAN: &str = r#"
 set -f
-groups=' '; mounts=''; folders=''
+nl='
+'
+groups=' '; mounts=$nl; folders=''
 while read -r verb what; do
   case $verb in
     watch) groups="$groups$what " ;;
     spare) case $groups in *" $what "*) groups="${groups%% "$what" *} ${groups#* "$what" }" ;; esac ;;
-    unmount) mounts="$mounts$what
-" ;;
+    mounted) mounts="$mounts$what$nl" ;;
+    unmounted) case $mounts in
+      *"$nl$what$nl"*) mounts="${mounts%%"$nl$what$nl"*}$nl${mounts#*"$nl$what$nl"}" ;;
+    esac ;;
     remove) folders="$folders$what
 " ;;
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 printf %s "$mounts" | while read -r mount; do
-  mountpoint -q "$mount" && { umount -l "$mount" || fusermount3 -uz "$mount"; } 2>/dev/null
+  umount -l -- "$mount" 2>/dev/null || fusermount3 -uz -- "$mount" 2>/dev/null
 done
 printf %s "$folders" | while read -r folder; do
   rm -rf -- "$folder" || { sleep 1; rm -rf -- "$folder"; }
@@ -68,9 +72,15 @@ pub fn remove_in_the_end(folder: &Path) {
     tell_watchman("remove", &folder.display().to_string());
 }
 
-/// Has what is mounted at `mount_point` unmounted when this test process ends, however it ends.
-pub fn unmount_in_the_end(mount_point: &Path) {
-    tell_watchman("unmount", &mount_point.display().to_string());
+/// Has what is mounted at `mount_point` unmounted when this test process ends, however it ends, unless that has been
+/// [told](unmounted) before: another test process may mount something there.
+pub(crate) fn mounted(mount_point: &Path) {
+    tell_watchman("mounted", &mount_point.display().to_string());
+}
+
+/// What was mounted at `mount_point` is no more.
+pub(crate) fn unmounted(mount_point: &Path) {
+    tell_watchman("unmounted", &mount_point.display().to_string());
 }
 
 /// A running server and the files that take its output.
@@ -302,7 +312,7 @@ mod tests {
             .spawn()
             .expect("start sh");
         let orders = format!(
-            "watch {0}\nwatch {1}\nspare {1}\nremove {2}\n",
+            "watch {0}\nwatch {1}\nspare {1}\nremove {2}\nmounted /a b\nmounted /c\nunmounted /a b\n",
             stranger.id(),
             spared.id(),
             left.display()

@@ -145,9 +145,23 @@ impl Sluice {
     /// # Panics
     /// If it ends again.
     pub async fn start_again(&mut self) {
+        let started = self.try_to_start_again().await;
+        started.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Starts it again like [`Sluice::start_again`].
+    ///
+    /// # Errors
+    /// Its last words, if it ends again.
+    pub async fn try_to_start_again(&mut self) -> Result<(), String> {
         self.begin_again();
-        let addresses = self.server.ready(START, Addresses::find).await;
-        self.addresses = addresses.unwrap_or_else(|error| panic!("{error}"));
+        self.addresses = self.server.ready(START, Addresses::find).await?;
+        Ok(())
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.server.exit_status().is_some()
     }
 
     /// Begins to start it again, and does not wait until it is ready.

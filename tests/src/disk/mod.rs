@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fuser::{BackgroundSession, Config, MountOption};
+use rustix::mount::UnmountFlags;
 
 use self::drive::Drive;
 use self::mounted::Mounted;
@@ -74,7 +75,6 @@ impl Disk {
         for made in [&objects, &mount_point] {
             std::fs::create_dir(made).expect("make a folder for the disk");
         }
-        process::unmount_in_the_end(&mount_point);
         let mut disk = Self {
             drive: Arc::new(Drive::new(objects, random)),
             mount_point,
@@ -119,13 +119,14 @@ impl Disk {
         self.drive.cut_power()
     }
 
-    /// Gives power and mounts the disk again, so that nothing is left in the kernel's memory. Nobody may have it open.
+    /// Gives power and mounts the disk again, so that nothing is left in the kernel's memory. Who has it open has lost it.
     ///
     /// # Panics
-    /// If it cannot be mounted, or somebody has it open.
+    /// If it cannot be mounted.
     pub fn power_up(&mut self) {
         self.unmount();
         self.drive.power_up();
+        process::mounted(&self.mount_point);
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("sluice-e2e".to_owned())];
         config.n_threads = Some(THREADS);
@@ -139,16 +140,20 @@ impl Disk {
     }
 
     fn unmount(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.umount_and_join().expect("unmount the disk");
-        }
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        // Detached, since a process that was killed may let go of its last file a moment later. Who is not root may not, and
+        // leaves it to the session.
+        rustix::mount::unmount(&self.mount_point, UnmountFlags::DETACH).unwrap_or_default();
+        drop(session);
+        process::unmounted(&self.mount_point);
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // The watchman unmounts what cannot be unmounted now.
-        drop(self.session.take());
+        self.unmount();
         if std::thread::panicking() {
             let left = self.mount_point.with_extension("left");
             self.drive.lay_out(&left);
