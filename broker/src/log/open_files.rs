@@ -86,11 +86,32 @@ impl OpenFiles {
         if let Some(open) = &*open {
             return Ok(open.clone());
         }
-        let opened = self.disk.open(&file.path(), file.mode)?;
+        let opened = match self.disk.open(&file.path(), file.mode) {
+            // The process, or the system, has no more: those that nobody uses now are the ones to go.
+            Err(error) if is_exhausted(&error) => {
+                self.close_idle();
+                self.disk.open(&file.path(), file.mode)?
+            }
+            opened => opened?,
+        };
         *open = Some(opened.clone());
         drop(open);
         self.admit(file);
         Ok(opened)
+    }
+
+    /// Closes every file that is not about to be used.
+    fn close_idle(&self) {
+        self.ring.lock().retain(|file| {
+            let Some(file) = file.upgrade() else {
+                return false;
+            };
+            match file.open.try_lock() {
+                Some(mut open) => *open = None,
+                None => return true,
+            }
+            false
+        });
     }
 
     /// Puts an opened file into the ring and closes what has to go for it.
@@ -121,10 +142,83 @@ impl OpenFiles {
     }
 }
 
+/// Whether a file could not be opened because too many are.
+fn is_exhausted(error: &StorageError) -> bool {
+    let cause = rustix::io::Errno::from_io_error(&error.cause);
+    matches!(
+        cause,
+        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+    use std::io;
+
     use super::super::FileSystem;
+    use super::super::storage::{Storage, StorageFile};
     use super::*;
+
+    /// A file system that has no descriptor for a file of this name, once.
+    #[derive(Debug)]
+    struct Exhausted(&'static str, AtomicBool);
+
+    impl Storage for Exhausted {
+        fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
+            if path.ends_with(self.0) && !self.1.swap(true, Ordering::Relaxed) {
+                return Err(rustix::io::Errno::MFILE.into());
+            }
+            FileSystem.open(path, mode)
+        }
+
+        fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+            FileSystem.list(directory)
+        }
+
+        fn create_dir(&self, directory: &Path) -> io::Result<()> {
+            FileSystem.create_dir(directory)
+        }
+
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            FileSystem.rename(from, to)
+        }
+
+        fn remove_file(&self, path: &Path) -> io::Result<()> {
+            FileSystem.remove_file(path)
+        }
+
+        fn remove_dir(&self, directory: &Path) -> io::Result<()> {
+            FileSystem.remove_dir(directory)
+        }
+
+        fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+            FileSystem.sync_dir(directory)
+        }
+
+        fn sync_all(&self, directory: &Path) -> io::Result<()> {
+            FileSystem.sync_all(directory)
+        }
+
+        fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+            FileSystem.lock(path)
+        }
+    }
+
+    #[test]
+    fn without_a_descriptor_left_idle_files_make_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::new(Exhausted("last", AtomicBool::new(false)));
+        let open_files = OpenFiles::new(disk, 100);
+        let file = |name| SegmentFile::new(directory.path().join(name), OpenMode::Create);
+        let files = [file("first"), file("second"), file("last")];
+        for file in &files {
+            open_files.get(file).unwrap();
+        }
+        assert_eq!(open_count(&files), 1);
+        open_files.get(&files[0]).unwrap();
+        assert_eq!(open_count(&files), 2);
+    }
 
     fn open_count(files: &[Arc<SegmentFile>]) -> usize {
         files

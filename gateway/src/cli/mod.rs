@@ -7,6 +7,7 @@
 mod health;
 mod kafka;
 mod listen;
+mod open_files;
 mod serve;
 mod start;
 

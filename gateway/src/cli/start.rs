@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 
 use actix_web::web::Data;
 use prometheus::Registry;
-use rustix::process::Resource;
 use sluice::app::{AppError, AppState};
 use sluice::config::{Config, Loaded};
 use sluice::data_dir::{DataDir, DataDirError};
@@ -16,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::kafka::{self, Kafka, KafkaError};
 use super::listen::{self, ListenError};
+use super::open_files;
 use super::serve::{self, Program};
 
 /// Threads for broker, client and monitor. HTTP has its own.
@@ -50,10 +50,12 @@ pub(super) enum StartError {
 /// Starts, serves until a signal, and stops.
 pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
     let Loaded {
-        config, changed, ..
+        mut config,
+        changed,
+        ..
     } = loaded;
     log(&config);
-    raise_file_limit();
+    open_files::share(&mut config);
     let data_dir = DataDir::open(&config.general.data_dir)?;
     let listeners = listen::bind("http.listen", config.http.listen)?;
     let core = core()?;
@@ -89,15 +91,6 @@ fn core() -> io::Result<Runtime> {
         .thread_name("sluice-core")
         .enable_all()
         .build()
-}
-
-/// Every connection is an open file, and so is every segment: take what the system grants.
-fn raise_file_limit() {
-    let mut limit = rustix::process::getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(cause) = rustix::process::setrlimit(Resource::Nofile, limit) {
-        tracing::warn!(%cause, "cannot raise the limit of open files");
-    }
 }
 
 /// What a client that does not speak HTTP makes the HTTP server say, an error a request. It says nothing

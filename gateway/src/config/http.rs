@@ -27,6 +27,7 @@ settings! {
         /// 1.
         requests_in_flight_max: NonZeroU32 = "16384",
         /// Connections open at once, over all workers. Further ones wait to be accepted. At least 1.
+        /// Where the system does not allow so many open files, fewer; the log says so.
         connections_max: NonZeroU32 = "20000",
         /// How long a client may take to send the head of a request, and how long an idle connection
         /// is kept.

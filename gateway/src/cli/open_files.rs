@@ -1,0 +1,89 @@
+//! Every connection is an open file, and so is every segment: who gets how many of what the system
+//! grants.
+//!
+//! The bundled broker keeps its segments open, at most half of all. What is left is for connections,
+//! less a reserve. Where that is less than configured, both kinds of connections get less, in
+//! proportion: a limit that refuses one more client is better than a disk that cannot be written.
+
+use std::num::NonZeroU32;
+
+use rustix::process::Resource;
+use sluice::config::Config;
+
+/// Files for all else: listeners, links to a cluster, files that are open for a moment.
+const RESERVED: usize = 256;
+
+/// Takes what the system grants, and lowers the limits of connections in `config` to what that allows.
+pub(super) fn share(config: &mut Config) {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(cause) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%cause, "cannot raise the limit of open files");
+    }
+    let allowed = rustix::process::getrlimit(Resource::Nofile).current;
+    let allowed = allowed.map_or(usize::MAX, |allowed| {
+        usize::try_from(allowed).unwrap_or(usize::MAX)
+    });
+    let is_bundled = config.general.bootstrap_servers.is_none();
+    let segments = match is_bundled {
+        true => sluice_broker::log::open_files_limit(),
+        false => 0,
+    };
+    let places = allowed.saturating_sub(segments.saturating_add(RESERVED));
+    let (broker, http) = (config.broker.connections_max, config.http.connections_max);
+    let asked = match is_bundled {
+        true => [broker, http],
+        false => [NonZeroU32::MIN, http],
+    };
+    let [for_broker, for_http] = granted(asked, places);
+    if [for_broker, for_http] == asked {
+        return;
+    }
+    if is_bundled {
+        config.broker.connections_max = for_broker;
+    }
+    config.http.connections_max = for_http;
+    tracing::warn!(
+        open_files = allowed,
+        segments,
+        broker_connections = config.broker.connections_max,
+        http_connections = for_http,
+        "the system allows too few open files for broker.connections_max and http.connections_max: \
+         raise its limit (ulimit -n, LimitNOFILE) for more connections"
+    );
+}
+
+/// As many as asked for, where there are so many places; else a part of the places in proportion.
+fn granted(asked: [NonZeroU32; 2], places: usize) -> [NonZeroU32; 2] {
+    let places = u64::try_from(places).unwrap_or(u64::MAX);
+    let all = asked
+        .iter()
+        .map(|asked| u64::from(asked.get()))
+        .sum::<u64>();
+    if all <= places {
+        return asked;
+    }
+    asked.map(|asked| {
+        let part = places.saturating_mul(asked.get().into()) / all;
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted_of(asked: [u32; 2], places: usize) -> [u32; 2] {
+        let asked = asked.map(|asked| NonZeroU32::new(asked).unwrap());
+        granted(asked, places).map(NonZeroU32::get)
+    }
+
+    #[test]
+    fn connections_get_what_is_left_in_proportion() {
+        assert_eq!(granted_of([10_000, 20_000], 30_000), [10_000, 20_000]);
+        assert_eq!(granted_of([10_000, 20_000], usize::MAX), [10_000, 20_000]);
+        assert_eq!(granted_of([10_000, 20_000], 300), [100, 200]);
+        assert_eq!(granted_of([10_000, 20_000], 0), [1, 1]);
+    }
+}
