@@ -16,16 +16,18 @@ use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services};
 use crate::limits;
+use crate::log::compaction::CompactError;
 use crate::log::{Disk, FileSystem, LastStop, OpenError, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
-    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined, LogFlushed,
+    BrokerListening, BrokerStopped, CloseFailed, CompactionFailed, CompactionLooked,
+    CompactionUnavailable, DirectoryOpened, DirectoryQuarantined, LogFlushed, PartitionCompacted,
     RetentionFailed, TailCut, Telemetry,
 };
-use crate::topics::{RecoveryReport, Topics, TopicsConfig};
+use crate::topics::{CompactionLook, Compactor, RecoveryReport, Topics, TopicsConfig};
 use crate::transactions::ProducerIds;
 
 /// The least time that closing the log gets, even where draining took the whole deadline.
@@ -42,6 +44,7 @@ pub struct Broker {
     connector: Connector,
     services: Arc<Services>,
     phase: PhaseSwitch,
+    compactor: Compactor,
     /// Held while the broker takes connections.
     at_work: mpsc::Sender<()>,
     /// Ends once nothing is at work any more.
@@ -66,6 +69,9 @@ pub enum StartError {
     /// The groups cannot be restored.
     #[error("the groups cannot be restored: {0}")]
     Groups(#[from] LoadError),
+    /// The system has no thread left.
+    #[error("a thread cannot be started: {0}")]
+    Thread(std::io::Error),
     /// A thread died on the way.
     #[error("opening the data directory ended unexpectedly")]
     Lost,
@@ -88,6 +94,13 @@ impl Broker {
         let telemetry = Arc::new(Telemetry::register(registry)?);
         let (topics, producer_ids) = open(&config, clock.clone(), Arc::clone(&telemetry)).await?;
         let groups = load(&config, &topics, clock.clone()).await?;
+        let compactor = match compactor(&config, &topics, &telemetry) {
+            Ok(compactor) => compactor,
+            Err(error) => {
+                close(move || topics.close(), CLOSE_TIMEOUT_MIN).await;
+                return Err(error);
+            }
+        };
         let phase = PhaseSwitch::new();
         let services = Arc::new(Services {
             unpacking: Arc::new(Semaphore::new(limits::BATCHES_UNPACKED_MAX)),
@@ -120,6 +133,7 @@ impl Broker {
             connector: Connector::new(acceptor, Handle::current()),
             services,
             phase,
+            compactor,
             at_work,
             work_ended,
         })
@@ -155,6 +169,7 @@ impl Broker {
         let Self {
             services,
             phase,
+            compactor,
             at_work,
             mut work_ended,
             ..
@@ -163,16 +178,65 @@ impl Broker {
         drop(at_work);
         phase.advance(Phase::Draining);
         services.groups.stop();
+        compactor.ask_to_stop();
         let is_drained = timeout(deadline, work_ended.recv()).await.is_ok();
         phase.advance(Phase::Closed);
         let left = deadline.saturating_sub(services.clock.now().duration_since(started));
-        close(services.topics.clone(), left.max(CLOSE_TIMEOUT_MIN)).await;
+        let topics = services.topics.clone();
+        let finish = move || {
+            compactor.stop();
+            topics.close()
+        };
+        close(finish, left.max(CLOSE_TIMEOUT_MIN)).await;
         let elapsed = services.clock.now().duration_since(started);
         BrokerStopped {
             is_drained,
             elapsed,
         }
         .emit();
+    }
+}
+
+/// Starts the thread that compacts.
+fn compactor(
+    config: &Config,
+    topics: &Topics,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Compactor, StartError> {
+    let telemetry = Arc::clone(telemetry);
+    let memory_max = config.compaction.memory_max;
+    let observe = move |look: Result<CompactionLook, StorageError>| match look {
+        Ok(look) => tell_compaction(&look, memory_max, &telemetry),
+        Err(error) => CompactionUnavailable { reason: &error }.emit(),
+    };
+    Compactor::start(topics.clone(), config.compaction, observe).map_err(StartError::Thread)
+}
+
+fn tell_compaction(look: &CompactionLook, memory_max: usize, telemetry: &Telemetry) {
+    CompactionLooked {
+        max_dirty_ratio: look.max_dirty_ratio,
+        uncleanable: look.uncleanable,
+        memory_max,
+    }
+    .emit(telemetry);
+    let Some(run) = &look.run else { return };
+    let (topic, partition) = (&run.topic, &run.partition);
+    PartitionCompacted {
+        topic,
+        partition,
+        bytes_before: run.bytes_before,
+        bytes_after: run.bytes_after,
+        elapsed: run.elapsed,
+    }
+    .emit(telemetry);
+    match &run.outcome {
+        Ok(()) | Err(CompactError::Stopped | CompactError::Outdated) => {}
+        Err(reason) => CompactionFailed {
+            topic,
+            partition,
+            reason,
+        }
+        .emit(),
     }
 }
 
@@ -249,14 +313,18 @@ fn tell_recovery(report: &RecoveryReport) {
 async fn load(config: &Config, topics: &Topics, clock: Clock) -> Result<Coordinator, StartError> {
     let loaded = Coordinator::load(config.groups.clone(), topics.clone(), clock).await;
     if loaded.is_err() {
-        close(topics.clone(), CLOSE_TIMEOUT_MIN).await;
+        let topics = topics.clone();
+        close(move || topics.close(), CLOSE_TIMEOUT_MIN).await;
     }
     Ok(loaded?)
 }
 
 /// Closes the data directory. A disk that hangs must not hang the stop: the next start recovers.
-async fn close(topics: Topics, patience: Duration) {
-    match timeout(patience, spawn_blocking(move || topics.close())).await {
+async fn close(
+    finish: impl FnOnce() -> Result<(), StorageError> + Send + 'static,
+    patience: Duration,
+) {
+    match timeout(patience, spawn_blocking(finish)).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => CloseFailed { reason: &error }.emit(),
         Ok(Err(panicked)) => CloseFailed { reason: &panicked }.emit(),

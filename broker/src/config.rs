@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::groups::GroupConfig;
+use crate::topics::CompactionConfig;
 use crate::topics::topic_config::Settings;
 
 /// Everything a broker is told at its start.
@@ -20,6 +21,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// What topics are, where they do not say otherwise.
     pub topics: TopicDefaults,
+    /// How much compaction may take.
+    pub compaction: CompactionConfig,
     /// Times and limits of groups.
     pub groups: GroupConfig,
 }
@@ -112,6 +115,7 @@ impl Config {
             node_id: 1,
             network: NetworkConfig::default(),
             topics: TopicDefaults::default(),
+            compaction: CompactionConfig::default(),
             groups: GroupConfig::default(),
         }
     }
@@ -132,11 +136,15 @@ impl Config {
             ("network.connection_bytes_max", network.connection_bytes_max),
             ("topics.topics_max", self.topics.topics_max),
             ("topics.partitions_max", self.topics.partitions_max),
+            ("compaction.memory_max", self.compaction.memory_max),
         ];
         let zeros = positive.iter().filter(|(_, value)| *value == 0);
         let mut faults = zeros
             .map(|(setting, _)| format!("{setting} must be at least 1"))
             .collect::<Vec<_>>();
+        if self.compaction.bytes_per_second_max == 0 {
+            faults.push("compaction.bytes_per_second_max must be at least 1".to_owned());
+        }
         if self.topics.partitions < 1 {
             faults.push("topics.partitions must be at least 1".to_owned());
         }

@@ -1,7 +1,7 @@
 //! A disk in memory that does what real ones may: forgets what was not synced, tears writes, fails.
 //!
 //! A power cut keeps of each write that was not synced nothing, all, or some of its sectors; of the
-//! changes of names that were not synced it keeps a prefix. A failed sync loses what it should have
+//! changes of names that were not synced it keeps a prefix, or any of them. A failed sync loses what it should have
 //! kept for good, though it can still be read until the cut (as Linux does). Everything random comes
 //! from one seed.
 
@@ -36,6 +36,8 @@ struct World {
     unsynced_names: Vec<NameChange>,
     locks: HashSet<PathBuf>,
     faults: Faults,
+    /// Whether a cut keeps any of the changes of names that were not synced, not the first ones.
+    forgets_order: bool,
 }
 
 /// What is to go wrong.
@@ -88,11 +90,33 @@ impl FaultyStorage {
             unsynced_names: Vec::new(),
             locks: HashSet::new(),
             faults: Faults::default(),
+            forgets_order: false,
         })))
+    }
+
+    /// Has a power cut keep any of the changes of names that were not synced, as a file system may that
+    /// does not order them.
+    pub(crate) fn forget_order(&self) {
+        self.0.lock().forgets_order = true;
     }
 
     pub(crate) fn set_faults(&self, faults: Faults) {
         self.0.lock().faults = faults;
+    }
+
+    /// Loses the files of a directory whose names end so.
+    pub(crate) fn lose_files(&self, directory: &str, ending: &str) {
+        let world = &mut *self.0.lock();
+        let is_lost = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            path.parent() == Some(Path::new(directory))
+                && name.is_some_and(|name| name.ends_with(ending))
+        };
+        world.names.0.retain(|path, _| !is_lost(path));
+        world.durable_names.0.retain(|path, _| !is_lost(path));
+        world
+            .unsynced_names
+            .retain(|change| !change.names(&is_lost));
     }
 
     /// Ends the process; what it wrote stays readable.
@@ -109,8 +133,14 @@ impl FaultyStorage {
         let world = &mut *self.0.lock();
         let kept = world.rng.usize(..=world.unsynced_names.len());
         let changes = std::mem::take(&mut world.unsynced_names);
-        for change in changes.into_iter().take(kept) {
-            world.durable_names.apply(&change);
+        for (index, change) in changes.into_iter().enumerate() {
+            let is_kept = match world.forgets_order {
+                true => world.rng.bool(),
+                false => index < kept,
+            };
+            if is_kept {
+                world.durable_names.apply(&change);
+            }
         }
         world.durable_names.drop_orphans();
         world.names = world.durable_names.clone();

@@ -246,4 +246,20 @@ mod tests {
             open_files.get(file).unwrap().write_at(0, &[b"x"]).unwrap();
         }
     }
+
+    #[test]
+    fn a_file_that_got_another_name_is_found_by_whoever_opens_it_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::new(FileSystem);
+        let open_files = OpenFiles::new(disk.clone(), 0);
+        let [old, new] = ["old", "new"].map(|name| directory.path().join(name));
+        let file = SegmentFile::new(old.clone(), OpenMode::Create);
+        open_files.get(&file).unwrap().write_at(0, &[b"x"]).unwrap();
+        file.rename(&new, &disk).unwrap();
+        std::fs::write(&old, "another").unwrap();
+        let other = SegmentFile::new(directory.path().join("other"), OpenMode::Create);
+        open_files.get(&other).unwrap();
+        assert_eq!(open_count(&[Arc::clone(&file)]), 0);
+        assert_eq!(open_files.get(&file).unwrap().size().unwrap(), 1);
+    }
 }

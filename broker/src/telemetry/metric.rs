@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry,
+    Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Opts, Registry,
 };
 
 /// A family of series: a name, what kind of number it holds, the labels that tell series apart, and
@@ -52,6 +52,18 @@ metrics! {
         "Connections closed at once because the limit was reached.";
     FLUSH_DURATION = "sluice_broker_log_flush_duration_seconds", "histogram", [],
         "Time to make one group of appends durable.";
+    COMPACTION_READ = "sluice_broker_compaction_read_bytes_total", "counter", [],
+        "Bytes of the segments that compaction looked through.";
+    COMPACTION_REMOVED = "sluice_broker_compaction_removed_bytes_total", "counter", [],
+        "Bytes by which compaction made segments smaller. Divided by the bytes read it tells what compaction is worth.";
+    COMPACTION_DIRTY_RATIO = "sluice_broker_compaction_dirty_ratio", "gauge", [],
+        "Share of bytes not yet compacted in the partition that has the largest one, from 0 to 1. Compaction does not keep up where it stays near 1.";
+    COMPACTION_LAST_RUN = "sluice_broker_compaction_last_run_seconds", "gauge", [],
+        "Time that the last compaction of a partition took.";
+    COMPACTION_UNCLEANABLE = "sluice_broker_compaction_uncleanable_partitions", "gauge", [],
+        "Partitions that are not compacted because they cannot be read, or because the disk failed them a short while ago.";
+    COMPACTION_MEMORY_MAX = "sluice_broker_compaction_memory_max_bytes", "gauge", [],
+        "Limit of the memory for the keys of the partition that is compacted.";
 }
 
 impl Metric {
@@ -65,6 +77,10 @@ impl Metric {
 
     pub(super) fn gauge(&self, registry: &Registry) -> Result<IntGauge, Error> {
         register(registry, IntGauge::with_opts(self.options())?)
+    }
+
+    pub(super) fn fraction(&self, registry: &Registry) -> Result<Gauge, Error> {
+        register(registry, Gauge::with_opts(self.options())?)
     }
 
     pub(super) fn histogram(

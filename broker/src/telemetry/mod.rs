@@ -4,12 +4,16 @@
 //! of records are never part of an event. Levels: error where a person must act, warn where service
 //! is degraded, info for the life of the broker, debug for single requests and connections.
 
+mod compaction;
 mod connection;
 mod groups;
 mod lifecycle;
 mod metric;
 mod request;
 
+pub(crate) use compaction::{
+    CompactionFailed, CompactionLooked, CompactionUnavailable, PartitionCompacted,
+};
 pub(crate) use connection::{
     AcceptFailed, BytesReceived, BytesSent, ConnectionEnded, ConnectionOpened, ConnectionRefused,
     Ending,
@@ -46,6 +50,7 @@ pub(crate) struct Telemetry {
     connections: IntGauge,
     connections_refused: IntCounter,
     flush_duration: Histogram,
+    compaction: compaction::Metrics,
 }
 
 impl Telemetry {
@@ -62,6 +67,7 @@ impl Telemetry {
             connections: metric::CONNECTIONS.gauge(registry)?,
             connections_refused: metric::CONNECTIONS_REFUSED.counter(registry)?,
             flush_duration: metric::FLUSH_DURATION.histogram(registry, FLUSH_SECONDS)?,
+            compaction: compaction::Metrics::register(registry)?,
         })
     }
 }

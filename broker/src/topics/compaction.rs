@@ -30,7 +30,7 @@ const RETRY_DELAY: Duration = Duration::from_mins(5);
 pub(super) struct Compaction {
     path: PathBuf,
     /// One past the last offset that is compacted.
-    cleaned: PartitionPoints,
+    pub(super) cleaned: PartitionPoints,
     set_aside: HashMap<(Uuid, PartitionId), Until>,
 }
 

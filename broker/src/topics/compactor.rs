@@ -85,9 +85,14 @@ impl Compactor {
         })
     }
 
-    /// Ends the thread and waits for that. What was being compacted stays as it was.
-    pub fn stop(mut self) {
+    /// Has the thread end soon. What is being compacted stays as it was.
+    pub fn ask_to_stop(&self) {
         self.stop.ask();
+    }
+
+    /// Ends the thread and waits for that.
+    pub fn stop(mut self) {
+        self.ask_to_stop();
         if let Some(thread) = self.thread.take() {
             // If it panicked, nothing is being compacted either.
             drop(thread.join());

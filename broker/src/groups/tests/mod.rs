@@ -1,5 +1,6 @@
 //! A group driven by hand: a manual clock, a log that becomes durable when told, replies kept.
 
+mod compaction;
 mod join;
 mod leave;
 mod offsets;

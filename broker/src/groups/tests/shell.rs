@@ -11,9 +11,9 @@ use crate::topics::{Commit, NewTopic, Topics, TopicsConfig};
 /// Longer than anything here takes, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Broker {
-    topics: Topics,
-    groups: Coordinator,
+pub(super) struct Broker {
+    pub(super) topics: Topics,
+    pub(super) groups: Coordinator,
 }
 
 fn config() -> GroupConfig {
@@ -25,7 +25,7 @@ fn config() -> GroupConfig {
 }
 
 impl Broker {
-    async fn start(directory: &Path) -> Self {
+    pub(super) async fn start(directory: &Path) -> Self {
         Self::start_with(directory, config()).await
     }
 
@@ -44,7 +44,7 @@ impl Broker {
         Self { topics, groups }
     }
 
-    async fn create(&self, name: &str) {
+    pub(super) async fn create(&self, name: &str) {
         let topic = NewTopic {
             name: topic(name),
             partitions: 1,
@@ -53,7 +53,7 @@ impl Broker {
         self.topics.create(topic, Commit::Yes).await.unwrap();
     }
 
-    fn stop(self) {
+    pub(super) fn stop(self) {
         self.groups.stop();
         drop(self.groups);
         self.topics.close().unwrap();
@@ -101,7 +101,7 @@ impl Broker {
     }
 }
 
-fn group(name: &str) -> GroupId {
+pub(super) fn group(name: &str) -> GroupId {
     GroupId::parse(name).unwrap()
 }
 
@@ -126,7 +126,7 @@ async fn wait_until(condition: impl Fn() -> bool) {
         .expect("the condition never held");
 }
 
-fn offset_of(fetched: &[FetchedTopic]) -> Option<i64> {
+pub(super) fn offset_of(fetched: &[FetchedTopic]) -> Option<i64> {
     let (_, committed) = fetched.first()?.partitions.first()?;
     committed.as_ref().map(|committed| committed.offset.0)
 }

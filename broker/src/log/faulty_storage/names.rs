@@ -83,6 +83,14 @@ impl NameChange {
         }
     }
 
+    /// Whether it is about such a path.
+    pub(super) fn names(&self, is_such: &dyn Fn(&Path) -> bool) -> bool {
+        match self {
+            Self::Add(path, _) | Self::Remove(path) => is_such(path),
+            Self::Rename(from, to) => is_such(from) || is_such(to),
+        }
+    }
+
     pub(super) fn is_in(&self, directory: &Path) -> bool {
         let is_in = |path: &Path| path.parent() == Some(directory);
         match self {

@@ -1,5 +1,7 @@
 //! What callers of the registry and of partitions rely on, on a real disk.
 
+mod compaction;
+mod compaction_reads;
 mod directory;
 mod failure;
 mod look_ups;

@@ -1,0 +1,177 @@
+//! Reading while compaction replaces the segments, and what a compacted log still tells.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::log::compaction::CompactError;
+
+const KEYS: u8 = 20;
+
+fn keyed(key: u8, value: Option<&str>, timestamp: i64) -> NewRecord {
+    NewRecord {
+        timestamp,
+        key: Some(Bytes::copy_from_slice(&[key])),
+        value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
+        headers: Vec::new(),
+    }
+}
+
+/// A topic that is compacted at every chance, in segments of a few batches.
+fn eager_partition(world: &World, configs: &[(&str, &str)]) -> Arc<Partition> {
+    let own = [
+        ("cleanup.policy", "compact"),
+        ("min.cleanable.dirty.ratio", "0"),
+    ];
+    let topic = world.create("eager", 1, &[&own, configs].concat());
+    let partition = world.partition("eager");
+    let mut config = topic.config().log.clone();
+    config.segment_bytes = 2000;
+    config.index_interval_bytes = 200;
+    partition.log.set_config(config);
+    partition
+}
+
+fn append_round(partition: &Partition, round: i64) {
+    for key in 0..KEYS {
+        let record = keyed(key, Some(&format!("{round:050}")), NOW + round);
+        let batch = batch_of(&[record]).build().unwrap().unwrap();
+        append(partition, batch).unwrap();
+    }
+}
+
+fn compact(world: &World) -> usize {
+    let look = || world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+    let mut runs = 0;
+    while let Some(run) = look().unwrap().run {
+        run.outcome.unwrap();
+        runs += 1;
+    }
+    runs
+}
+
+/// Keys with their offsets, as a consumer that reads everything sees them.
+fn keys(partition: &Partition) -> Vec<(u8, i64)> {
+    let mut keys = Vec::new();
+    let mut next = 0;
+    loop {
+        let outcome = partition.read(read_request(next)).unwrap();
+        if outcome.records.is_empty() {
+            return keys;
+        }
+        for batch in outcome.records.into_iter().flat_map(record_batch::batches) {
+            let batch = batch.unwrap();
+            assert!(batch.has_valid_crc() && batch.header().last_offset() >= next);
+            next = batch.header().last_offset() + 1;
+            let records = batch.records(1 << 20).unwrap().map(Result::unwrap);
+            keys.extend(records.map(|record| (record.key.unwrap()[0], record.offset)));
+        }
+    }
+}
+
+#[test]
+fn readers_do_not_notice_that_segments_are_replaced() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[("file.delete.delay.ms", "1000")]);
+    append_round(&partition, 0);
+    let is_over = AtomicBool::new(false);
+    let read = || {
+        let mut reads = 0;
+        while !is_over.load(Ordering::Relaxed) || reads == 0 {
+            let keys = keys(&partition);
+            assert!(keys.is_sorted_by_key(|(_, offset)| *offset));
+            for key in 0..KEYS {
+                assert!(keys.iter().any(|(found, _)| *found == key), "{key}");
+            }
+            let spec = OffsetSpec::At(TimestampMs(NOW));
+            let found = partition.offset_for(spec, Isolation::ReadUncommitted);
+            assert!(found.unwrap().is_some());
+            reads += 1;
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2).map(|_| scope.spawn(read)).collect();
+        for round in 1..25 {
+            append_round(&partition, round);
+            assert!(compact(&world) > 0);
+            world.clock.advance(Duration::from_millis(100));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+    let files = world.files("eager-0");
+    let logs = files.iter().filter(|name| name.ends_with(".log")).count();
+    assert!(logs < 8, "small segments became one: {files:?}");
+}
+
+#[test]
+fn a_compacted_log_is_the_same_after_a_restart_and_only_what_is_new_is_dirty() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[]);
+    for round in 0..5 {
+        append_round(&partition, round);
+    }
+    assert_eq!(compact(&world), 1);
+    let size = partition.size();
+    let before = keys(&partition);
+    drop(partition);
+    let world = world.restarted();
+    let partition = world.partition("eager");
+    assert_eq!((partition.size(), keys(&partition)), (size, before));
+    assert_eq!(compact(&world), 0, "what is clean is known");
+    let spec = OffsetSpec::At(TimestampMs(NOW + 4));
+    let found = partition.offset_for(spec, Isolation::ReadUncommitted);
+    assert_eq!(found.unwrap().unwrap().offset, Offset(80));
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_left_alone_and_counted() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[]);
+    for round in 0..5 {
+        append_round(&partition, round);
+    }
+    let path = world
+        .directory
+        .path()
+        .join("data/topics/eager-0/00000000000000000000.log");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let look = || {
+        world
+            .topics
+            .compact_dirtiest(1 << 20, &mut |_| true)
+            .unwrap()
+    };
+    let run = look().run.unwrap();
+    assert!(matches!(run.outcome, Err(CompactError::Unreadable { .. })));
+    let again = look();
+    assert!(again.run.is_none());
+    assert_eq!(again.uncleanable, 1);
+    let files = world.files("eager-0");
+    let is_draft = |name: &String| name.ends_with(".cleaned");
+    assert!(!files.iter().any(is_draft), "{files:?}");
+}
+
+#[test]
+fn a_compaction_that_is_told_to_stop_leaves_the_log_as_it_was() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[]);
+    for round in 0..5 {
+        append_round(&partition, round);
+    }
+    let before = world.files("eager-0");
+    let look = world
+        .topics
+        .compact_dirtiest(1 << 20, &mut |_| false)
+        .unwrap();
+    let run = look.run.unwrap();
+    assert!(matches!(run.outcome, Err(CompactError::Stopped)));
+    let mut after = world.files("eager-0");
+    after.retain(|name| !name.ends_with(".snapshot"));
+    assert_eq!(after, before);
+    assert_eq!(compact(&world), 1);
+}
