@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use prometheus::Registry;
 use sluice::cluster::Cluster;
 use sluice::config::{Advertised, Config, Servers, Value as _};
+use sluice_broker::topics::CompactionConfig;
 use sluice_broker::topics::topic_config::{InvalidTopicConfig, Settings, TopicConfig};
 use sluice_broker::{Broker, Connector};
 use sluice_client::{Address, Client, Connection, Dial, Dialing, TcpDial};
@@ -203,6 +204,11 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
         TopicConfig::new(Arc::new(defaults.0.clone()), Settings::new())?;
         topics.settings.clone_from(&defaults.0);
     }
+    broker.compaction = CompactionConfig {
+        memory_max: from.compaction_memory_max.as_usize(),
+        bytes_per_second_max: from.compaction_rate_max.0,
+        interval: from.compaction_interval,
+    };
     let groups = &mut broker.groups;
     groups.initial_rebalance_delay = from.initial_rebalance_delay;
     groups.offsets_retention = from.offsets_retention;

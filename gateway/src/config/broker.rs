@@ -37,6 +37,16 @@ settings! {
         topics_max: NonZeroU32 = "10000",
         /// Partitions there may be, of all topics together. At least 1.
         partitions_max: NonZeroU32 = "20000",
+        /// Bytes of memory for the keys of the partition that is compacted (Kafka's
+        /// `log.cleaner.dedupe.buffer.size`), 24 for each key. What does not fit takes another round
+        /// over the partition. At least 1MiB.
+        compaction_memory_max: ByteCount = "128MiB",
+        /// Bytes that compaction reads and writes in a second (Kafka's
+        /// `log.cleaner.io.max.bytes.per.second`), so that it does not delay clients. At least 1MiB.
+        compaction_rate_max: ByteCount = "64MiB",
+        /// Time between two looks for something to compact when nothing is due (Kafka's
+        /// `log.cleaner.backoff.ms`).
+        compaction_interval: Duration = "15s",
         /// Takes any replication factor for the one replica there is, for applications that insist on
         /// one, instead of refusing more than 1.
         accept_any_replication_factor: bool = "false",

@@ -140,6 +140,15 @@ impl Rules {
             &broker.group_memory_max,
             "must be at least 1MiB",
         );
+        for (name, size) in [
+            (
+                "broker.compaction_memory_max",
+                &broker.compaction_memory_max,
+            ),
+            ("broker.compaction_rate_max", &broker.compaction_rate_max),
+        ] {
+            self.require(size.0 >= MIB, name, size, "must be at least 1MiB");
+        }
         self.require(
             broker.offsets_retention >= SECOND * 60,
             "broker.offsets_retention",
