@@ -4,6 +4,7 @@
 //! `java`), so that `tests/run --without <part>` knows what to leave out.
 
 mod batches;
+mod compaction;
 mod crash;
 mod dashboards;
 mod floods;
