@@ -99,6 +99,8 @@ pub struct PartitionLog {
     pub(super) config: ArcSwap<LogConfig>,
     /// An offset at which a segment begins, whatever the configuration says.
     pub(super) segment_start: AtomicI64,
+    /// Offset of the last snapshot of producers that is durable.
+    pub(super) synced_snapshot: AtomicI64,
     pub(super) tending: Mutex<()>,
     pub(super) writer: Mutex<Writer>,
     /// Notified when what was written is published.
@@ -217,6 +219,7 @@ impl PartitionLog {
             label: options.label,
             config: ArcSwap::from_pointee(options.config),
             segment_start: AtomicI64::new(-1),
+            synced_snapshot: AtomicI64::new(-1),
             tending: Mutex::new(()),
             writer: Mutex::new(Writer {
                 active,

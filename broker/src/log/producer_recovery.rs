@@ -1,7 +1,10 @@
 //! Keeping the state of idempotent producers across restarts.
 //!
 //! The newest snapshot that can be read, then the headers of the batches behind it. Two snapshots
-//! are kept, so that a harmed one costs a longer walk and nothing else.
+//! are kept, so that a harmed one costs a longer walk and nothing else, and the last one that was
+//! synced, which may be all that tells of records that are gone.
+
+use std::sync::atomic::Ordering;
 
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
@@ -41,6 +44,8 @@ impl PartitionLog {
                 states = read;
                 from = offset;
                 snapshot_offset = offset;
+                // What is found at a start was synced by it, or by the stop before.
+                self.synced_snapshot.store(offset, Ordering::Relaxed);
                 break;
             }
         }
@@ -84,12 +89,15 @@ impl PartitionLog {
         let bytes = producer_snapshot::encode(states);
         if is_durable {
             disk.replace_file(&path, &bytes)?;
+            self.synced_snapshot.store(offset, Ordering::Relaxed);
         } else {
             disk.swap_file(&path, &bytes)?;
         }
         let snapshots = self.snapshots()?;
         let old = snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
-        for offset in snapshots.into_iter().take(old) {
+        let synced = self.synced_snapshot.load(Ordering::Relaxed);
+        let old = snapshots.into_iter().take(old);
+        for offset in old.filter(|offset| *offset != synced) {
             let path = self.directory.join(file_name(offset, SNAPSHOT));
             disk.remove_file(&path)?;
         }

@@ -24,6 +24,9 @@ use crate::log::segment::{LOG, SealedSegment, file_name};
 use crate::log::storage::{DiskFile, OpenMode};
 use crate::log::{LogConfig, StorageError};
 
+/// Bytes that a segment file may have: positions in it are 31 bits wide, as in Kafka.
+const FILE_BYTES_MAX: u64 = (1 << 31) - 1;
+
 /// What is to be compacted, and how.
 #[derive(Clone, Debug)]
 pub struct CompactionJob<'a> {
@@ -255,20 +258,19 @@ impl Cleaner<'_> {
             if count > 0 && !joins {
                 break;
             }
-            self.copy(segment, sieve, limits.segment_bytes, &mut output)?;
+            self.copy(segment, sieve, &mut output)?;
             count = count.saturating_add(1);
         }
         output.flush()?;
         Ok((output, count))
     }
 
-    /// Writes what stays of a segment. It never takes more room than the limit less what is still to
-    /// come of the segment: a batch that would, stays as it is.
+    /// Writes what stays of a segment. A batch may grow, by its delete horizon or by another level of
+    /// its codec; one for which that would be too much for the file stays as it is.
     fn copy(
         &mut self,
         segment: &Arc<SealedSegment>,
         sieve: &Sieve<'_>,
-        segment_bytes: u64,
         output: &mut Output,
     ) -> Result<(), CompactError> {
         let file = self.log.context.files.get(&segment.file)?;
@@ -276,7 +278,7 @@ impl Cleaner<'_> {
         while let Some((position, batch)) = input.next()? {
             let sifted = sieve.sift(&batch);
             let sifted = sifted.map_err(|error| input.unreadable(position, &error))?;
-            let room = segment_bytes
+            let room = FILE_BYTES_MAX
                 .saturating_sub(output.size)
                 .saturating_sub(input.left());
             let stays = match sifted {
