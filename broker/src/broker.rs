@@ -17,15 +17,15 @@ use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services};
 use crate::limits;
 use crate::log::compaction::CompactError;
-use crate::log::{Disk, FileSystem, LastStop, OpenError, StorageError};
+use crate::log::{CommitLogConfig, Disk, FileSystem, LastStop, OpenError, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
-    BrokerListening, BrokerStopped, CloseFailed, CompactionFailed, CompactionLooked,
-    CompactionUnavailable, DirectoryOpened, DirectoryQuarantined, LogFlushed, PartitionCompacted,
-    RetentionFailed, TailCut, Telemetry,
+    BrokerListening, BrokerStopped, CloseFailed, CommitLogDamaged, CompactionFailed,
+    CompactionLooked, CompactionUnavailable, DirectoryOpened, DirectoryQuarantined, LogFlushed,
+    PartitionCompacted, RetentionFailed, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Compactor, RecoveryReport, Topics, TopicsConfig};
 use crate::transactions::ProducerIds;
@@ -271,6 +271,8 @@ async fn open(
         node_id: config.node_id,
         topics_max: config.topics.topics_max,
         partitions_max: config.topics.partitions_max,
+        sync_interval: config.topics.durability_interval,
+        commit_log: CommitLogConfig::default(),
         defaults: config.topics.settings.clone(),
     };
     let open = move || {
@@ -298,6 +300,9 @@ fn tell_recovery(report: &RecoveryReport) {
             missing_offsets: log.missing_offsets,
         }
         .emit();
+    }
+    for extent in &report.damaged {
+        CommitLogDamaged { extent }.emit();
     }
     for directory in &report.quarantined {
         DirectoryQuarantined { directory }.emit();

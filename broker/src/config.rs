@@ -44,6 +44,8 @@ pub struct TopicDefaults {
     /// Configs of topics that differ from Kafka's defaults, by topic-level key (`retention.ms`).
     /// Default none: 7 days.
     pub settings: Settings,
+    /// How often records of durability `interval` are brought to the disk. Default 1 s.
+    pub durability_interval: Duration,
     /// Time between two looks for segments to roll and to drop
     /// (`log.retention.check.interval.ms`). Default 5 minutes.
     pub retention_check_interval: Duration,
@@ -183,6 +185,7 @@ impl Default for TopicDefaults {
             partitions_max: 20_000,
             accept_any_replication_factor: false,
             settings: Settings::new(),
+            durability_interval: Duration::from_secs(1),
             retention_check_interval: Duration::from_secs(300),
         }
     }

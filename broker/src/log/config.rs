@@ -4,6 +4,20 @@ use std::time::Duration;
 
 use super::compaction::CompactionPolicy;
 
+/// When a batch is acknowledged, and so what it survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on the disk: it survives a power cut.
+    #[default]
+    Group,
+    /// When the system has it, which is told every so often to bring it to the disk: it survives the
+    /// death of the process; a power cut may take as much as the interval.
+    Interval,
+    /// When the system has it: as [`Durability::Interval`], but the disk has it when the next checkpoint
+    /// runs, or when the system finds the time.
+    Os,
+}
+
 /// The settings that the log obeys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
@@ -15,6 +29,8 @@ pub struct LogConfig {
     pub index_interval_bytes: u32,
     /// How long the file of a dropped segment stays on disk.
     pub file_delete_delay: Duration,
+    /// When a batch is acknowledged.
+    pub durability: Durability,
     /// Which segments are dropped.
     pub retention: Retention,
     /// When and how it is compacted; `None` for a log that is not.

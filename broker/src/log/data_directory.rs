@@ -5,6 +5,8 @@
 //! lock              locked by the process that has the directory
 //! clean-shutdown    there only while the directory is closed and whole
 //! metadata/         the log of topics, ids and settings
+//! commit-log/       what makes all logs durable
+//! recovery-points   how far each log is durable without it
 //! topics/           a directory <topic>-<partition> for each partition that ever held a record
 //! deleted/          partitions of deleted topics, on their way out
 //! quarantine/       partition directories that belong to no topic; nothing reads or removes them
@@ -30,7 +32,7 @@ const CLEAN_FILE: &str = "clean-shutdown";
 const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
 /// The format that this module reads and writes. It grows with every change that an older version
 /// could not read.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -131,8 +133,9 @@ impl DataDirectory {
         let is_new = found.is_none();
         let cluster_id = match found {
             Some(bytes) => {
-                let cluster_id = read_meta(path, node_id, &String::from_utf8_lossy(&bytes))?;
-                check_writable(disk, path, &bytes)?;
+                let text = String::from_utf8_lossy(&bytes);
+                let cluster_id = read_meta(path, node_id, &text)?;
+                renew_meta(disk, path, &meta(&cluster_id, node_id))?;
                 cluster_id
             }
             None => create(disk, path, node_id)?,
@@ -142,10 +145,6 @@ impl DataDirectory {
             true => LastStop::Clean,
             false => LastStop::Unclean,
         };
-        if last_stop == LastStop::Unclean {
-            // What a dead process left in memory must not be served and then be lost.
-            disk.sync_all(path)?;
-        }
         disk.remove_file(&clean)?;
         disk.sync_dir(path)?;
         Ok(Self {
@@ -186,6 +185,12 @@ impl DataDirectory {
     #[must_use]
     pub fn topics(&self) -> PathBuf {
         self.path.join("topics")
+    }
+
+    /// Where the commit log is.
+    #[must_use]
+    pub fn commit_log(&self) -> PathBuf {
+        self.path.join("commit-log")
     }
 
     /// Where deleted partitions go.
@@ -244,9 +249,7 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
         });
     }
     let cluster_id = id_text(random_id());
-    let text = format!(
-        "version=1\ncluster.id={cluster_id}\nnode.id={node_id}\nsluice.format={FORMAT_VERSION}\n"
-    );
+    let text = meta(&cluster_id, node_id);
     disk.replace_file(&path.join(META_FILE), text.as_bytes())?;
     if let Some(parent) = path
         .parent()
@@ -257,14 +260,22 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     Ok(cluster_id)
 }
 
-/// Writes the properties anew as they are: a directory that takes no files would else be noticed only
-/// at the end, when it is to be marked as clean.
-fn check_writable(disk: &Disk, path: &Path, meta: &[u8]) -> Result<(), OpenError> {
-    let written = disk.replace_file(&path.join(META_FILE), meta);
+/// Writes the properties anew. One of an earlier format is of this one then, which no earlier version
+/// should open; and a directory that takes no files would else be noticed only at the end, when it is
+/// to be marked as clean.
+fn renew_meta(disk: &Disk, path: &Path, meta: &str) -> Result<(), OpenError> {
+    let written = disk.replace_file(&path.join(META_FILE), meta.as_bytes());
     written.map_err(|cause| OpenError::NotWritable {
         path: path.to_owned(),
         cause,
     })
+}
+
+/// What the file says that tells whose the directory is.
+fn meta(cluster_id: &str, node_id: i32) -> String {
+    format!(
+        "version=1\ncluster.id={cluster_id}\nnode.id={node_id}\nsluice.format={FORMAT_VERSION}\n"
+    )
 }
 
 fn read_meta(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError> {
@@ -358,9 +369,9 @@ mod tests {
 
         let meta = path.join(META_FILE);
         let text = std::fs::read_to_string(&meta).unwrap();
-        std::fs::write(&meta, text.replace("format=1", "format=2")).unwrap();
+        std::fs::write(&meta, text.replace("format=2", "format=3")).unwrap();
         let later = open(&path).unwrap_err();
-        assert!(matches!(later, OpenError::LaterFormat { found: 2, .. }));
+        assert!(matches!(later, OpenError::LaterFormat { found: 3, .. }));
         std::fs::write(&meta, "version=1\ncluster.id=x\nnode.id=1\n").unwrap();
         assert!(matches!(open(&path), Err(OpenError::Unreadable { .. })));
         std::fs::remove_file(&meta).unwrap();

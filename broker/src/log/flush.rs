@@ -2,24 +2,26 @@
 //!
 //! Appends are queued in the order of their offsets, under the lock that gave them out. One thread
 //! drains the queue again and again; there is no timer, and nothing bypasses it. [`flush_once`] is a
-//! plain function, so that a test can drive it step by step; it alone knows how a round becomes
-//! durable, and so is the seam at which one shared commit log can replace the sync of each segment.
+//! plain function, so that a test can drive it step by step.
 //!
 //! After a failure nothing is acknowledged again: what waits and what comes gets the failure.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::StampedBatch;
 use tokio::sync::{oneshot, watch};
 
-use super::StorageError;
-use super::partition_log::{LogContext, PartitionLog};
-use super::sync_pool::SyncPool;
-use super::write::{Dirty, WriteError};
+use super::checkpoint::{Checkpoint, Dirty, Unsynced};
+use super::commit_log::CommitLog;
+use super::partition_log::PartitionLog;
+use super::segment_writer::{SegmentWriter, Written};
+use super::write::WriteError;
+use super::{Durability, LogKey, StorageError};
 use crate::clock::Clock;
 
 /// Why something queued did not become durable.
@@ -220,22 +222,39 @@ pub struct Flushed {
     pub bytes: usize,
 }
 
+/// Where a flush goes.
+#[derive(Debug)]
+pub struct Journal {
+    /// What makes it durable.
+    pub commit_log: CommitLog,
+    /// What makes it readable.
+    pub segments: SegmentWriter,
+    /// What makes it durable there.
+    pub checkpoint: Arc<Checkpoint>,
+}
+
 /// Flushes until the queue is closed and empty, and tells how long each flush took.
 pub fn flush_until_closed(
     queue: &FlushQueue,
-    context: &LogContext,
-    pool: &SyncPool,
+    mut journal: Journal,
     clock: &Clock,
     mut flushed: impl FnMut(Duration, Flushed),
 ) {
     let _end = FailAtPanic(queue);
     while queue.wait() {
         let started = clock.now();
-        let Ok(what) = flush_once(queue, context, pool) else {
+        let Ok(what) = flush_once(queue, &mut journal) else {
             break;
         };
         flushed(clock.now().duration_since(started), what);
     }
+}
+
+/// Runs checkpoints until they are closed or one fails.
+pub fn checkpoint_until_closed(queue: &FlushQueue, checkpoint: &Checkpoint) {
+    let _end = FailAtPanic(queue);
+    // Its failure is the queue's.
+    drop(checkpoint.run_until_closed());
 }
 
 /// Fails the queue when its thread dies, so that nobody waits for ever.
@@ -250,48 +269,77 @@ impl Drop for FailAtPanic<'_> {
     }
 }
 
-/// Makes durable what is queued now: writes it, syncs what was written, publishes it, and tells
-/// those who wait.
+/// Makes durable what is queued now: commits it while the segments are written, publishes it, and
+/// tells those who wait.
 ///
 /// # Errors
 /// [`StorageError`]; the queue has failed for good then.
-pub fn flush_once(
-    queue: &FlushQueue,
-    context: &LogContext,
-    pool: &SyncPool,
-) -> Result<Flushed, StorageError> {
+pub fn flush_once(queue: &FlushQueue, journal: &mut Journal) -> Result<Flushed, StorageError> {
     let entries = queue.drain();
     let flushed = Flushed {
         entries: entries.len(),
         bytes: entries.iter().map(|entry| entry.work.size()).sum(),
     };
-    let mut rounds = by_log(entries);
-    let mut dirty = Dirty::default();
-    let written = rounds
-        .iter_mut()
-        .try_for_each(|round| round.write(&mut dirty));
-    let synced = written.and_then(|()| pool.sync(dirty, &context.disk));
-    if let Err(error) = &synced {
+    let rounds = by_log(entries);
+    let changed = rounds.iter().filter(|round| round.changes_durability());
+    let prepared = match changed.count() {
+        0 => Ok(()),
+        // Behind the recovery point of a log the commit log has everything, or nothing.
+        _ => journal.checkpoint.run(),
+    };
+    let frames = frames(&rounds);
+    let is_interval = rounds
+        .iter()
+        .any(|round| round.durability == Durability::Interval);
+    journal.segments.begin(rounds);
+    let committed = prepared.and_then(|()| journal.commit_log.commit(&frames));
+    let Written {
+        rounds,
+        dirty,
+        outcome,
+    } = journal.segments.finish();
+    if let Err(error) = committed.and(outcome) {
         for round in rounds {
             complete(round.entries, &Err(error.clone().into()));
         }
-        queue.fail(error);
-        return synced.map(|()| flushed);
+        queue.fail(&error);
+        return Err(error);
     }
+    journal.checkpoint.note(Unsynced {
+        dirty,
+        ends: rounds.iter().filter_map(Round::end).collect(),
+        retired: journal.commit_log.take_retired(),
+        live: Some(journal.commit_log.live()),
+        is_interval,
+    });
     // All of it is durable, so each log has its answer whatever becomes of the others.
-    let finished = rounds.into_iter().map(Round::finish);
+    let finished = rounds
+        .into_iter()
+        .map(|round| round.finish(&journal.checkpoint));
     let outcome = finished.fold(Ok(()), Result::and);
     outcome
-        .map(|()| flushed)
         .inspect_err(|error| queue.fail(error))
+        .and_then(|()| journal.checkpoint.make_room())
+        .map(|()| flushed)
+}
+
+/// What the commit log gets of a flush.
+fn frames(rounds: &[Round]) -> Vec<(LogKey, StampedBatch)> {
+    let mut frames = Vec::new();
+    for round in rounds.iter().filter(|round| round.is_committed()) {
+        let batches = round.batches().into_iter();
+        frames.extend(batches.map(|batch| (round.log.key, batch.clone())));
+    }
+    frames
 }
 
 /// What one log has in a flush.
 #[derive(Debug)]
-struct Round {
+pub(super) struct Round {
     log: Arc<PartitionLog>,
     entries: Vec<Entry>,
     is_closed: bool,
+    durability: Durability,
 }
 
 impl Round {
@@ -305,7 +353,30 @@ impl Round {
             .collect()
     }
 
-    fn write(&mut self, dirty: &mut Dirty) -> Result<(), StorageError> {
+    /// Whether it goes through the commit log.
+    fn is_committed(&self) -> bool {
+        self.durability == Durability::Group
+    }
+
+    /// Whether the log was written last with another durability, in that regard.
+    fn changes_durability(&self) -> bool {
+        !self.batches().is_empty()
+            && self
+                .log
+                .is_committed
+                .swap(self.is_committed(), Ordering::Relaxed)
+                != self.is_committed()
+    }
+
+    /// One past the last offset written.
+    fn end(&self) -> Option<(LogKey, i64)> {
+        let batches = self.batches();
+        let last = batches.last().filter(|_| !self.is_closed)?;
+        Some((self.log.key, last.header().last_offset().saturating_add(1)))
+    }
+
+    /// Writes the batches to their segment, through the page cache.
+    pub(super) fn write(&mut self, dirty: &mut Dirty) -> Result<(), StorageError> {
         let batches = self.batches();
         if batches.is_empty() {
             return Ok(());
@@ -320,7 +391,7 @@ impl Round {
         }
     }
 
-    fn finish(self) -> Result<(), StorageError> {
+    fn finish(self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
         if self.is_closed {
             complete(self.entries, &Err(FlushError::Closed));
             return Ok(());
@@ -338,6 +409,7 @@ impl Round {
                 complete(self.entries, &Err(error.clone().into()));
                 return Err(error);
             }
+            checkpoint.forget(self.log.key);
         }
         complete(self.entries, &Ok(()));
         Ok(())
@@ -354,6 +426,7 @@ fn by_log(entries: Vec<Entry>) -> Vec<Round> {
             Some(round) => round.entries.push(entry),
             None => rounds.push(Round {
                 log: Arc::clone(&entry.log),
+                durability: entry.log.config.load().durability,
                 entries: vec![entry],
                 is_closed: false,
             }),

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::StorageError;
 use parking_lot::MutexGuard;
 
+use super::checkpoint::Dirty;
 use super::index::encode_entries;
 use super::partition_log::{PartitionLog, Writer};
 use super::retention::{self, PartitionFacts, SegmentFacts};
 use super::segment::{OFFSET_INDEX, SealedSegment, TIME_INDEX};
-use super::write::Dirty;
 
 /// How long to wait for a flush; a disk that takes longer has other worries.
 const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(1);

@@ -1,17 +1,20 @@
 //! The log: bytes and offsets on disk. It knows batches, not messages, topics or consumers.
 //!
 //! ```text
-//!  append ──> FlushQueue ──> flush_once: write ──> sync ──> publish ──> durable: answer, wake
-//!                                          │                   │
-//!                                  PartitionLog.writer   PartitionLog.view <── read, look up
+//!  append ──> FlushQueue ──> flush_once ─┬─> CommitLog: write, sync ──┬─> publish ──> durable: answer, wake
+//!                                        └─> segments: page cache ────┘      │
+//!                                            PartitionLog.writer       PartitionLog.view <── read, look up
+//!                              Checkpoint: sync segments, recycle extents
 //! ```
 //! A [`PartitionLog`] is a directory of segments in Kafka's format. Offsets are given out above
 //! this layer, batches arrive stamped. Invariants:
 //! * what readers see is durable; what is acknowledged is what readers see;
-//! * a segment exists only once all before it are durable and whole;
+//! * up to its recovery point a log is durable in its segments; what is behind that, the commit log has;
 //! * after a failed write or sync nothing is acknowledged again.
 
 mod batch_walk;
+mod checkpoint;
+mod commit_log;
 pub mod compaction;
 mod config;
 mod data_directory;
@@ -21,37 +24,70 @@ mod faulty_storage;
 mod file_system;
 mod flush;
 mod index;
+mod label;
 mod leader_epochs;
 mod look_up;
 mod maintain;
 mod open_files;
+mod opening;
 mod partition_log;
 mod producer_recovery;
 mod producer_snapshot;
 mod producer_state;
 mod read;
 mod recovery;
+mod recovery_points;
 pub mod retention;
 mod segment;
+mod segment_scan;
+mod segment_writer;
 mod storage;
 mod sync_pool;
 mod tail;
 mod write;
 
-pub use config::{LogConfig, Retention};
+pub use checkpoint::Checkpoint;
+pub use commit_log::{CommitLog, CommitLogConfig, Extents, Replay};
+pub use config::{Durability, LogConfig, Retention};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub use error::StorageError;
 #[cfg(test)]
 pub(crate) use faulty_storage::{Faults, FaultyStorage};
 pub use file_system::FileSystem;
-pub use flush::{Durable, FlushError, FlushQueue, Flushed, flush_once, flush_until_closed};
+pub use flush::{
+    Durable, FlushError, FlushQueue, Flushed, Journal, checkpoint_until_closed, flush_once,
+    flush_until_closed,
+};
+pub use label::{directory_label, labelled_topic};
 pub use look_up::TimedOffset;
 pub use maintain::Dropped;
 pub use open_files::open_files_limit;
+pub use opening::Unclean;
 pub use partition_log::{LogContext, LogOptions, PartitionLog};
 pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
 pub use read::{LogRead, LogReadError};
-pub use recovery::{LastStop, LogRecovery, directory_label};
+pub use recovery::{LastStop, LogRecovery};
+pub use recovery_points::{RECOVERY_POINTS_FILE, RecoveryPoints};
+pub use segment_writer::SegmentWriter;
 pub use storage::{Disk, OpenMode, Storage, StorageFile};
 pub use sync_pool::SyncPool;
+
+use sluice_protocol::Uuid;
+
+/// Whose log it is, wherever it lies on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogKey {
+    /// Id of the topic.
+    pub topic: Uuid,
+    /// Number of the partition.
+    pub partition: i32,
+}
+
+impl LogKey {
+    /// The metadata log, which belongs to no topic.
+    pub const METADATA: Self = Self {
+        topic: Uuid([0; 16]),
+        partition: -1,
+    };
+}

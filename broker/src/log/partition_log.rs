@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use super::open_files::{OpenFiles, SegmentFile};
 use super::segment::{ActiveSegment, SealedSegment};
 use super::storage::Disk;
 use super::tail::{CachedBatch, Tail, Tails};
-use super::{LogConfig, StorageError};
+use super::{LogConfig, LogKey, StorageError};
 use crate::limits;
 
 /// What all logs of a data directory share.
@@ -92,11 +92,14 @@ impl LogContext {
 /// The log of one partition.
 pub struct PartitionLog {
     pub(super) id: u64,
+    pub(super) key: LogKey,
     pub(super) context: Arc<LogContext>,
     pub(super) directory: PathBuf,
     /// Text of the file that says whose directory it is.
     pub(super) label: String,
     pub(super) config: ArcSwap<LogConfig>,
+    /// Whether what was written last went through the commit log.
+    pub(super) is_committed: AtomicBool,
     /// An offset at which a segment begins, whatever the configuration says.
     pub(super) segment_start: AtomicI64,
     /// Offset of the last snapshot of producers that is durable.
@@ -111,6 +114,8 @@ pub struct PartitionLog {
 
 /// What a log is opened with.
 pub struct LogOptions {
+    /// Whose it is.
+    pub key: LogKey,
     /// Where its segments are.
     pub directory: PathBuf,
     /// Text of its `partition.metadata`: a directory with another one is not this log's.
@@ -214,10 +219,12 @@ impl PartitionLog {
         });
         Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            key: options.key,
             context,
             directory: options.directory,
             label: options.label,
             config: ArcSwap::from_pointee(options.config),
+            is_committed: AtomicBool::new(true),
             segment_start: AtomicI64::new(-1),
             synced_snapshot: AtomicI64::new(-1),
             tending: Mutex::new(()),
@@ -241,6 +248,12 @@ impl PartitionLog {
             }),
             on_change: options.on_change,
         })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn key(&self) -> LogKey {
+        self.key
     }
 
     /// Where its segments are.

@@ -1,11 +1,11 @@
 //! Opening the log of a partition as it was left.
 //!
-//! What is relied on: a segment exists only once all before it are durable and whole. So after an
-//! unclean stop the last segment alone is in doubt; indexes prove themselves when they are first used
-//! (see [`SealedSegment`]). After the death of a process, what was never synced may still be read, and then be lost
-//! to a power cut; after a failed sync it may be read though it will never reach the disk. So the
-//! whole directory is synced when it is taken, and what is in doubt is read from the disk itself;
-//! every batch is checked, and what is behind the last whole one is cut off.
+//! What is relied on: up to its recovery point a log is durable in its segments, and what is behind
+//! that point and was acknowledged is in the commit log. So after an unclean stop the log is cut at
+//! the first batch that the commit log has of it, and goes on with that one. What lies between the two
+//! was never promised to be durable: every batch is checked, and the log ends behind the last whole
+//! one. Nothing is served before all that was found is synced. Where the commit log itself is damaged
+//! nothing is cut for its sake: what is whole in the segments stays.
 //!
 //! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
 //! as after an unclean one.
@@ -13,21 +13,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use sluice_protocol::record_batch::BatchHeader;
-
+use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
+use super::checkpoint::Unsynced;
 use super::compaction;
-use super::index::{SegmentIndex, read_entries};
+use super::index::SegmentIndex;
+use super::label::{LABEL_FILE, directory_label, read_small};
 use super::leader_epochs::{self, LeaderEpochs};
 use super::open_files::SegmentFile;
-use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
-use super::segment::{
-    ActiveSegment, LOG, OFFSET_INDEX, SealedSegment, TIME_INDEX, parse_file_name,
-};
+use super::partition_log::{LogContext, LogOptions, Opened};
+use super::segment::{ActiveSegment, LOG, SealedSegment, parse_file_name};
+use super::segment_scan::Tail;
 use super::storage::{DiskFile, OpenMode};
-use super::write::LABEL_FILE;
-use super::{Disk, StorageError};
 
 /// What the name of a file of rescued bytes ends in.
 const RESCUED: &str = "log.cut";
@@ -52,80 +49,25 @@ pub struct LogRecovery {
     pub missing_offsets: i64,
 }
 
-/// The text that says whose the directory is, if there is any.
-///
-/// # Errors
-/// [`StorageError`].
-pub fn directory_label(
-    disk: &Disk,
-    directory: &Path,
-    last_stop: LastStop,
-) -> Result<Option<String>, StorageError> {
-    let bytes = read_small(disk, &directory.join(LABEL_FILE), last_stop)?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+/// Recovers one log.
+pub(super) struct Recovery<'a> {
+    pub(super) context: &'a LogContext,
+    pub(super) options: &'a LogOptions,
+    pub(super) last_stop: LastStop,
+    /// The log ends before this offset, whatever the segments hold: the commit log has what follows.
+    pub(super) cut_at: Option<i64>,
+    /// One past the last offset that the commit log has.
+    pub(super) replayed_end: Option<i64>,
 }
 
-impl PartitionLog {
-    /// Opens the log in a directory, which need not exist yet.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn open(
-        context: &Arc<LogContext>,
-        options: LogOptions,
-        last_stop: LastStop,
-    ) -> Result<(Arc<Self>, LogRecovery), StorageError> {
-        let opening = Opening {
-            context,
-            options: &options,
-            last_stop,
-        };
-        let (opened, recovery) = opening.run()?;
-        let log = Self::assemble(Arc::clone(context), options, opened);
-        Ok((log, recovery))
-    }
-}
-
-/// The last segment, read.
-struct Tail {
-    active: ActiveSegment,
-    next_offset: i64,
-    epochs: Vec<(i32, i64)>,
-    cut_bytes: u64,
-}
-
-impl Tail {
-    /// An empty segment.
-    const fn new(active: ActiveSegment) -> Self {
-        Self {
-            next_offset: active.base_offset,
-            active,
-            epochs: Vec::new(),
-            cut_bytes: 0,
-        }
-    }
-
-    /// Takes note of the next batch.
-    fn push(&mut self, header: &BatchHeader, interval: u32) {
-        self.active.push(header, interval);
-        self.next_offset = header.last_offset().saturating_add(1);
-        if self.epochs.last().map(|(epoch, _)| *epoch) != Some(header.leader_epoch) {
-            self.epochs.push((header.leader_epoch, header.base_offset));
-        }
-    }
-}
-
-struct Opening<'a> {
-    context: &'a LogContext,
-    options: &'a LogOptions,
-    last_stop: LastStop,
-}
-
-impl Opening<'_> {
-    fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
+impl Recovery<'_> {
+    pub(super) fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
         let names = self.context.disk.list(&self.options.directory)?;
         let names = compaction::settle(&self.context.disk, &self.options.directory, names)?;
         let bases = self.sort_out(&names)?;
+        if self.last_stop == LastStop::Unclean && !names.is_empty() {
+            self.label()?;
+        }
         let mut opened = Opened {
             sealed: Vec::new(),
             active: None,
@@ -134,14 +76,16 @@ impl Opening<'_> {
             epochs: LeaderEpochs::default(),
             has_directory: !names.is_empty(),
         };
-        let Some((last, sealed)) = bases.split_last() else {
-            return Ok((opened, LogRecovery::default()));
+        let bases = self.without_orphans(bases, &mut opened)?;
+        let Some((doubtful, sealed)) = self.doubtful(&bases) else {
+            let recovery = self.begin_behind_what_is_gone(&mut opened);
+            return Ok((opened, recovery));
         };
         let ends = bases.iter().skip(1);
         for (base, end) in sealed.iter().zip(ends) {
             opened.sealed.push(self.sealed(*base, *end)?);
         }
-        let tail = self.tail(*last)?;
+        let tail = self.last_of(doubtful, &mut opened.sealed)?;
         let first = bases.first().copied().unwrap_or_default();
         opened.next_offset = tail.next_offset;
         opened.log_start = self.options.log_start.max(first);
@@ -151,10 +95,39 @@ impl Opening<'_> {
             missing_offsets: self.missing_offsets(&tail),
         };
         opened.active = Some(tail.active);
-        if opened.log_start > opened.next_offset {
+        if opened.log_start
+            > opened
+                .next_offset
+                .max(self.replayed_end.unwrap_or_default())
+        {
             self.begin_again(&mut opened)?;
         }
         Ok((opened, recovery))
+    }
+
+    /// What was found and is not known to be durable, the directory itself with it: perhaps it is in the
+    /// page cache only.
+    pub(super) fn in_doubt(&self, opened: &Opened, is_replayed: bool) -> Unsynced {
+        let mut unsynced = Unsynced::default();
+        let point = self.options.recovery_point;
+        if opened.next_offset <= point && !is_replayed {
+            return unsynced;
+        }
+        let sealed = opened.sealed.iter();
+        let sealed = sealed.filter(|segment| segment.next_offset > point);
+        let files = sealed.map(|segment| &segment.file);
+        let active = opened.active.as_ref().map(|active| &active.file);
+        let paths = files.chain(active).map(|file| file.path().as_ref().clone());
+        unsynced.dirty.files.extend(paths);
+        let directory = &self.options.directory;
+        for name in [LABEL_FILE, leader_epochs::FILE_NAME] {
+            unsynced.dirty.files.insert(directory.join(name));
+        }
+        unsynced.dirty.directories.insert(directory.clone());
+        let parent = directory.parent().map(Path::to_owned);
+        unsynced.dirty.directories.extend(parent);
+        unsynced.ends.insert(self.options.key, opened.next_offset);
+        unsynced
     }
 
     /// The base offsets of the segments, in order. Leftovers are removed: drafts, and files whose
@@ -175,6 +148,17 @@ impl Opening<'_> {
         Ok(bases)
     }
 
+    /// Lets a directory say whose it is; a power cut may have taken that.
+    fn label(&self) -> Result<(), StorageError> {
+        let (disk, options) = (&self.context.disk, self.options);
+        let found = directory_label(disk, &options.directory, self.last_stop)?;
+        if found.as_ref() != Some(&options.label) {
+            let path = options.directory.join(LABEL_FILE);
+            disk.replace_file(&path, options.label.as_bytes())?;
+        }
+        Ok(())
+    }
+
     fn file(&self, base: i64) -> Arc<SegmentFile> {
         let name = super::segment::file_name(base, LOG);
         SegmentFile::new(self.options.directory.join(name), OpenMode::Write)
@@ -187,6 +171,87 @@ impl Opening<'_> {
         let interval = self.options.config.index_interval_bytes;
         let found = SealedSegment::found(base, end, size, file, interval);
         Ok(Arc::new(found))
+    }
+
+    /// Without the segments, where those before them are lost: segments are dropped only up to the
+    /// recovery point, so the disk did that, and the commit log has all of them.
+    fn without_orphans(
+        &self,
+        bases: Vec<i64>,
+        opened: &mut Opened,
+    ) -> Result<Vec<i64>, StorageError> {
+        let Some(cut) = self.cut_at else {
+            return Ok(bases);
+        };
+        if bases.first().is_none_or(|first| *first <= cut) {
+            return Ok(bases);
+        }
+        for base in &bases {
+            let path = self.file(*base).path();
+            self.context.disk.remove_file(&path)?;
+        }
+        self.context.disk.sync_dir(&self.options.directory)?;
+        opened.next_offset = cut;
+        Ok(Vec::new())
+    }
+
+    /// The segments that have to be looked at, at least one, and those before them.
+    fn doubtful<'b>(&self, bases: &'b [i64]) -> Option<(&'b [i64], &'b [i64])> {
+        let trusted = match self.last_stop {
+            LastStop::Clean => bases.len(),
+            LastStop::Unclean => {
+                let point = self.options.recovery_point;
+                bases.partition_point(|base| *base <= point)
+            }
+        };
+        let (sealed, doubtful) = bases.split_at_checked(trusted.saturating_sub(1))?;
+        (!doubtful.is_empty()).then_some((doubtful, sealed))
+    }
+
+    /// The segment the log ends in; those before it are added to `sealed`, those behind it go.
+    fn last_of(
+        &self,
+        doubtful: &[i64],
+        sealed: &mut Vec<Arc<SealedSegment>>,
+    ) -> Result<Tail, StorageError> {
+        let mut rest = doubtful.iter();
+        let mut tail = match rest.next() {
+            Some(base) => self.tail(*base)?,
+            None => Tail::new(ActiveSegment::new(
+                self.options.log_start,
+                self.file(self.options.log_start),
+                SegmentIndex::default(),
+            )),
+        };
+        for base in rest {
+            if self.may_continue(&tail, *base) {
+                let next = self.tail(*base)?;
+                let Tail { active, epochs, .. } = std::mem::replace(&mut tail, next);
+                sealed.push(Arc::new(
+                    active.seal(*base, self.options.config.index_interval_bytes),
+                ));
+                tail.epochs.splice(0..0, epochs);
+                continue;
+            }
+            let file = self.file(*base);
+            tail.is_cut |= self.cut_at.is_some_and(|cut| *base >= cut);
+            if !tail.is_cut {
+                let opened = self.context.files.get(&file)?;
+                let size = opened.size()?;
+                tail.cut_bytes = tail.cut_bytes.saturating_add(size);
+                self.rescue(&opened, *base, 0, size)?;
+            }
+            self.context.disk.remove_file(&file.path())?;
+            self.context.disk.sync_dir(&self.options.directory)?;
+        }
+        Ok(tail)
+    }
+
+    /// Whether the log goes on in the segment that begins at `base`.
+    fn may_continue(&self, tail: &Tail, base: i64) -> bool {
+        let is_next = base == tail.next_offset
+            || (base > tail.next_offset && base <= self.options.recovery_point);
+        is_next && !tail.is_cut && tail.cut_bytes == 0 && self.cut_at.is_none_or(|cut| base < cut)
     }
 
     fn tail(&self, base: i64) -> Result<Tail, StorageError> {
@@ -211,8 +276,12 @@ impl Opening<'_> {
                 }),
         };
         let end = tail.active.size;
-        tail.cut_bytes = size.saturating_sub(end);
-        if tail.cut_bytes > 0 {
+        if end < size {
+            // What is torn behind the recovery point was on its way, and the commit log has it.
+            tail.is_cut |= self.cut_at.is_some() && tail.next_offset >= self.options.recovery_point;
+            if !tail.is_cut {
+                tail.cut_bytes = size.saturating_sub(end);
+            }
             if self.missing_offsets(&tail) > 0 {
                 self.rescue(&file, base, end, size)?;
             }
@@ -245,84 +314,6 @@ impl Opening<'_> {
         }
         copy.sync()?;
         self.context.disk.sync_dir(&self.options.directory)
-    }
-
-    fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {
-        let disk = &self.context.disk;
-        let offsets = read_entries(disk, &log.path().with_extension(OFFSET_INDEX))?;
-        let times = read_entries(disk, &log.path().with_extension(TIME_INDEX))?;
-        Ok(offsets
-            .zip(times)
-            .map(|(offsets, times)| SegmentIndex::loaded(offsets, times)))
-    }
-
-    /// The last segment by its indexes; `None` where they do not lead to its end.
-    fn indexed_tail(
-        &self,
-        base: i64,
-        segment: &Arc<SegmentFile>,
-        index: SegmentIndex,
-        size: u64,
-    ) -> Result<Option<Tail>, StorageError> {
-        let file = self.context.files.get(segment)?;
-        let from = index.offsets.last().map_or(0, |entry| entry.position);
-        let mut active = ActiveSegment::new(base, Arc::clone(segment), index);
-        active.first_timestamp = first_timestamp(&file, size)?;
-        active.size = u64::from(from);
-        let interval = self.options.config.index_interval_bytes;
-        let mut next_offset = base;
-        let mut walk = BatchWalk::new(&file, active.size, size);
-        loop {
-            match walk.next_header()? {
-                Step::Batch((_, header)) if header.base_offset >= next_offset => {
-                    active.push(&header, interval);
-                    next_offset = header.last_offset().saturating_add(1);
-                }
-                Step::End => break,
-                Step::Batch(_) | Step::Torn => return Ok(None),
-            }
-        }
-        Ok(Some(Tail {
-            active,
-            next_offset,
-            epochs: Vec::new(),
-            cut_bytes: 0,
-        }))
-    }
-
-    /// The last segment up to the first batch that is not whole. Batches from `checked_from` on are
-    /// read from the disk and checked; `None` where there is not a whole batch before.
-    fn scanned_tail(
-        &self,
-        base: i64,
-        segment: &Arc<SegmentFile>,
-        size: u64,
-        checked_from: i64,
-    ) -> Result<Option<Tail>, StorageError> {
-        let interval = self.options.config.index_interval_bytes;
-        let file = self.context.files.get(segment)?;
-        let active = ActiveSegment::new(base, Arc::clone(segment), SegmentIndex::default());
-        let mut tail = Tail::new(active);
-        let mut walk = BatchWalk::new(&file, 0, size);
-        while tail.next_offset < checked_from {
-            match walk.next_header()? {
-                Step::Batch((_, header)) if may_follow(&header, tail.next_offset) => {
-                    tail.push(&header, interval);
-                }
-                Step::Batch(_) | Step::Torn => return Ok(None),
-                Step::End => break,
-            }
-        }
-        file.drop_cache(walk.position())?;
-        let mut walk = BatchWalk::new(&file, walk.position(), size);
-        while let Step::Batch((_, batch)) = walk.next_batch()? {
-            let header = batch.header();
-            if !may_follow(header, tail.next_offset) || !batch.has_valid_crc() {
-                break;
-            }
-            tail.push(header, interval);
-        }
-        Ok(Some(tail))
     }
 
     /// The epochs by their file, or where there is none to rely on, by the batches.
@@ -362,6 +353,22 @@ impl Opening<'_> {
         Ok(epochs)
     }
 
+    /// Where there are no segments though there were, the offsets that are gone are not given out again.
+    fn begin_behind_what_is_gone(&self, opened: &mut Opened) -> LogRecovery {
+        let missing = self
+            .options
+            .recovery_point
+            .saturating_sub(opened.next_offset);
+        if missing > 0 {
+            opened.next_offset = self.options.recovery_point;
+            opened.log_start = self.options.recovery_point;
+        }
+        LogRecovery {
+            missing_offsets: missing.max(0),
+            ..LogRecovery::default()
+        }
+    }
+
     /// Where all that is on disk lies below the log start, it goes, and the log begins there.
     fn begin_again(&self, opened: &mut Opened) -> Result<(), StorageError> {
         let files = opened
@@ -377,31 +384,4 @@ impl Opening<'_> {
         opened.next_offset = opened.log_start;
         Ok(())
     }
-}
-
-/// A small file; after an unclean stop as it is on the disk.
-fn read_small(
-    disk: &Disk,
-    path: &Path,
-    last_stop: LastStop,
-) -> Result<Option<Bytes>, StorageError> {
-    match last_stop {
-        LastStop::Clean => disk.read_file(path),
-        LastStop::Unclean => disk.read_file_uncached(path),
-    }
-}
-
-/// Whether a batch may stand at `next_offset`.
-fn may_follow(header: &BatchHeader, next_offset: i64) -> bool {
-    header.base_offset >= next_offset
-        && header.last_offset_delta >= 0
-        && header.last_offset() < i64::MAX
-}
-
-fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {
-    let mut walk = BatchWalk::new(file, 0, size);
-    Ok(match walk.next_header()? {
-        Step::Batch((_, header)) => Some(header.max_timestamp),
-        Step::End | Step::Torn => None,
-    })
 }

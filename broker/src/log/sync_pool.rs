@@ -5,6 +5,7 @@
 //! threads; preallocated files gained nothing more worth their trouble (1.7 ms).
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,13 +13,13 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 
 use super::StorageError;
-use super::storage::{Disk, DiskFile};
-use super::write::Dirty;
+use super::checkpoint::Dirty;
+use super::storage::{Disk, OpenMode};
 
 /// Something to sync.
 #[derive(Debug)]
 enum Job {
-    File(DiskFile),
+    File(Disk, PathBuf),
     Directory(Disk, PathBuf),
 }
 
@@ -69,17 +70,15 @@ impl SyncPool {
     ///
     /// # Errors
     /// The first failure. Then nothing is known of any of the files.
-    pub(super) fn sync(&self, dirty: Dirty, disk: &Disk) -> Result<(), StorageError> {
-        self.run(dirty.files.into_iter().map(Job::File).collect())?;
-        let directories = dirty.directories.into_iter();
-        self.run(
-            directories
-                .map(|directory| Job::Directory(disk.clone(), directory))
-                .collect(),
-        )
+    pub(super) fn sync(&self, dirty: &Dirty, disk: &Disk) -> Result<(), StorageError> {
+        let files = dirty.files.iter();
+        self.run(files.map(|file| Job::File(disk.clone(), file.clone())))?;
+        let directories = dirty.directories.iter();
+        self.run(directories.map(|directory| Job::Directory(disk.clone(), directory.clone())))
     }
 
-    fn run(&self, jobs: VecDeque<Job>) -> Result<(), StorageError> {
+    fn run(&self, jobs: impl Iterator<Item = Job>) -> Result<(), StorageError> {
+        let jobs: VecDeque<Job> = jobs.collect();
         if jobs.len() > 1 && !self.threads.is_empty() {
             // The caller takes one itself.
             let helpers = self.threads.len().min(jobs.len() - 1);
@@ -139,9 +138,20 @@ impl Shared {
 impl Job {
     fn run(&self) -> Result<(), StorageError> {
         match self {
-            Self::File(file) => file.sync(),
-            Self::Directory(disk, directory) => disk.sync_dir(directory),
+            Self::File(disk, path) => unless_gone(
+                disk.open(path, OpenMode::Write)
+                    .and_then(|file| file.sync()),
+            ),
+            Self::Directory(disk, directory) => unless_gone(disk.sync_dir(directory)),
         }
+    }
+}
+
+/// What was dropped or deleted meanwhile needs no sync.
+fn unless_gone(synced: Result<(), StorageError>) -> Result<(), StorageError> {
+    match synced {
+        Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(()),
+        synced => synced,
     }
 }
 

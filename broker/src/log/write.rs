@@ -1,21 +1,20 @@
-//! Writing batches to the active segment. The flush alone calls it.
+//! Writing batches to the active segment, through the page cache. Who writes the segments of a flush
+//! alone calls it; the commit log makes the same batches durable meanwhile, and a checkpoint syncs
+//! what is noted here as dirty.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use sluice_protocol::record_batch::StampedBatch;
 
 use super::StorageError;
+use super::checkpoint::Dirty;
+use super::label::LABEL_FILE;
 use super::leader_epochs;
 use super::open_files::SegmentFile;
 use super::partition_log::{ActiveWriter, PartitionLog, WriteStep, Writer};
 use super::segment::{LOG, file_name};
 use super::storage::{DiskFile, OpenMode};
-
-/// Name of the file that says whose directory it is.
-pub(crate) const LABEL_FILE: &str = "partition.metadata";
 
 /// Why batches were not written.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +24,6 @@ pub(super) enum WriteError {
     Closed,
     #[error(transparent)]
     Storage(#[from] StorageError),
-}
-
-/// What has to be synced before what was written counts.
-#[derive(Debug, Default)]
-pub(super) struct Dirty {
-    pub(super) files: Vec<DiskFile>,
-    pub(super) directories: BTreeSet<PathBuf>,
 }
 
 impl PartitionLog {
@@ -115,21 +107,17 @@ impl PartitionLog {
         }
         let file = self.context.files.get(&active.file)?;
         file.write_at(active.size.saturating_sub(size), &chunks)?;
-        dirty.files.push(file);
+        dirty.files.insert(active.file.path().as_ref().clone());
         Ok(())
     }
 
-    /// Makes an empty segment for `batch` the active one. The one before it is durable first: where
-    /// a segment exists, all before it are whole.
+    /// Makes an empty segment for `batch` the active one.
     fn begin_segment(
         &self,
         writer: &mut Writer,
         batch: &StampedBatch,
         dirty: &mut Dirty,
     ) -> Result<(), StorageError> {
-        if let Some(full) = &writer.active {
-            self.context.files.get(&full.file)?.sync()?;
-        }
         self.make_directory(writer, dirty)?;
         self.create_segment(writer, batch.header().base_offset)?;
         dirty.directories.insert(self.directory.clone());
@@ -172,8 +160,8 @@ impl PartitionLog {
         let disk = &self.context.disk;
         disk.create_dir(&self.directory)?;
         let label = self.directory.join(LABEL_FILE);
-        let label = disk.write_file(&label, self.label.as_bytes())?;
-        dirty.files.push(label);
+        disk.write_file(&label, self.label.as_bytes())?;
+        dirty.files.insert(label);
         let parent = self.directory.parent();
         dirty
             .directories
@@ -183,7 +171,7 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Notes the first batch of a leader epoch, durably before it is acknowledged.
+    /// Notes the first batch of a leader epoch. What is not on disk yet is read from the batches.
     fn note_epoch(
         &self,
         writer: &mut Writer,
@@ -191,17 +179,14 @@ impl PartitionLog {
         dirty: &mut Dirty,
     ) -> Result<(), StorageError> {
         let header = batch.header();
-        let is_first = writer.epochs.last().is_none();
         if !writer.epochs.push(header.leader_epoch, header.base_offset) {
             return Ok(());
         }
         let path = self.directory.join(leader_epochs::FILE_NAME);
         let text = writer.epochs.to_text();
-        let disk = &self.context.disk;
-        match is_first {
-            true => dirty.files.push(disk.write_file(&path, text.as_bytes())?),
-            false => disk.replace_file(&path, text.as_bytes())?,
-        }
+        self.context.disk.swap_file(&path, text.as_bytes())?;
+        dirty.files.insert(path);
+        dirty.directories.insert(self.directory.clone());
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Telemetry;
@@ -67,6 +68,21 @@ impl TailCut<'_> {
         } else {
             tracing::warn!(directory, bytes, "torn end of a log cut off");
         }
+    }
+}
+
+/// The disk lost or changed a part of the commit log that was durable.
+pub(crate) struct CommitLogDamaged<'a> {
+    pub(crate) extent: &'a Path,
+}
+
+impl CommitLogDamaged<'_> {
+    pub(crate) fn emit(self) {
+        let extent = self.extent;
+        tracing::error!(
+            extent = %extent.display(),
+            "the disk lost or changed a part of the commit log; acknowledged records may be missing: check the disk"
+        );
     }
 }
 

@@ -20,7 +20,8 @@ use super::{
     Partition, Topic, Topics, to_its_end,
 };
 use crate::log::{
-    FlushError, LastStop, LogOptions, LogRecovery, PartitionLog, StorageError, id_text, random_id,
+    FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, StorageError, Unclean, id_text,
+    random_id,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
@@ -255,7 +256,7 @@ impl Registry {
         topic: &Topic,
         id: PartitionId,
     ) -> Result<Arc<Partition>, StorageError> {
-        let opened = self.open_partition(topic, id, KnownStart::default(), LastStop::Clean)?;
+        let opened = self.open_partition(topic, id, KnownStart::default(), None)?;
         Ok(opened.0)
     }
 
@@ -265,11 +266,15 @@ impl Registry {
         topic: &Topic,
         id: PartitionId,
         start: KnownStart,
-        last_stop: LastStop,
+        unclean: Option<Unclean<'_>>,
     ) -> Result<(Arc<Partition>, LogRecovery), StorageError> {
         let waiters = Arc::new(FetchWaiters::default());
         let woken = Arc::clone(&waiters);
         let options = LogOptions {
+            key: LogKey {
+                topic: topic.id(),
+                partition: id.0,
+            },
             directory: self
                 .directory
                 .topics()
@@ -280,7 +285,7 @@ impl Registry {
             recovery_point: start.recovery_point,
             on_change: Box::new(move || woken.wake()),
         };
-        let (log, recovery) = PartitionLog::open(&self.log_context, options, last_stop)?;
+        let (log, recovery) = PartitionLog::open(&self.log_context, options, unclean)?;
         let producers = log.recover_producers(self.clock.wall().0)?;
         let place = PartitionPlace {
             topic: topic.name().clone(),

@@ -105,6 +105,7 @@ impl Topics {
         if let Some(failure) = self.0.queue.failure() {
             return Err(failure);
         }
+        self.0.checkpoint.run()?;
         // What fails is tried again and told by the next check of retention.
         self.0.remove_dropped(&mut Failures::default());
         let state = &mut *self.0.compaction.lock();
@@ -171,7 +172,11 @@ impl Registry {
         let situation = Situation {
             segments: &segments,
             log_start: offsets.log_start.0,
-            stable_end: offsets.last_stable.0.min(offsets.high_watermark.0),
+            stable_end: offsets
+                .last_stable
+                .0
+                .min(offsets.high_watermark.0)
+                .min(self.checkpoint.point(partition.log.key())),
             cleaned_to: state.cleaned.get(partition.topic_id(), partition.id()),
             now: self.clock.wall().0,
         };
@@ -196,8 +201,8 @@ impl Registry {
             last_batches: &partition.last_batches(),
         };
         // Batches that go may be all that tells of a producer.
-        let saved = partition.save_producers(true);
-        let outcome = saved
+        let outcome = partition
+            .save_producers(true)
             .map_err(CompactError::from)
             .and_then(|_offset| partition.log.compact(&job, &mut progress, pace))
             .and_then(|()| self.note_cleaned(state, partition, &progress));

@@ -17,8 +17,8 @@ use super::metadata_event::{MetadataEvent, MetadataState};
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    Durable, FlushError, FlushQueue, LastStop, LogConfig, LogContext, LogOptions, LogRead,
-    LogReadError, OpenError, PartitionLog, Retention, StorageError,
+    Checkpoint, Durability, Durable, FlushError, FlushQueue, LogConfig, LogContext, LogKey,
+    LogOptions, LogRead, LogReadError, OpenError, PartitionLog, Retention, StorageError, Unclean,
 };
 
 /// The metadata log.
@@ -43,10 +43,12 @@ impl MetadataLog {
         context: &Arc<LogContext>,
         queue: Arc<FlushQueue>,
         directory: &Path,
-        last_stop: LastStop,
+        recovery_point: i64,
+        unclean: Option<Unclean<'_>>,
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let options = LogOptions {
+            key: LogKey::METADATA,
             directory: directory.to_owned(),
             label: "version: 0\nmetadata\n".to_owned(),
             config: LogConfig {
@@ -54,14 +56,25 @@ impl MetadataLog {
                 segment_ms: i64::MAX,
                 index_interval_bytes: 4096,
                 file_delete_delay: std::time::Duration::ZERO,
+                durability: Durability::Group,
                 retention: Retention::default(),
                 compaction: None,
             },
             log_start: 0,
-            recovery_point: 0,
+            recovery_point,
             on_change: Box::new(|| ()),
         };
-        let (log, _) = PartitionLog::open(context, options, last_stop)?;
+        let (log, recovery) = PartitionLog::open(context, options, unclean)?;
+        if recovery.missing_offsets > 0 {
+            let missing = recovery.missing_offsets;
+            return Err(OpenError::Unreadable {
+                path: directory.to_owned(),
+                reason: format!(
+                    "the last {missing} events of the metadata are gone, though they were durable; \
+                     restore the directory from a backup"
+                ),
+            });
+        }
         let state = replay(&log, directory)?;
         let (_, next_offset) = log.bounds();
         Ok(Self {
@@ -117,7 +130,7 @@ impl MetadataLog {
 
     /// Replaces the log by a snapshot if it has grown beyond its limit and the snapshot is much
     /// smaller. Blocks on the disk.
-    pub(crate) fn compact(&self) -> Result<(), StorageError> {
+    pub(crate) fn compact(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
         let size = self.log.size();
         if size < limits::METADATA_LOG_BYTES_MAX {
             return Ok(());
@@ -133,7 +146,7 @@ impl MetadataLog {
             let outcome = durable.blocking_recv();
             let outcome = outcome.unwrap_or(Err(FlushError::Stopped));
             outcome.map_err(|error| self.failed(error))?;
-            self.end_snapshot(start)?;
+            self.end_snapshot(start, checkpoint)?;
         }
         Ok(())
     }
@@ -148,8 +161,13 @@ impl MetadataLog {
         Ok((start, durable))
     }
 
-    /// Drops the segments before a snapshot that is durable.
-    pub(super) fn end_snapshot(&self, start: i64) -> Result<(), StorageError> {
+    /// Drops the segments before a snapshot that is durable, once its own segment is.
+    pub(super) fn end_snapshot(
+        &self,
+        start: i64,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), StorageError> {
+        checkpoint.run()?;
         self.log.advance_log_start(start);
         if let Some(dropped) = self.log.retain(self.clock.wall().0, start)? {
             self.log.remove(&dropped.files)?;
@@ -217,6 +235,12 @@ fn replay(log: &PartitionLog, directory: &Path) -> Result<MetadataState, OpenErr
         let before = from;
         for batch in record_batch::batches(bytes) {
             let batch = batch.map_err(|error| unreadable(error.to_string()))?;
+            if !batch.has_valid_crc() {
+                let offset = batch.header().base_offset;
+                return Err(unreadable(format!(
+                    "the batch at offset {offset} is damaged; restore the directory from a backup"
+                )));
+            }
             let records = batch.records(limits::DECOMPRESSED_BATCH_BYTES_MAX);
             for record in records.map_err(|error| unreadable(error.to_string()))? {
                 let record = record.map_err(|error| unreadable(error.to_string()))?;

@@ -20,7 +20,6 @@ mod partition;
 mod partition_points;
 mod partition_read;
 mod read;
-mod recovery_points;
 mod recovery_report;
 mod registry;
 #[cfg(test)]

@@ -7,25 +7,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use super::change::{KnownStart, directory_name, label};
 use super::compaction::Compaction;
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
-use super::recovery_points::{self, Checkpoint};
 use super::recovery_report::{CutLog, RecoveryReport};
-use super::registry::{Catalog, Registry};
+use super::registry::Registry;
 use super::topic_config::TopicConfig;
 use super::upkeep::Graveyard;
 use super::{Partition, Topic, Topics, TopicsConfig};
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    DataDirectory, Disk, FileSystem, FlushQueue, Flushed, LastStop, LogContext, LogRecovery,
-    OpenError, StorageError, SyncPool, directory_label, flush_once, flush_until_closed, id_text,
-    open_files_limit,
+    Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed, Journal,
+    LastStop, LogContext, LogKey, LogRecovery, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints,
+    Replay, SegmentWriter, StorageError, SyncPool, Unclean, checkpoint_until_closed,
+    directory_label, flush_once, flush_until_closed, id_text, labelled_topic, open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
 
@@ -42,8 +42,8 @@ struct Expected {
 }
 
 impl Topics {
-    /// Opens the data directory, recovers what a crash left, and starts the thread that flushes and
-    /// tells `flushed` how long each flush took. Blocks on the disk.
+    /// Opens the data directory, recovers what a crash left, and starts the threads that flush and
+    /// sync; tells `flushed` how long each flush took. Blocks on the disk.
     ///
     /// # Errors
     /// [`OpenError`]: the directory is in use, of another format, unreadable, or the disk failed.
@@ -52,30 +52,32 @@ impl Topics {
         clock: Clock,
         mut flushed: impl FnMut(Duration) + Send + 'static,
     ) -> Result<Self, OpenError> {
-        let pool = SyncPool::new(SYNC_THREADS).map_err(OpenError::Threads)?;
-        let topics = Self::open_on(&Disk::new(FileSystem), config, clock.clone(), &pool)?;
-        let queue = Arc::clone(&topics.0.queue);
-        let context = Arc::clone(&topics.0.log_context);
-        let checkpoint = Arc::clone(&topics.0.checkpoint);
-        let flushed = move |elapsed, what: Flushed| {
-            flushed(elapsed);
-            checkpoint.lock().flushed(what.bytes);
+        let threads = Threads {
+            pool: SyncPool::new(SYNC_THREADS).map_err(OpenError::Threads)?,
+            segments: SegmentWriter::beside().map_err(OpenError::Threads)?,
         };
-        let flusher = std::thread::Builder::new()
-            .name("sluice-flush".to_owned())
-            .spawn(move || flush_until_closed(&queue, &context, &pool, &clock, flushed))
-            .map_err(OpenError::Threads)?;
-        *topics.0.flusher.lock() = Some(flusher);
+        let disk = Disk::new(FileSystem);
+        let (topics, journal) = Self::open_on(&disk, config, clock.clone(), threads)?;
+        let queue = Arc::clone(&topics.0.queue);
+        let flushed = move |elapsed, _: Flushed| flushed(elapsed);
+        topics.0.run("sluice-flush", move || {
+            flush_until_closed(&queue, journal, &clock, flushed);
+        })?;
+        let queue = Arc::clone(&topics.0.queue);
+        let checkpoint = Arc::clone(&topics.0.checkpoint);
+        topics.0.run("sluice-checkpoint", move || {
+            checkpoint_until_closed(&queue, &checkpoint);
+        })?;
         Ok(topics)
     }
 
-    /// As [`Topics::open`] on any disk, without the thread: somebody else flushes.
+    /// As [`Topics::open`] on any disk, without the threads: somebody else flushes into the journal.
     pub(crate) fn open_on(
         disk: &Disk,
         config: TopicsConfig,
         clock: Clock,
-        pool: &SyncPool,
-    ) -> Result<Self, OpenError> {
+        threads: Threads,
+    ) -> Result<(Self, Journal), OpenError> {
         let directory = DataDirectory::open(disk, &config.directory, config.node_id)?;
         let defaults = Arc::new(config.defaults.clone());
         TopicConfig::new(Arc::clone(&defaults), super::topic_config::Settings::new()).map_err(
@@ -85,26 +87,27 @@ impl Topics {
         )?;
         let log_context = LogContext::new(disk.clone(), open_files_limit());
         let queue = FlushQueue::new(limits::FLUSH_QUEUE_BYTES_MAX);
-        let last_stop = directory.last_stop();
+        let found = FoundJournal::open(
+            disk,
+            &log_context,
+            &queue,
+            &directory,
+            &config,
+            threads.pool,
+        )?;
         let metadata = MetadataLog::open(
             &log_context,
             Arc::clone(&queue),
             &directory.metadata(),
-            last_stop,
+            found.points.of(LogKey::METADATA),
+            found.unclean(),
             clock.clone(),
         )?;
-        if last_stop == LastStop::Unclean || directory.is_new() {
+        if found.last_stop == LastStop::Unclean || directory.is_new() {
             begin_epoch(&metadata, directory.is_new())?;
-            flush_once(&queue, &log_context, pool)?;
         }
         let state = metadata.state();
         let metadata = Arc::new(metadata);
-        let catalog = Arc::new(RwLock::new(Catalog::default()));
-        let checkpoint = Checkpoint::new(
-            Arc::clone(&log_context),
-            &config.directory,
-            Arc::clone(&catalog),
-        );
         let compaction = Compaction::read(&log_context, &config.directory)?;
         let registry = Registry {
             partition_context: Arc::new(PartitionContext {
@@ -117,24 +120,105 @@ impl Topics {
             defaults,
             clock,
             report: RecoveryReport {
-                last_stop,
+                last_stop: found.last_stop,
                 partition_count: 0,
                 cut: Vec::new(),
                 quarantined: Vec::new(),
+                damaged: found.replay.damaged().to_vec(),
             },
             directory,
             log_context,
-            queue,
+            queue: Arc::clone(&queue),
             metadata,
-            catalog,
+            catalog: Arc::default(),
             changes: Arc::default(),
             graveyard: Mutex::new(Graveyard::default()),
-            checkpoint: Arc::new(Mutex::new(checkpoint)),
+            checkpoint: Arc::clone(&found.checkpoint),
             upkeep: Mutex::new(()),
             compaction: Mutex::new(compaction),
-            flusher: Mutex::new(None),
+            threads: Mutex::default(),
         };
-        registry.recovered(disk, &state)
+        let topics = registry.recovered(disk, &state, &found)?;
+        // What was found is durable before anybody can read it.
+        found.checkpoint.run()?;
+        let mut journal = found.begin(threads.segments);
+        flush_once(&queue, &mut journal)?;
+        Ok((topics, journal))
+    }
+}
+
+/// Who works for the journal.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// They sync.
+    pub(crate) pool: SyncPool,
+    /// It writes segments.
+    pub(crate) segments: SegmentWriter,
+}
+
+/// The journal as the last process left it.
+struct FoundJournal {
+    last_stop: LastStop,
+    points: RecoveryPoints,
+    replay: Replay,
+    extents: Arc<Extents>,
+    checkpoint: Arc<Checkpoint>,
+}
+
+impl FoundJournal {
+    fn open(
+        disk: &Disk,
+        context: &Arc<LogContext>,
+        queue: &Arc<FlushQueue>,
+        directory: &DataDirectory,
+        config: &TopicsConfig,
+        pool: SyncPool,
+    ) -> Result<Self, StorageError> {
+        let file = config.directory.join(RECOVERY_POINTS_FILE);
+        let bytes = context.read_file(&file)?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let points = text.as_deref().and_then(RecoveryPoints::parse);
+        let points = points.unwrap_or_default();
+        let last_stop = directory.last_stop();
+        let (replay, extents) = Replay::open(
+            disk,
+            &directory.commit_log(),
+            config.commit_log,
+            last_stop == LastStop::Clean,
+            points.live(),
+        )?;
+        let checkpoint = Checkpoint::new(
+            Arc::clone(queue),
+            Arc::clone(&extents),
+            file,
+            points.clone(),
+            pool,
+            config.sync_interval,
+        );
+        Ok(Self {
+            last_stop,
+            points,
+            replay,
+            extents,
+            checkpoint: Arc::new(checkpoint),
+        })
+    }
+
+    /// What a log needs that is opened after an unclean stop.
+    fn unclean(&self) -> Option<Unclean<'_>> {
+        (self.last_stop == LastStop::Unclean).then_some(Unclean {
+            replay: &self.replay,
+            checkpoint: &self.checkpoint,
+        })
+    }
+
+    /// The journal of this process, once everything that was found is durable.
+    fn begin(self, segments: SegmentWriter) -> Journal {
+        Journal {
+            commit_log: CommitLog::begin(self.extents, &self.replay),
+            segments,
+            checkpoint: self.checkpoint,
+        }
     }
 }
 
@@ -152,10 +236,15 @@ fn begin_epoch(metadata: &MetadataLog, is_new: bool) -> Result<(), StorageError>
 
 impl Registry {
     /// The registry with everything that is in the directory.
-    fn recovered(mut self, disk: &Disk, state: &MetadataState) -> Result<Topics, OpenError> {
+    fn recovered(
+        mut self,
+        disk: &Disk,
+        state: &MetadataState,
+        found: &FoundJournal,
+    ) -> Result<Topics, OpenError> {
         self.sort_out(disk, state)?;
-        let (topics, expected) = self.expected(state)?;
-        let opened = self.open_all(&expected)?;
+        let (topics, expected) = self.expected(state, &found.points)?;
+        let opened = self.open_all(&expected, found.unclean())?;
         let mut by_topic: HashMap<_, Vec<Arc<Partition>>> = HashMap::new();
         for (partition, recovery) in opened {
             if recovery != LogRecovery::default() {
@@ -199,7 +288,13 @@ impl Registry {
         let mut is_changed = false;
         for name in disk.list(&topics)? {
             let found = directory_label(disk, &topics.join(&name), self.directory.last_stop())?;
-            if found.is_some() && labels.get(&name) == found.as_ref() {
+            let topic = found.as_deref().and_then(labelled_topic);
+            let is_expected = match topic {
+                Some(_) => labels.get(&name) == found.as_ref(),
+                // A power cut may have taken the label, and only then is there none.
+                None => labels.contains_key(&name),
+            };
+            if is_expected {
                 continue;
             }
             let is_deleted = found.is_some_and(|found| deleted.contains(&found));
@@ -226,8 +321,8 @@ impl Registry {
     fn expected(
         &self,
         state: &MetadataState,
+        points: &RecoveryPoints,
     ) -> Result<(Vec<Arc<Topic>>, Vec<Expected>), OpenError> {
-        let points = recovery_points::read(&self.log_context, &self.config.directory)?;
         let mut topics = Vec::with_capacity(state.topics.len());
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
@@ -246,7 +341,10 @@ impl Registry {
                     id: partition,
                     start: KnownStart {
                         log_start: log_start.copied().unwrap_or_default(),
-                        recovery_point: points.get(*id, partition).unwrap_or_default(),
+                        recovery_point: points.of(LogKey {
+                            topic: *id,
+                            partition: partition.0,
+                        }),
                     },
                 });
             }
@@ -259,6 +357,7 @@ impl Registry {
     fn open_all(
         &self,
         expected: &[Expected],
+        unclean: Option<Unclean<'_>>,
     ) -> Result<Vec<(Arc<Partition>, LogRecovery)>, StorageError> {
         let next = AtomicUsize::new(0);
         let opened = Mutex::new(Vec::with_capacity(expected.len()));
@@ -268,9 +367,8 @@ impl Registry {
                 let Some(one) = expected.get(index) else {
                     return Ok(());
                 };
-                let last_stop = self.directory.last_stop();
                 let (partition, recovery) =
-                    self.open_partition(&one.topic, one.id, one.start, last_stop)?;
+                    self.open_partition(&one.topic, one.id, one.start, unclean)?;
                 opened.lock().push((index, partition, recovery));
             }
         };

@@ -1,5 +1,7 @@
 //! What opening a data directory found, for whoever tells people.
 
+use std::path::PathBuf;
+
 use crate::log::LastStop;
 
 /// What opening a data directory found.
@@ -13,6 +15,8 @@ pub struct RecoveryReport {
     pub cut: Vec<CutLog>,
     /// Directories that belong to no topic, by name; they were moved to `quarantine/`.
     pub quarantined: Vec<String>,
+    /// Extents of the commit log of which the disk lost or changed a part.
+    pub damaged: Vec<PathBuf>,
 }
 
 /// A log whose end was cut.

@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
 use super::compaction::Compaction;
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
-use super::recovery_points::Checkpoint;
 use super::recovery_report::RecoveryReport;
 use super::topic_config::{Settings, TopicConfig};
 use super::upkeep::Graveyard;
 use super::{CreateTopicError, Partition, Topic};
 use crate::clock::Clock;
-use crate::log::{DataDirectory, FlushQueue, LogContext, StorageError};
+use crate::log::{
+    Checkpoint, CommitLogConfig, DataDirectory, FlushQueue, LogContext, StorageError,
+};
 use crate::model::{PartitionId, TopicName, Uuid};
 
 /// What the registry is told by the broker's configuration.
@@ -30,6 +32,10 @@ pub struct TopicsConfig {
     pub topics_max: usize,
     /// Partitions there may be, of all topics together.
     pub partitions_max: usize,
+    /// How often records of durability `interval` are brought to the disk.
+    pub sync_interval: Duration,
+    /// The size of the commit log.
+    pub commit_log: CommitLogConfig,
     /// Defaults of this broker where they are not Kafka's, by topic-level key.
     pub defaults: Settings,
 }
@@ -74,12 +80,13 @@ pub(super) struct Registry {
     /// Held while topics are created, deleted or altered: one change at a time.
     pub(super) changes: Arc<tokio::sync::Mutex<()>>,
     pub(super) graveyard: Mutex<Graveyard>,
-    pub(super) checkpoint: Arc<Mutex<Checkpoint>>,
+    pub(super) checkpoint: Arc<Checkpoint>,
     /// Held while files are tended or left: by one at a time.
     pub(super) upkeep: Mutex<()>,
     /// Held while a log is compacted: one at a time.
     pub(super) compaction: Mutex<Compaction>,
-    pub(super) flusher: Mutex<Option<JoinHandle<()>>>,
+    /// They end in this order.
+    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What exists.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::registry::Registry;
 use super::{Partition, Topics};
-use crate::log::{Dropped, StorageError};
+use crate::log::{Dropped, OpenError, StorageError};
 
 /// Files on their way out.
 #[derive(Debug, Default)]
@@ -48,8 +48,8 @@ impl Topics {
                 failures.note(self.0.tend(partition));
             }
         }
-        failures.note(self.0.checkpoint.lock().write());
-        failures.note(self.0.metadata.compact());
+        failures.note(self.0.checkpoint.run());
+        failures.note(self.0.metadata.compact(&self.0.checkpoint));
         self.0.remove_dropped(&mut failures);
         self.0.remove_deleted(&mut failures);
         match failures.0.is_empty() {
@@ -70,6 +70,7 @@ impl Topics {
         if let Some(failure) = self.0.queue.failure() {
             return Err(failure);
         }
+        self.0.checkpoint.run()?;
         for topic in self.list() {
             for partition in topic.partitions().iter() {
                 save_producers(partition)?;
@@ -82,19 +83,34 @@ impl Topics {
 }
 
 impl Registry {
-    /// Ends the thread that flushes, when it has flushed what is queued.
-    fn stop_flushing(&self) {
+    /// Starts a thread that ends when the queue and the checkpoint are closed.
+    pub(super) fn run(
+        &self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<(), OpenError> {
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        let thread = thread.spawn(work).map_err(OpenError::Threads)?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// Ends the threads that flush and sync, when what is queued is flushed.
+    pub(super) fn stop_flushing(&self) {
         self.queue.close();
-        if let Some(flusher) = self.flusher.lock().take() {
+        self.checkpoint.close();
+        for thread in self.threads.lock().drain(..) {
             // If it panicked, the queue has failed, which says so.
-            drop(flusher.join());
+            drop(thread.join());
         }
     }
 
     fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
         let now = self.clock.wall().0;
         if partition.log.is_retention_due(now)? {
+            self.checkpoint.run()?;
             let saved = partition.save_producers(true)?;
+            let saved = saved.min(self.checkpoint.point(partition.log.key()));
             if let Some(Dropped { files, delay }) = partition.log.retain(now, saved)? {
                 let due = self.clock.now() + delay;
                 self.graveyard.lock().add(due, files);

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::{BatchHeader, CHECKED_FROM, HEADER_BYTES, TimestampType, ValidatedBatch};
+use super::{BatchHeader, CHECKED_FROM, HEADER_BYTES, RawBatch, TimestampType, ValidatedBatch};
 
 /// What the log decides of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,18 @@ pub struct StampedBatch {
     header: BatchHeader,
     header_bytes: [u8; HEADER_BYTES],
     records: Bytes,
+}
+
+impl From<RawBatch> for StampedBatch {
+    /// A batch that was stamped before, as it was found.
+    fn from(batch: RawBatch) -> Self {
+        let header = *batch.header();
+        Self {
+            header,
+            header_bytes: header.to_bytes(),
+            records: batch.record_bytes(),
+        }
+    }
 }
 
 impl StampedBatch {

@@ -6,6 +6,7 @@ use super::super::error::{LimitReached, NotMember, Unavailable};
 use super::super::request::{FetchedTopic, OffsetsQuery};
 use super::super::{CommitError, Coordinator};
 use super::*;
+use crate::log::CommitLogConfig;
 use crate::topics::{Commit, NewTopic, Topics, TopicsConfig};
 
 /// Longer than anything here takes, on the slowest machine.
@@ -35,6 +36,8 @@ impl Broker {
             node_id: 1,
             topics_max: 100,
             partitions_max: 1000,
+            sync_interval: Duration::from_secs(1),
+            commit_log: CommitLogConfig::default(),
             defaults: BTreeMap::new(),
         };
         let topics = Topics::open(topics_config, Clock::system(), |_elapsed| ()).unwrap();

@@ -243,7 +243,11 @@ impl Life {
     fn compact(&mut self, memory: usize) -> Option<Result<(), CompactError>> {
         let (now, end) = (self.now(), self.active_base());
         let look = self.world.topics.compact_dirtiest(memory, &mut |_| true);
-        let run = look.unwrap().run?;
+        let run = match look {
+            Ok(look) => look.run?,
+            // The checkpoint before it failed.
+            Err(error) => return Some(Err(CompactError::Unsettled(error))),
+        };
         self.touched_to = self.touched_to.max(end);
         for (_, marker) in self.markers.range_mut(..end) {
             marker.seen_at = marker.seen_at.or(Some(now));

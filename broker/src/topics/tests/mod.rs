@@ -3,7 +3,9 @@
 mod compaction;
 mod compaction_reads;
 mod directory;
+mod durability;
 mod failure;
+mod formats;
 mod look_ups;
 mod records;
 mod simulation;
@@ -21,7 +23,7 @@ use sluice_protocol::record_batch::{
 use super::topic_config::{Alteration, ConfigChange, ConfigOperation, Settings};
 use super::*;
 use crate::clock::Clock;
-use crate::log::{LastStop, LogRead, OpenError};
+use crate::log::{CommitLogConfig, Durability, LastStop, LogRead, OpenError};
 use crate::model::{
     Acks, Isolation, LeaderEpoch, Offset, OffsetSpec, PartitionId, TimestampMs, TopicName,
 };
@@ -64,9 +66,7 @@ impl World {
 
     /// Lets go of the directory without closing it, as a killed process does.
     fn killed(self) -> Self {
-        self.topics.0.queue.close();
-        let flusher = self.topics.0.flusher.lock().take();
-        flusher.unwrap().join().unwrap();
+        self.topics.0.stop_flushing();
         self.reopened()
     }
 
@@ -94,6 +94,12 @@ impl World {
         self.topics.partition(topic, PartitionId(0)).unwrap()
     }
 
+    fn partition_of(&self, topic: &str, partition: i32) -> Arc<Partition> {
+        self.topics
+            .partition(topic, PartitionId(partition))
+            .unwrap()
+    }
+
     fn files(&self, topic: &str) -> Vec<String> {
         let path = self.directory.path().join("data/topics").join(topic);
         let mut names: Vec<_> = std::fs::read_dir(path)
@@ -111,6 +117,8 @@ fn config(parent: &Path) -> TopicsConfig {
         node_id: 1,
         topics_max: 10,
         partitions_max: 100,
+        sync_interval: Duration::from_millis(10),
+        commit_log: CommitLogConfig::default(),
         defaults: Settings::new(),
     }
 }

@@ -8,6 +8,7 @@
 //! `SLUICE_SEEDS` that many.
 
 mod changes;
+mod deaths;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -221,16 +222,20 @@ impl Simulation {
                 }
                 None => assert!(self.world.flush()),
             }
-            let Some(expected) = self.expected.get_mut(topic) else {
-                continue;
-            };
-            for offset in (offset..).take(count) {
-                let value = expected.sent.remove(&offset).unwrap();
-                expected
-                    .unanswered
-                    .retain(|unanswered| !unanswered.values.contains(&value));
-                expected.acknowledged.insert(offset, value);
-            }
+            self.acknowledge(topic, offset, count);
+        }
+    }
+
+    fn acknowledge(&mut self, topic: &'static str, offset: i64, count: usize) {
+        let Some(expected) = self.expected.get_mut(topic) else {
+            return;
+        };
+        for offset in (offset..).take(count) {
+            let value = expected.sent.remove(&offset).unwrap();
+            expected
+                .unanswered
+                .retain(|unanswered| !unanswered.values.contains(&value));
+            expected.acknowledged.insert(offset, value);
         }
     }
 
@@ -306,7 +311,9 @@ impl Simulation {
         }
         self.world.drive(durable).unwrap().unwrap();
         match self.rng.bool() {
-            true => metadata.end_snapshot(start).unwrap(),
+            true => metadata
+                .end_snapshot(start, &self.world.topics.0.checkpoint)
+                .unwrap(),
             false => self.die(
                 "power cut before the old metadata goes",
                 FaultyStorage::cut_power,
@@ -327,7 +334,11 @@ impl Simulation {
         assert_eq!(found.partitions().len(), expected.partitions);
         let offsets = partition.offsets();
         let start = offsets.log_start.0;
-        assert!((expected.start_min..=expected.start_max).contains(&start));
+        let starts = expected.start_min..=expected.start_max;
+        assert!(
+            starts.contains(&start),
+            "{topic}: {start} not in {starts:?}, {offsets:?}"
+        );
         let end = expected
             .acknowledged
             .keys()
@@ -348,115 +359,6 @@ impl Simulation {
         );
         let visible: Vec<_> = visible.into_iter().collect();
         assert_eq!(values(&partition, start), visible);
-    }
-
-    /// A sync fails, or the disk is full: nothing is acknowledged, and the process ends.
-    fn fail(&mut self) {
-        self.settle();
-        let is_full = self.rng.bool();
-        self.note(format!("fail, full: {is_full}"));
-        for topic in TOPICS {
-            self.append(topic);
-            self.append(topic);
-        }
-        if self.appending.is_empty() {
-            return;
-        }
-        self.world.storage.set_faults(match is_full {
-            true => Faults {
-                bytes_left: Some(self.rng.u64(..300)),
-                ..Faults::default()
-            },
-            false => Faults {
-                syncs_left: Some(self.rng.u32(1..4)),
-                ..Faults::default()
-            },
-        });
-        if self.world.flush() {
-            self.world.storage.set_faults(Faults::default());
-            return self.settle();
-        }
-        for (topic, _, _, appending) in std::mem::take(&mut self.appending) {
-            if let Some(appending) = appending {
-                let outcome = self.world.drive(appending.durable());
-                assert!(matches!(outcome, Err(AppendError::Storage(_))), "{topic}");
-            }
-            let partition = self.world.partition(topic);
-            let again = partition.append(batch(&["too late"]), Acks::All);
-            assert!(matches!(again, Err(AppendError::Storage(_))));
-        }
-        assert!(self.world.topics.close().is_err(), "not a clean stop");
-        match self.rng.bool() {
-            true => self.die("power cut after the failure", FaultyStorage::cut_power),
-            false => self.die("kill after the failure", FaultyStorage::kill),
-        }
-    }
-
-    fn die(&mut self, how: &str, end: fn(&FaultyStorage)) {
-        self.note(how);
-        if self.rng.bool() {
-            self.settle();
-        }
-        self.notice_change();
-        self.appending.clear();
-        end(&self.world.storage);
-        self.reopen();
-        // What could be read after a kill must survive a power cut.
-        if self.rng.u8(..4) == 0 {
-            self.note("power cut at once");
-            self.world.storage.cut_power();
-            self.reopen();
-        }
-    }
-
-    fn restart(&mut self) {
-        self.note("restart");
-        self.settle();
-        assert!(self.world.flush(), "as closing does");
-        let starts = self.starts();
-        self.world.topics.close().unwrap();
-        match self.rng.bool() {
-            true => self.world.storage.kill(),
-            false => self.world.storage.cut_power(),
-        }
-        self.reopen();
-        assert_eq!(self.world.topics.recovery().last_stop, LastStop::Clean);
-        assert_eq!(self.starts(), starts);
-    }
-
-    fn starts(&self) -> Vec<i64> {
-        let topics = self.expected.keys();
-        topics
-            .map(|topic| self.world.partition(topic).offsets().log_start.0)
-            .collect()
-    }
-
-    fn reopen(&mut self) {
-        self.world.reopen();
-        assert!(self.world.topics.recovery().quarantined.len() <= TOPICS.len());
-        self.make_segments_small();
-        self.notice_change();
-        self.change = None;
-        for topic in TOPICS {
-            self.adopt_survivors(topic);
-            self.check(topic);
-            self.send_again(topic);
-            self.check(topic);
-        }
-    }
-
-    /// What was sent and not answered may have survived: from the first on, without a hole, each
-    /// where it was.
-    fn adopt_survivors(&mut self, topic: &'static str) {
-        let Some(expected) = self.expected.get_mut(topic) else {
-            return;
-        };
-        let partition = self.world.partition(topic);
-        let end = partition.offsets().high_watermark.0;
-        let sent = std::mem::take(&mut expected.sent);
-        for (offset, value) in sent.into_iter().take_while(|(offset, _)| *offset < end) {
-            expected.acknowledged.insert(offset, value);
-        }
     }
 }
 

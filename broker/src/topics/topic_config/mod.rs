@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use sluice_protocol::record_batch::{Compression, TimestampType};
 
+use crate::log::Durability;
 use crate::log::compaction::CompactionPolicy;
 use crate::log::{LogConfig, Retention};
 
@@ -247,6 +248,11 @@ impl Values {
             segment_ms: self.number("segment.ms").min(segment_ms),
             index_interval_bytes: self.unsigned("index.interval.bytes"),
             file_delete_delay: Duration::from_millis(self.unsigned("file.delete.delay.ms")),
+            durability: match self.text("sluice.durability") {
+                "os" => Durability::Os,
+                "interval" => Durability::Interval,
+                _ => Durability::Group,
+            },
             retention: match cleanup.delete {
                 true => retention,
                 false => Retention::default(),

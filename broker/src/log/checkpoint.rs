@@ -1,0 +1,241 @@
+//! The checkpoint: makes durable in the segments what so far only the commit log keeps, tells how far
+//! that is, and gives the extents back.
+//!
+//! The flush notes what it wrote; a thread of its own syncs it when there is much of it, or when it
+//! has waited for a while. In this order, so that a crash at any step loses nothing: sync the files,
+//! sync the directories, replace the recovery points, recycle the extents. After a failed sync
+//! nothing is recycled and nothing is flushed any more: the next start writes the segments anew from
+//! the commit log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::commit_log::{Extents, Retired};
+use super::flush::FlushQueue;
+use super::recovery_points::RecoveryPoints;
+use super::sync_pool::SyncPool;
+use super::{LogKey, StorageError};
+
+/// How long what was written may wait for its sync. Bounds what a start after a crash replays of a
+/// broker that is mostly idle.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What has to be synced.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    pub(super) files: BTreeSet<PathBuf>,
+    pub(super) directories: BTreeSet<PathBuf>,
+}
+
+/// What one flush, or many, wrote and did not sync.
+#[derive(Debug, Default)]
+pub(super) struct Unsynced {
+    pub(super) dirty: Dirty,
+    /// One past the last offset written, by log.
+    pub(super) ends: HashMap<LogKey, i64>,
+    /// Extents that are full.
+    pub(super) retired: Vec<Retired>,
+    /// Generation and number of the first extent that is needed once this is synced; `None` where
+    /// that is as before.
+    pub(super) live: Option<(u32, u64)>,
+    /// Whether some of it is to be synced within the interval that is configured.
+    pub(super) is_interval: bool,
+}
+
+/// The checkpoint of a data directory.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// Fails when a checkpoint does.
+    queue: Arc<FlushQueue>,
+    extents: Arc<Extents>,
+    points_file: PathBuf,
+    pool: SyncPool,
+    interval: Duration,
+    unsynced: Mutex<Waiting>,
+    wanted: Condvar,
+    points: Mutex<RecoveryPoints>,
+    /// Held while a checkpoint runs: one at a time.
+    running: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    unsynced: Unsynced,
+    /// When it has waited for long enough.
+    due: Option<Instant>,
+    is_closed: bool,
+}
+
+impl Dirty {
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.directories.is_empty()
+    }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.directories.extend(other.directories);
+    }
+}
+
+impl Unsynced {
+    fn extend(&mut self, other: Self) {
+        self.dirty.extend(other.dirty);
+        self.ends.extend(other.ends);
+        self.retired.extend(other.retired);
+        self.live = other.live.or(self.live);
+        self.is_interval |= other.is_interval;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.dirty.is_empty() && self.ends.is_empty() && self.retired.is_empty()
+    }
+
+    fn full_bytes(&self) -> u64 {
+        self.retired.iter().map(Retired::size).sum()
+    }
+}
+
+impl Checkpoint {
+    /// A checkpoint that continues from `points`. `interval` is that of [`Durability::Interval`](super::Durability).
+    #[must_use]
+    pub fn new(
+        queue: Arc<FlushQueue>,
+        extents: Arc<Extents>,
+        points_file: PathBuf,
+        points: RecoveryPoints,
+        pool: SyncPool,
+        interval: Duration,
+    ) -> Self {
+        Self {
+            queue,
+            extents,
+            points_file,
+            pool,
+            interval,
+            unsynced: Mutex::default(),
+            wanted: Condvar::new(),
+            points: Mutex::new(points),
+            running: Mutex::new(()),
+        }
+    }
+
+    /// Takes note of what was written.
+    pub(super) fn note(&self, written: Unsynced) {
+        if written.is_empty() {
+            return;
+        }
+        let patience = match written.is_interval {
+            true => self.interval.min(WAIT_MAX),
+            false => WAIT_MAX,
+        };
+        let due = Instant::now() + patience;
+        let mut waiting = self.unsynced.lock();
+        waiting.unsynced.extend(written);
+        let is_sooner = waiting.due.is_none_or(|known| due < known);
+        if is_sooner {
+            waiting.due = Some(due);
+        }
+        let is_much = waiting.unsynced.full_bytes() >= self.extents.config().checkpoint_bytes;
+        drop(waiting);
+        if is_sooner || is_much {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Empties the commit log where it is full, and only then takes long.
+    pub(super) fn make_room(&self) -> Result<(), StorageError> {
+        let full_bytes = self.unsynced.lock().unsynced.full_bytes();
+        match full_bytes >= self.extents.config().full_bytes_max {
+            true => self.run(),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes durable what was noted so far.
+    ///
+    /// # Errors
+    /// [`StorageError`]. The commit log keeps what was noted, and nothing is flushed any more.
+    pub fn run(&self) -> Result<(), StorageError> {
+        let _running = self.running.lock();
+        match self.queue.failure() {
+            Some(failure) => Err(failure),
+            None => self.sync_noted(),
+        }
+        .inspect_err(|error| self.queue.fail(error))
+    }
+
+    fn sync_noted(&self) -> Result<(), StorageError> {
+        let taken = {
+            let mut waiting = self.unsynced.lock();
+            waiting.due = None;
+            std::mem::take(&mut waiting.unsynced)
+        };
+        if taken.is_empty() {
+            return Ok(());
+        }
+        self.pool.sync(&taken.dirty, self.extents.disk())?;
+        let text = {
+            let mut points = self.points.lock();
+            points.advance(&taken.ends, taken.live);
+            points.to_text()
+        };
+        self.extents
+            .disk()
+            .replace_file(&self.points_file, text.as_bytes())?;
+        self.extents.recycle(taken.retired)
+    }
+
+    /// The offset up to which a log is durable in its segments. What lies behind must not be dropped or
+    /// compacted: the commit log would bring it back with what it still has.
+    #[must_use]
+    pub fn point(&self, key: LogKey) -> i64 {
+        self.points.lock().of(key)
+    }
+
+    /// Forgets a log that is no more.
+    pub(super) fn forget(&self, key: LogKey) {
+        self.unsynced.lock().unsynced.ends.remove(&key);
+        self.points.lock().forget(key);
+    }
+
+    /// Runs whenever there is much to sync, or something has waited, until it is closed.
+    ///
+    /// # Errors
+    /// The first failure. Nothing may be flushed any more then.
+    pub fn run_until_closed(&self) -> Result<(), StorageError> {
+        self.extents.prepare()?;
+        while self.wait() {
+            self.run()?;
+            self.extents.prepare()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the thread.
+    pub fn close(&self) {
+        self.unsynced.lock().is_closed = true;
+        self.wanted.notify_all();
+    }
+
+    /// Waits until there is reason to run; `false` when there will be none any more.
+    fn wait(&self) -> bool {
+        let much = self.extents.config().checkpoint_bytes;
+        let mut waiting = self.unsynced.lock();
+        while !waiting.is_closed {
+            let Some(due) = waiting.due else {
+                self.wanted.wait(&mut waiting);
+                continue;
+            };
+            if waiting.unsynced.full_bytes() >= much
+                || self.wanted.wait_until(&mut waiting, due).timed_out()
+            {
+                return true;
+            }
+        }
+        false
+    }
+}

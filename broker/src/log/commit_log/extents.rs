@@ -1,0 +1,141 @@
+//! The extents of a commit log that are ready to be written, and how many there may be.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use parking_lot::Mutex;
+
+use super::extent::Extent;
+use super::{Retired, page_align};
+use crate::log::StorageError;
+use crate::log::storage::Disk;
+
+/// The size of a commit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitLogConfig {
+    /// Bytes of an extent, at least two pages. A batch that does not fit gets an extent of its own.
+    pub extent_bytes: u64,
+    /// Bytes of full extents at which segments are synced, so that the extents can be used again.
+    pub checkpoint_bytes: u64,
+    /// Bytes of full extents at which the flush waits for that.
+    pub full_bytes_max: u64,
+}
+
+impl Default for CommitLogConfig {
+    /// 16 MiB are written in the time of a few syncs, and a start after a crash replays at most
+    /// 256 MiB and the flush that was under way, which takes a fraction of a second.
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            extent_bytes: 16 * MIB,
+            checkpoint_bytes: 64 * MIB,
+            full_bytes_max: 256 * MIB,
+        }
+    }
+}
+
+/// The extents that hold nothing that is needed. Shared by who writes and who recycles.
+#[derive(Debug)]
+pub struct Extents {
+    disk: Disk,
+    directory: PathBuf,
+    config: CommitLogConfig,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    /// The one that was recycled first is used first: what is on disk then is always the newest
+    /// part of the log.
+    spares: VecDeque<Extent>,
+    next_index: u64,
+}
+
+impl Extents {
+    pub(super) fn new(
+        disk: &Disk,
+        directory: PathBuf,
+        config: CommitLogConfig,
+        found: Vec<Extent>,
+        next_index: u64,
+    ) -> Result<Self, StorageError> {
+        let extents = Self {
+            disk: disk.clone(),
+            directory,
+            config,
+            pool: Mutex::new(Pool {
+                spares: VecDeque::new(),
+                next_index,
+            }),
+        };
+        extents.keep(found)?;
+        Ok(extents)
+    }
+
+    /// Where they are.
+    pub(in crate::log) const fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The size of the log.
+    #[must_use]
+    pub const fn config(&self) -> &CommitLogConfig {
+        &self.config
+    }
+
+    /// An extent of at least `needed` bytes.
+    pub(super) fn take(&self, needed: u64) -> Result<Extent, StorageError> {
+        if needed <= self.config.extent_bytes
+            && let Some(spare) = self.pool.lock().spares.pop_front()
+        {
+            return Ok(spare);
+        }
+        self.create(page_align(needed).max(self.config.extent_bytes))
+    }
+
+    /// Makes an extent ahead of time where there is none to spare.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(in crate::log) fn prepare(&self) -> Result<(), StorageError> {
+        if self.pool.lock().spares.is_empty() {
+            let spare = self.create(self.config.extent_bytes)?;
+            self.pool.lock().spares.push_back(spare);
+        }
+        Ok(())
+    }
+
+    /// Takes back extents that nothing needs any more. Those beyond what is worth keeping, or of
+    /// another size, are removed.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(in crate::log) fn recycle(&self, retired: Vec<Retired>) -> Result<(), StorageError> {
+        self.keep(retired.into_iter().map(|retired| retired.extent).collect())
+    }
+
+    fn keep(&self, extents: Vec<Extent>) -> Result<(), StorageError> {
+        for extent in extents {
+            let mut pool = self.pool.lock();
+            let spares = u64::try_from(pool.spares.len()).unwrap_or(u64::MAX);
+            let kept = spares.saturating_mul(self.config.extent_bytes);
+            if extent.size == self.config.extent_bytes && kept < self.config.checkpoint_bytes {
+                pool.spares.push_back(extent);
+                continue;
+            }
+            drop(pool);
+            self.disk.remove_file(&extent.path)?;
+        }
+        Ok(())
+    }
+
+    fn create(&self, size: u64) -> Result<Extent, StorageError> {
+        let mut pool = self.pool.lock();
+        let index = pool.next_index;
+        pool.next_index = index.saturating_add(1);
+        drop(pool);
+        let extent = Extent::create(&self.disk, &self.directory, index, size)?;
+        self.disk.sync_dir(&self.directory)?;
+        Ok(extent)
+    }
+}

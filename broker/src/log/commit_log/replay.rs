@@ -1,0 +1,271 @@
+//! What the commit log holds that may not have reached its segments.
+//!
+//! The newest generation is read from its first extent that is still needed. The chain tells where it
+//! ends. If there is a whole frame of the same generation behind the end, then the end is no torn
+//! write: a frame is written only when all before it are durable, so the disk lost or changed what it
+//! had kept. That is told, and what lies behind is used all the same.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sluice_protocol::record_batch::{BatchHeader, RawBatch, StampedBatch};
+
+use super::extent::{Extent, PAGE_BYTES, page_align};
+use super::extents::{CommitLogConfig, Extents};
+use super::frame::{Chain, FrameHeader, HEADER_BYTES, HEADER_SIZE};
+use crate::log::storage::{Disk, DiskFile};
+use crate::log::{LogKey, StorageError};
+
+/// What is left of a commit log.
+#[derive(Debug, Default)]
+pub struct Replay {
+    pub(super) generation: u32,
+    pub(super) next_number: u64,
+    files: Vec<DiskFile>,
+    frames: HashMap<LogKey, Vec<Found>>,
+    /// Extents of which the disk lost or changed a part.
+    damaged: Vec<PathBuf>,
+}
+
+/// A batch in an extent.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    file: usize,
+    position: u64,
+    length: u32,
+    base_offset: i64,
+    last_offset: i64,
+}
+
+/// The batches of one partition, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::log) struct Batches<'a> {
+    files: &'a [DiskFile],
+    found: &'a [Found],
+}
+
+impl Replay {
+    /// Opens the commit log in `directory`, made if need be: what is left of it, and its extents for
+    /// the next generation. After a clean stop nothing is left, whatever the extents hold. `live` is
+    /// the generation and number from which on extents are needed, as far as is known.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn open(
+        disk: &Disk,
+        directory: &Path,
+        config: CommitLogConfig,
+        is_clean: bool,
+        live: (u32, u64),
+    ) -> Result<(Self, Arc<Extents>), StorageError> {
+        disk.create_dir(directory)?;
+        disk.sync_dir(directory.parent().unwrap_or(directory))?;
+        let mut next_index = 0;
+        let mut extents = Vec::new();
+        for name in disk.list(directory)? {
+            if let Some((index, extent)) = Extent::found(disk, directory, &name)? {
+                next_index = next_index.max(u64::saturating_add(index, 1));
+                extents.push((extent.header()?, extent));
+            }
+        }
+        // An extent that a dead process had just made is used from here on.
+        disk.sync_dir(directory)?;
+        extents.sort_by_key(|(header, _)| header.map(|header| header.number));
+        let mut replay = Self {
+            generation: live.0,
+            next_number: live.1,
+            ..Self::default()
+        };
+        for (header, _) in &extents {
+            if let Some(header) = header {
+                replay.generation = replay.generation.max(header.chain.generation);
+                replay.next_number = replay.next_number.max(header.number.saturating_add(1));
+            }
+        }
+        if !is_clean {
+            replay.read(&extents, live)?;
+        }
+        let found = extents.into_iter().map(|(_, extent)| extent).collect();
+        let extents = Extents::new(disk, directory.to_owned(), config, found, next_index)?;
+        Ok((replay, Arc::new(extents)))
+    }
+
+    /// Whether nothing that was durable is missing.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.damaged.is_empty()
+    }
+
+    /// Extents of which the disk lost or changed a part.
+    #[must_use]
+    pub fn damaged(&self) -> &[PathBuf] {
+        &self.damaged
+    }
+
+    /// The batches of a partition that end behind `from`.
+    pub(in crate::log) fn batches(&self, key: LogKey, from: i64) -> Batches<'_> {
+        let found = self.frames.get(&key).map_or(&[][..], Vec::as_slice);
+        let skipped = found.partition_point(|found| found.last_offset < from);
+        Batches {
+            files: &self.files,
+            found: found.get(skipped..).unwrap_or_default(),
+        }
+    }
+
+    fn read(
+        &mut self,
+        extents: &[(Option<super::ExtentHeader>, Extent)],
+        live: (u32, u64),
+    ) -> Result<(), StorageError> {
+        let first = match live.0 == self.generation {
+            true => live.1,
+            false => 0,
+        };
+        let mut chain: Option<Chain> = None;
+        for (header, extent) in extents {
+            let Some(header) = header else { continue };
+            if header.chain.generation != self.generation || header.number < first {
+                continue;
+            }
+            if chain.is_some_and(|chain| chain != header.chain) {
+                self.damaged.push(extent.path.clone());
+            }
+            let mut walk = Walk::new(extent, header.chain)?;
+            while let Some((position, frame)) = walk.next() {
+                self.add(&walk, position, &frame);
+            }
+            self.files.push(extent.file.clone());
+            if walk.has_skipped {
+                self.damaged.push(extent.path.clone());
+            }
+            chain = Some(walk.chain);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, walk: &Walk, position: u64, frame: &FrameHeader) {
+        let batch = walk.batch(position, frame);
+        let Some(header) = batch.and_then(|batch| BatchHeader::decode(&batch).ok()) else {
+            return;
+        };
+        self.frames.entry(frame.key).or_default().push(Found {
+            file: self.files.len(),
+            position: position.saturating_add(HEADER_SIZE),
+            length: frame.length,
+            base_offset: header.base_offset,
+            last_offset: header.last_offset(),
+        });
+    }
+}
+
+impl Batches<'_> {
+    /// The base offset of the first batch.
+    pub(in crate::log) fn first_offset(&self) -> Option<i64> {
+        self.found.first().map(|found| found.base_offset)
+    }
+
+    /// One past the last offset.
+    pub(in crate::log) fn end_offset(&self) -> Option<i64> {
+        let last = self.found.last()?;
+        Some(last.last_offset.saturating_add(1))
+    }
+
+    /// The next batch, and the rest.
+    pub(in crate::log) fn next(&mut self) -> Result<Option<StampedBatch>, StorageError> {
+        while let Some((found, rest)) = self.found.split_first() {
+            self.found = rest;
+            let Some(file) = self.files.get(found.file) else {
+                continue;
+            };
+            let length = usize::try_from(found.length).unwrap_or(usize::MAX);
+            let mut bytes = file.read_at(found.position, length)?;
+            if let Ok(Some(batch)) = RawBatch::take(&mut bytes) {
+                return Ok(Some(StampedBatch::from(batch)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A walk over the frames of an extent.
+struct Walk {
+    bytes: Bytes,
+    position: u64,
+    chain: Chain,
+    /// Whether a part of the extent could not be read, and more followed.
+    has_skipped: bool,
+}
+
+impl Walk {
+    fn new(extent: &Extent, chain: Chain) -> Result<Self, StorageError> {
+        let size = usize::try_from(extent.size).unwrap_or(usize::MAX);
+        Ok(Self {
+            bytes: extent.file.read_at(0, size)?,
+            position: PAGE_BYTES,
+            chain,
+            has_skipped: false,
+        })
+    }
+
+    /// The next frame and its position.
+    fn next(&mut self) -> Option<(u64, FrameHeader)> {
+        let (position, frame) = self.follower().or_else(|| self.survivor())?;
+        self.chain.follow(&frame);
+        self.position = position.saturating_add(frame.frame_size());
+        Some((position, frame))
+    }
+
+    /// The frame that continues the chain: of the same flush, or at the next page of the next one.
+    fn follower(&self) -> Option<(u64, FrameHeader)> {
+        [self.position, page_align(self.position)]
+            .into_iter()
+            .find_map(|position| {
+                let frame = self.frame_at(position)?;
+                self.chain.continues(&frame).then_some((position, frame))
+            })
+    }
+
+    /// The first frame of a later flush, where the chain is broken. What a torn flush left of itself
+    /// is none.
+    fn survivor(&mut self) -> Option<(u64, FrameHeader)> {
+        let mut position = page_align(self.position.saturating_add(1));
+        while let Some(bytes) = self.bytes_from(position) {
+            if bytes.len() < HEADER_BYTES {
+                break;
+            }
+            let frame = self.frame_at(position).filter(|frame| {
+                frame.generation == self.chain.generation
+                    && frame.sequence > self.chain.sequence
+                    && frame.place == 0
+            });
+            if let Some(frame) = frame {
+                self.has_skipped = true;
+                return Some((position, frame));
+            }
+            position = position.saturating_add(PAGE_BYTES);
+        }
+        None
+    }
+
+    /// A whole frame at `position`, whatever it continues.
+    fn frame_at(&self, position: u64) -> Option<FrameHeader> {
+        let bytes = self.bytes_from(position)?;
+        let frame = FrameHeader::read(&bytes)?;
+        let batch = self.batch(position, &frame)?;
+        frame.is_whole(&batch).then_some(frame)
+    }
+
+    fn batch(&self, position: u64, frame: &FrameHeader) -> Option<Bytes> {
+        let bytes = self.bytes_from(position)?;
+        let length = usize::try_from(frame.length).ok()?;
+        let end = HEADER_BYTES.checked_add(length)?;
+        (end <= bytes.len()).then(|| bytes.slice(HEADER_BYTES..end))
+    }
+
+    fn bytes_from(&self, position: u64) -> Option<Bytes> {
+        let position = usize::try_from(position).ok()?;
+        (position < self.bytes.len()).then(|| self.bytes.slice(position..))
+    }
+}

@@ -1,0 +1,113 @@
+//! Opening the log of a partition: what its directory holds, and what the commit log adds to it.
+
+use std::sync::Arc;
+
+use sluice_protocol::record_batch::StampedBatch;
+
+use super::StorageError;
+use super::checkpoint::{Checkpoint, Unsynced};
+use super::commit_log::{Batches, Replay};
+use super::partition_log::{LogContext, LogOptions, PartitionLog};
+use super::recovery::{LastStop, LogRecovery, Recovery};
+use super::write::WriteError;
+
+/// Bytes of batches written at once from the commit log.
+const REPLAY_PIECE_BYTES: usize = 1024 * 1024;
+
+/// Where an unclean start finds what the segments may lack, and notes what it wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct Unclean<'a> {
+    /// What the commit log has.
+    pub replay: &'a Replay,
+    /// What has to run before anything is served.
+    pub checkpoint: &'a Checkpoint,
+}
+
+impl PartitionLog {
+    /// Opens the log in a directory, which need not exist yet; after an unclean stop with what the
+    /// commit log has of it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn open(
+        context: &Arc<LogContext>,
+        options: LogOptions,
+        unclean: Option<Unclean<'_>>,
+    ) -> Result<(Arc<Self>, LogRecovery), StorageError> {
+        // What lies below the log start is replayed too, unless its segment is gone: the state of
+        // producers may be there and nowhere else.
+        let (key, from) = (options.key, options.recovery_point);
+        let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
+        let recovery = Recovery {
+            context,
+            options: &options,
+            last_stop: match unclean {
+                Some(_) => LastStop::Unclean,
+                None => LastStop::Clean,
+            },
+            cut_at: batches
+                .filter(|_| unclean.is_some_and(|unclean| unclean.replay.is_whole()))
+                .and_then(|batches| batches.first_offset()),
+            replayed_end: batches.and_then(|batches| batches.end_offset()),
+        };
+        let (opened, found) = recovery.run()?;
+        let is_replayed = batches.is_some_and(|batches| batches.first_offset().is_some());
+        let in_doubt = recovery.in_doubt(&opened, is_replayed);
+        let log = Self::assemble(Arc::clone(context), options, opened);
+        if let (Some(batches), Some(unclean)) = (batches, unclean) {
+            unclean.checkpoint.note(in_doubt);
+            log.replay(batches, unclean.checkpoint)?;
+        }
+        Ok((log, found))
+    }
+
+    /// Appends what the commit log has and the segments lack.
+    fn replay(
+        self: &Arc<Self>,
+        mut batches: Batches<'_>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), StorageError> {
+        let mut run: Vec<StampedBatch> = Vec::new();
+        let mut run_bytes = 0_usize;
+        let (_, mut next_offset) = self.bounds();
+        loop {
+            let batch = batches.next()?;
+            let is_end = batch.is_none();
+            if let Some(batch) = batch.filter(|batch| batch.header().last_offset() >= next_offset) {
+                next_offset = batch.header().last_offset().saturating_add(1);
+                run_bytes = run_bytes.saturating_add(batch.size());
+                run.push(batch);
+            }
+            if is_end || run_bytes >= REPLAY_PIECE_BYTES {
+                self.replay_run(&run, checkpoint)?;
+                run.clear();
+                run_bytes = 0;
+            }
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn replay_run(
+        self: &Arc<Self>,
+        run: &[StampedBatch],
+        checkpoint: &Checkpoint,
+    ) -> Result<(), StorageError> {
+        let Some(last) = run.last() else {
+            return Ok(());
+        };
+        let batches: Vec<&StampedBatch> = run.iter().collect();
+        let mut unsynced = Unsynced::default();
+        match self.write(&batches, &mut unsynced.dirty) {
+            // Nobody can have closed a log that is being opened.
+            Ok(()) | Err(WriteError::Closed) => {}
+            Err(WriteError::Storage(error)) => return Err(error),
+        }
+        self.publish(&batches);
+        let end = last.header().last_offset().saturating_add(1);
+        unsynced.ends.insert(self.key, end);
+        checkpoint.note(unsynced);
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! What each durability promises: of the death of the process, and of a power cut.
+
+use super::failure::FaultyWorld;
+use super::*;
+
+/// A world with the topics `kept` (group) and `risked`, of this durability.
+fn world(seed: u64, durability: &str) -> FaultyWorld {
+    let world = FaultyWorld::new(seed);
+    world.create("kept");
+    let risked = new_topic("risked", 1, &[("sluice.durability", durability)]);
+    let created = world.topics.create(risked, Commit::Yes);
+    world.drive(created).unwrap().unwrap();
+    world
+}
+
+fn append_to(world: &FaultyWorld, topic: &str, value: &str) {
+    let appending = world.partition(topic).append(batch(&[value]), Acks::All);
+    world.drive(appending.unwrap().durable()).unwrap();
+}
+
+fn texts(world: &FaultyWorld, topic: &str) -> Vec<String> {
+    let read = values(&world.partition(topic), 0);
+    read.into_iter().map(|(_, value)| value).collect()
+}
+
+fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+#[test]
+fn what_the_system_has_survives_the_death_of_the_process() {
+    for durability in ["os", "interval"] {
+        let mut world = world(1, durability);
+        for number in numbers(0..30) {
+            append_to(&world, "risked", &number);
+            append_to(&world, "kept", &number);
+        }
+        for _ in 0..2 {
+            world.storage.kill();
+            world.reopen();
+            assert_eq!(texts(&world, "risked"), numbers(0..30), "{durability}");
+            assert_eq!(texts(&world, "kept"), numbers(0..30));
+        }
+        // What was read after the kill is on the disk.
+        world.storage.cut_power();
+        world.reopen();
+        assert_eq!(texts(&world, "risked"), numbers(0..30));
+    }
+}
+
+#[test]
+fn a_power_cut_takes_the_end_of_what_the_system_had_and_nothing_else() {
+    let mut lost = 0;
+    for seed in 0..60 {
+        let mut world = world(seed, "os");
+        for number in numbers(0..20) {
+            append_to(&world, "risked", &number);
+            append_to(&world, "kept", &number);
+        }
+        world.storage.cut_power();
+        world.reopen();
+        assert_eq!(texts(&world, "kept"), numbers(0..20), "seed {seed}");
+        let left = texts(&world, "risked");
+        let all = numbers(0..20);
+        assert!(all.starts_with(&left), "seed {seed}: {left:?}");
+        lost += all.len() - left.len();
+        append_to(&world, "risked", "next");
+        assert_eq!(texts(&world, "risked").len(), left.len() + 1);
+    }
+    assert!(lost > 0, "or `os` would promise as much as `group`");
+}
+
+#[test]
+fn a_checkpoint_brings_what_the_system_has_to_the_disk() {
+    for seed in 0..30 {
+        let mut world = world(seed, "interval");
+        for number in numbers(0..20) {
+            append_to(&world, "risked", &number);
+        }
+        world.topics.0.checkpoint.run().unwrap();
+        append_to(&world, "risked", "20");
+        world.storage.cut_power();
+        world.reopen();
+        let left = texts(&world, "risked");
+        assert!(left.starts_with(&numbers(0..20)), "seed {seed}: {left:?}");
+    }
+}
+
+#[test]
+fn a_change_of_durability_loses_nothing_of_either_kind() {
+    for seed in 0..40 {
+        let mut world = world(seed, "os");
+        let log = |world: &FaultyWorld, durability| {
+            let partition = world.partition("risked");
+            let topic = world.topics.topic("risked").unwrap();
+            let mut config = topic.config().log.clone();
+            config.durability = durability;
+            partition.log.set_config(config);
+        };
+        append_to(&world, "risked", "0");
+        log(&world, Durability::Group);
+        append_to(&world, "risked", "1");
+        log(&world, Durability::Os);
+        append_to(&world, "risked", "2");
+        log(&world, Durability::Group);
+        append_to(&world, "risked", "3");
+        world.storage.cut_power();
+        world.reopen();
+        assert_eq!(texts(&world, "risked"), numbers(0..4), "seed {seed}");
+        log(&world, Durability::Group);
+        append_to(&world, "risked", "4");
+        log(&world, Durability::Os);
+        append_to(&world, "risked", "5");
+        world.storage.kill();
+        world.reopen();
+        assert_eq!(texts(&world, "risked"), numbers(0..6), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_thread_that_syncs_does_so_within_the_interval() {
+    let world = World::new();
+    world.create("risked", 1, &[("sluice.durability", "interval")]);
+    append(&world.partition("risked"), batch(&["a"])).unwrap();
+    let points = world.directory.path().join("data/recovery-points");
+    let id = world.topics.topic("risked").unwrap().id();
+    let line = format!("{} 0 1", crate::log::id_text(id));
+    let started = std::time::Instant::now();
+    while !std::fs::read_to_string(&points).is_ok_and(|text| text.contains(&line)) {
+        assert!(started.elapsed() < Duration::from_secs(4), "far too late");
+        std::thread::yield_now();
+    }
+}
