@@ -187,7 +187,7 @@ async fn clients_that_do_not_read_their_records_hold_no_more_than_the_budget() {
         }
         // What the allocator keeps of memory given back is not in the budget.
         let grown = measured.peak() - before;
-        assert!(grown < 2 * BUDGET, "{is_followed} {} MiB", grown / MIB);
+        assert!(grown < 3 * BUDGET, "{is_followed} {} MiB", grown / MIB);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::Registry;
 use sluice::cluster::Cluster;
-use sluice::config::{Advertised, Config, Servers, Value as _};
+use sluice::config::{Advertised, Config, Durability, Servers, Value as _};
 use sluice_broker::topics::CompactionConfig;
 use sluice_broker::topics::topic_config::{InvalidTopicConfig, Settings, TopicConfig};
 use sluice_broker::{Broker, Connector};
@@ -209,6 +209,12 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
         bytes_per_second_max: from.compaction_rate_max.0,
         interval: from.compaction_interval,
     };
+    if from.durability != Durability::Group {
+        let durability = from.durability.as_str().to_owned();
+        let settings = topics.settings.entry("sluice.durability".to_owned());
+        settings.or_insert(durability);
+    }
+    topics.durability_interval = from.durability_interval;
     let groups = &mut broker.groups;
     groups.initial_rebalance_delay = from.initial_rebalance_delay;
     groups.offsets_retention = from.offsets_retention;

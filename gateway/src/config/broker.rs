@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use super::setting::settings;
-use super::value::{Advertised, ByteCount, Listen, TopicDefaults};
+use super::value::{Advertised, ByteCount, Durability, Listen, TopicDefaults};
 
 settings! {
     /// The bundled broker. Without meaning when `bootstrap_servers` is given.
@@ -33,6 +33,15 @@ settings! {
         /// `retention.ms=86400000,cleanup.policy=compact,delete`. What is not named is Kafka's default,
         /// so records are kept for 7 days.
         topic_defaults: Option<TopicDefaults> = "",
+        /// When a record is acknowledged, where its topic does not say otherwise with the config
+        /// `sluice.durability`: `group` when it is on the disk; `os` when the operating system has it, so
+        /// that it survives the end of the program, but a power cut may take what came in the last
+        /// seconds; `interval` as `os`, but brought to the disk every `broker.durability_interval`.
+        /// Committed offsets and topics are always kept as by `group`.
+        durability: Durability = "group",
+        /// How often records of durability `interval` are brought to the disk: what a power cut may
+        /// take. From 10ms to 5s.
+        durability_interval: Duration = "1s",
         /// Topics there may be. At least 1.
         topics_max: NonZeroU32 = "10000",
         /// Partitions there may be, of all topics together. At least 1.

@@ -40,8 +40,8 @@ pub use rest::RestV2;
 pub use setting::Setting;
 pub use source::{Machine, Nothing, Source};
 pub use value::{
-    Address, Advertised, BaseUri, ByteCount, ClusterName, Filter, Listen, Servers, TopicDefaults,
-    Value,
+    Address, Advertised, BaseUri, ByteCount, ClusterName, Durability, Filter, Listen, Servers,
+    TopicDefaults, Value,
 };
 
 use layers::{Layers, Outcome};

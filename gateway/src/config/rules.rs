@@ -150,6 +150,12 @@ impl Rules {
             self.require(size.0 >= MIB, name, size, "must be at least 1MiB");
         }
         self.require(
+            (SECOND / 100..=SECOND * 5).contains(&broker.durability_interval),
+            "broker.durability_interval",
+            &broker.durability_interval,
+            "must be from 10ms to 5s",
+        );
+        self.require(
             broker.offsets_retention >= SECOND * 60,
             "broker.offsets_retention",
             &broker.offsets_retention,

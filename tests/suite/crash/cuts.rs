@@ -132,6 +132,26 @@ async fn power_cuts_on_a_fuse_disk_that_lies_are_found_out() {
     assert!(is_found_out, "nothing seems to be lost");
 }
 
+/// What shows that the other stories would notice: with less durability a power cut does take something.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn power_cuts_on_a_fuse_disk_take_what_os_durability_risks() {
+    let mut random = Random::announced();
+    let arguments = ["--broker-durability", "os"];
+    let mut world = World::on_disk(random.split(), &arguments).await;
+    let orders = Topic::create(world.bootstrap(), "orders", PARTITIONS).await;
+    let mut load = Load::start(orders, &mut random);
+    let mut is_found_out = false;
+    for _ in 0..5 {
+        load.reach(2000).await;
+        world.cut_power();
+        is_found_out = has_lost_something(&mut world, &mut load).await;
+        if is_found_out {
+            break;
+        }
+    }
+    assert!(is_found_out, "nothing seems to be lost");
+}
+
 /// Whether the honest story would have failed here: clients see a loss, or the broker sees that it cannot go on.
 async fn has_lost_something(world: &mut World, load: &mut Load) -> bool {
     if world.sluice_mut().try_to_start_again().await.is_err() {

@@ -3,6 +3,7 @@
 mod address;
 mod amount;
 mod base_uri;
+mod durability;
 mod name;
 
 use std::num::{NonZeroU16, NonZeroU32};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 pub use address::{Address, Advertised, Listen, Servers};
 pub use amount::ByteCount;
 pub use base_uri::BaseUri;
+pub use durability::Durability;
 pub use name::{ClusterName, Filter, TopicDefaults};
 
 /// A type that a setting can have.
