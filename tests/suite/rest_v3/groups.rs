@@ -216,7 +216,7 @@ async fn console_tools_groups_that_end_disappear() {
         }
     };
     api.eventually(&path, has(1)).await;
-    consumer.signal(sluice_e2e::process::Signal::INT);
+    consumer.signal(sluice_e2e::process::Signal::TERM);
     consumer.ended(wait::PATIENCE).await;
     api.eventually(&path, has(0)).await;
     let delete = format!("--delete --group {group}");
