@@ -110,7 +110,9 @@ impl Recovery<'_> {
     pub(super) fn in_doubt(&self, opened: &Opened, is_replayed: bool) -> Unsynced {
         let mut unsynced = Unsynced::default();
         let point = self.options.recovery_point;
-        if opened.next_offset <= point && !is_replayed {
+        // Of a log without a recovery point not even the directory is known to be durable.
+        let is_known = point > 0 && opened.next_offset <= point && !is_replayed;
+        if is_known || !opened.has_directory {
             return unsynced;
         }
         let sealed = opened.sealed.iter();

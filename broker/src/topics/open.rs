@@ -141,7 +141,7 @@ impl Topics {
         let topics = registry.recovered(disk, &state, &found)?;
         // What was found is durable before anybody can read it.
         found.checkpoint.run()?;
-        let mut journal = found.begin(threads.segments);
+        let mut journal = found.begin(threads.segments)?;
         flush_once(&queue, &mut journal)?;
         Ok((topics, journal))
     }
@@ -213,12 +213,12 @@ impl FoundJournal {
     }
 
     /// The journal of this process, once everything that was found is durable.
-    fn begin(self, segments: SegmentWriter) -> Journal {
-        Journal {
-            commit_log: CommitLog::begin(self.extents, &self.replay),
+    fn begin(self, segments: SegmentWriter) -> Result<Journal, StorageError> {
+        Ok(Journal {
+            commit_log: CommitLog::begin(self.extents, self.replay)?,
             segments,
             checkpoint: self.checkpoint,
-        }
+        })
     }
 }
 

@@ -56,10 +56,9 @@ impl Extents {
         disk: &Disk,
         directory: PathBuf,
         config: CommitLogConfig,
-        found: Vec<Extent>,
         next_index: u64,
-    ) -> Result<Self, StorageError> {
-        let extents = Self {
+    ) -> Self {
+        Self {
             disk: disk.clone(),
             directory,
             config,
@@ -67,9 +66,7 @@ impl Extents {
                 spares: VecDeque::new(),
                 next_index,
             }),
-        };
-        extents.keep(found)?;
-        Ok(extents)
+        }
     }
 
     /// Where they are.
@@ -114,7 +111,7 @@ impl Extents {
         self.keep(retired.into_iter().map(|retired| retired.extent).collect())
     }
 
-    fn keep(&self, extents: Vec<Extent>) -> Result<(), StorageError> {
+    pub(super) fn keep(&self, extents: Vec<Extent>) -> Result<(), StorageError> {
         for extent in extents {
             let mut pool = self.pool.lock();
             let spares = u64::try_from(pool.spares.len()).unwrap_or(u64::MAX);

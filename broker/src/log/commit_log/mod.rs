@@ -64,16 +64,22 @@ struct Active {
 }
 
 impl CommitLog {
-    /// A new generation behind everything that `replay` found.
-    #[must_use]
-    pub fn begin(extents: Arc<Extents>, replay: &Replay) -> Self {
-        Self {
+    /// A new generation behind everything that `replay` found, in the same extents: what they hold
+    /// must be durable elsewhere.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn begin(extents: Arc<Extents>, replay: Replay) -> Result<Self, StorageError> {
+        let chain = Chain::begin(replay.generation.saturating_add(1));
+        let next_number = replay.next_number;
+        extents.keep(replay.into_extents())?;
+        Ok(Self {
             extents,
-            chain: Chain::begin(replay.generation.saturating_add(1)),
-            next_number: replay.next_number,
+            chain,
+            next_number,
             active: None,
             retired: Vec::new(),
-        }
+        })
     }
 
     /// Makes batches durable, in this order.

@@ -27,6 +27,8 @@ pub struct Replay {
     frames: HashMap<LogKey, Vec<Found>>,
     /// Extents of which the disk lost or changed a part.
     damaged: Vec<PathBuf>,
+    /// Everything that was found. Nothing of it is touched before the segments have what it holds.
+    extents: Vec<Extent>,
 }
 
 /// A batch in an extent.
@@ -47,8 +49,8 @@ pub(in crate::log) struct Batches<'a> {
 }
 
 impl Replay {
-    /// Opens the commit log in `directory`, made if need be: what is left of it, and its extents for
-    /// the next generation. After a clean stop nothing is left, whatever the extents hold. `live` is
+    /// Opens the commit log in `directory`, made if need be: what is left of it, and the extents of the
+    /// next generation, of which there are none before [`CommitLog::begin`](super::CommitLog::begin). After a clean stop nothing is left, whatever the extents hold. `live` is
     /// the generation and number from which on extents are needed, as far as is known.
     ///
     /// # Errors
@@ -87,9 +89,13 @@ impl Replay {
         if !is_clean {
             replay.read(&extents, live)?;
         }
-        let found = extents.into_iter().map(|(_, extent)| extent).collect();
-        let extents = Extents::new(disk, directory.to_owned(), config, found, next_index)?;
+        replay.extents = extents.into_iter().map(|(_, extent)| extent).collect();
+        let extents = Extents::new(disk, directory.to_owned(), config, next_index);
         Ok((replay, Arc::new(extents)))
+    }
+
+    pub(super) fn into_extents(self) -> Vec<Extent> {
+        self.extents
     }
 
     /// Whether nothing that was durable is missing.

@@ -59,7 +59,7 @@ impl Directory {
 
     fn begin(&self) -> CommitLog {
         let (replay, extents) = self.open();
-        CommitLog::begin(extents, &replay)
+        CommitLog::begin(extents, replay).unwrap()
     }
 
     /// Flips a byte of the extent that begins with these bytes somewhere.

@@ -50,6 +50,12 @@ impl FaultyWorld {
         self.journal = Mutex::new(journal);
     }
 
+    /// Opens what is on the disk, as far as that goes, and lets go of it.
+    pub(super) fn begin_to_open(&mut self) {
+        self.runtime = runtime();
+        drop(try_to_open(&self.disk, &self.clock));
+    }
+
     pub(super) fn flush(&self) -> bool {
         let registry = &self.topics.0;
         let is_ok = flush_once(&registry.queue, &mut self.journal.lock()).is_ok();
@@ -103,6 +109,10 @@ impl FaultyWorld {
 
 /// Opens what is on the disk, with a commit log so small that it is full every few flushes.
 fn open_on(disk: &Disk, clock: &Clock) -> (Topics, Journal) {
+    try_to_open(disk, clock).unwrap()
+}
+
+fn try_to_open(disk: &Disk, clock: &Clock) -> Result<(Topics, Journal), OpenError> {
     let mut config = config("/".as_ref());
     config.commit_log = CommitLogConfig {
         extent_bytes: 5 * 4096,
@@ -113,7 +123,7 @@ fn open_on(disk: &Disk, clock: &Clock) -> (Topics, Journal) {
         pool: SyncPool::new(0).unwrap(),
         segments: SegmentWriter::inline(),
     };
-    Topics::open_on(disk, config, clock.clone(), threads).unwrap()
+    Topics::open_on(disk, config, clock.clone(), threads)
 }
 
 /// A world whose topic `orders` has the acknowledged record `kept`.

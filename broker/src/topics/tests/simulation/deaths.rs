@@ -55,12 +55,30 @@ impl Simulation {
         self.notice_change();
         self.appending.clear();
         end(&self.world.storage);
+        while self.rng.u8(..3) == 0 {
+            self.die_while_starting();
+        }
         self.reopen();
         // What could be read after a kill must survive a power cut.
         if self.rng.u8(..4) == 0 {
             self.note("power cut at once");
             self.world.storage.cut_power();
             self.reopen();
+        }
+    }
+
+    /// A start that comes only so far.
+    fn die_while_starting(&mut self) {
+        let left = self.rng.u32(..80);
+        self.note(format!("death after {left} changes of a start"));
+        self.world.storage.set_faults(Faults {
+            changes_left: Some(left),
+            ..Faults::default()
+        });
+        self.world.begin_to_open();
+        match self.rng.bool() {
+            true => self.world.storage.kill(),
+            false => self.world.storage.cut_power(),
         }
     }
 
