@@ -51,11 +51,14 @@ impl PartitionLog {
             replayed_end: batches.and_then(|batches| batches.end_offset()),
         };
         let (opened, found) = recovery.run()?;
-        let is_replayed = batches.is_some_and(|batches| batches.first_offset().is_some());
-        let in_doubt = recovery.in_doubt(&opened, is_replayed);
+        if let (Some(batches), Some(unclean)) = (batches, unclean) {
+            let is_replayed = batches.first_offset().is_some();
+            unclean
+                .checkpoint
+                .note(recovery.in_doubt(&opened, is_replayed)?);
+        }
         let log = Self::assemble(Arc::clone(context), options, opened);
         if let (Some(batches), Some(unclean)) = (batches, unclean) {
-            unclean.checkpoint.note(in_doubt);
             log.replay(batches, unclean.checkpoint)?;
         }
         Ok((log, found))

@@ -44,7 +44,8 @@ impl PartitionLog {
                 states = read;
                 from = offset;
                 snapshot_offset = offset;
-                // What is found at a start was synced by it, or by the stop before.
+                // What is found at a start was synced by the stop before, or is by the checkpoint that
+                // comes before anything is served.
                 self.synced_snapshot.store(offset, Ordering::Relaxed);
                 break;
             }

@@ -22,6 +22,7 @@ use super::label::{LABEL_FILE, directory_label, read_small};
 use super::leader_epochs::{self, LeaderEpochs};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened};
+use super::producer_snapshot::SNAPSHOT;
 use super::segment::{ActiveSegment, LOG, SealedSegment, parse_file_name};
 use super::segment_scan::Tail;
 use super::storage::{DiskFile, OpenMode};
@@ -107,13 +108,25 @@ impl Recovery<'_> {
 
     /// What was found and is not known to be durable, the directory itself with it: perhaps it is in the
     /// page cache only.
-    pub(super) fn in_doubt(&self, opened: &Opened, is_replayed: bool) -> Unsynced {
+    pub(super) fn in_doubt(
+        &self,
+        opened: &Opened,
+        is_replayed: bool,
+    ) -> Result<Unsynced, StorageError> {
         let mut unsynced = Unsynced::default();
+        // Those found are taken for synced, and may be all that tells of a producer.
+        for name in self.context.disk.list(&self.options.directory)? {
+            if let Some((_, SNAPSHOT)) = parse_file_name(&name) {
+                let directory = &self.options.directory;
+                unsynced.dirty.files.insert(directory.join(name));
+                unsynced.dirty.directories.insert(directory.clone());
+            }
+        }
         let point = self.options.recovery_point;
         // Of a log without a recovery point not even the directory is known to be durable.
         let is_known = point > 0 && opened.next_offset <= point && !is_replayed;
         if is_known || !opened.has_directory {
-            return unsynced;
+            return Ok(unsynced);
         }
         let sealed = opened.sealed.iter();
         let sealed = sealed.filter(|segment| segment.next_offset > point);
@@ -129,7 +142,7 @@ impl Recovery<'_> {
         let parent = directory.parent().map(Path::to_owned);
         unsynced.dirty.directories.extend(parent);
         unsynced.ends.insert(self.options.key, opened.next_offset);
-        unsynced
+        Ok(unsynced)
     }
 
     /// The base offsets of the segments, in order. Leftovers are removed: drafts, and files whose
