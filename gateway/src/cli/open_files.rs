@@ -13,8 +13,38 @@ use sluice::config::Config;
 /// Files for all else: listeners, links to a cluster, files that are open for a moment.
 const RESERVED: usize = 256;
 
-/// Takes what the system grants, and lowers the limits of connections in `config` to what that allows.
-pub(super) fn share(config: &mut Config) {
+/// The system grants too few files for the connections that are configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shortage {
+    open_files: usize,
+    segments: usize,
+    broker_connections: NonZeroU32,
+    http_connections: NonZeroU32,
+}
+
+impl Shortage {
+    /// Tells it, once all is well otherwise.
+    pub(super) fn tell(self) {
+        let Self {
+            open_files,
+            segments,
+            broker_connections,
+            http_connections,
+        } = self;
+        tracing::warn!(
+            open_files,
+            segments,
+            broker_connections,
+            http_connections,
+            "the system allows too few open files for broker.connections_max and \
+             http.connections_max: raise its limit (ulimit -n, LimitNOFILE) for more connections"
+        );
+    }
+}
+
+/// Takes what the system grants, and lowers the limits of connections in `config` to what that allows,
+/// where it is too little.
+pub(super) fn share(config: &mut Config) -> Option<Shortage> {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(cause) = rustix::process::setrlimit(Resource::Nofile, limit) {
@@ -37,20 +67,18 @@ pub(super) fn share(config: &mut Config) {
     };
     let [for_broker, for_http] = granted(asked, places);
     if [for_broker, for_http] == asked {
-        return;
+        return None;
     }
     if is_bundled {
         config.broker.connections_max = for_broker;
     }
     config.http.connections_max = for_http;
-    tracing::warn!(
-        open_files = allowed,
+    Some(Shortage {
+        open_files: allowed,
         segments,
-        broker_connections = config.broker.connections_max,
-        http_connections = for_http,
-        "the system allows too few open files for broker.connections_max and http.connections_max: \
-         raise its limit (ulimit -n, LimitNOFILE) for more connections"
-    );
+        broker_connections: config.broker.connections_max,
+        http_connections: for_http,
+    })
 }
 
 /// As many as asked for, where there are so many places; else a part of the places in proportion.

@@ -55,7 +55,7 @@ pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
         ..
     } = loaded;
     log(&config);
-    open_files::share(&mut config);
+    let shortage = open_files::share(&mut config);
     let data_dir = DataDir::open(&config.general.data_dir)?;
     let listeners = listen::bind("http.listen", config.http.listen)?;
     let core = core()?;
@@ -79,6 +79,9 @@ pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
                 settings = changed,
                 "started"
             );
+            if let Some(shortage) = shortage {
+                shortage.tell();
+            }
         }));
     core.shutdown_background();
     drop(data_dir);
