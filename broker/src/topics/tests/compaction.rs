@@ -20,6 +20,7 @@
 use std::collections::BTreeMap;
 
 use super::failure::FaultyWorld;
+use super::seeds::{self, Trace};
 use super::*;
 use crate::log::compaction::CompactError;
 use crate::log::{Faults, FaultyStorage, Storage};
@@ -483,31 +484,13 @@ impl Life {
     }
 }
 
-fn run(seed: u64) -> Result<Vec<String>, Vec<String>> {
-    let mut life = Life::new(seed);
-    let run = std::panic::AssertUnwindSafe(|| life.run());
-    match std::panic::catch_unwind(run) {
-        Ok(()) => Ok(life.trace),
-        Err(_) => Err(life.trace),
-    }
+fn run(seed: u64) -> Result<Trace, Trace> {
+    seeds::live(Life::new(seed), Life::run, |life| life.trace)
 }
 
 #[test]
 fn compaction_keeps_the_last_of_each_key_whatever_happens() {
-    let only = std::env::var("SLUICE_SEED").ok();
-    let only = only.map(|seed| seed.parse::<u64>().unwrap());
-    let count = std::env::var("SLUICE_SEEDS").ok();
-    let count = count.map_or(SEEDS, |count| count.parse().unwrap());
-    let seeds = match only {
-        Some(seed) => seed..seed + 1,
-        None => 0..count,
-    };
-    for seed in seeds {
-        if let Err(trace) = run(seed) {
-            let last = trace.len().saturating_sub(40);
-            panic!("SLUICE_SEED={seed} fails after {:#?}", &trace[last..]);
-        }
-    }
+    seeds::run_all(SEEDS, run);
 }
 
 #[test]

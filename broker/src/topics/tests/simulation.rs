@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::changes::Change;
 use super::failure::FaultyWorld;
+use super::seeds::{self, Trace};
 use super::*;
 use crate::log::{Faults, FaultyStorage, Retention};
 
@@ -362,32 +363,13 @@ impl Simulation {
     }
 }
 
-fn run(seed: u64) -> Result<Vec<String>, Vec<String>> {
-    let mut simulation = Simulation::new(seed);
-    let run = std::panic::AssertUnwindSafe(|| simulation.run());
-    let outcome = std::panic::catch_unwind(run);
-    match outcome {
-        Ok(()) => Ok(simulation.trace),
-        Err(_) => Err(simulation.trace),
-    }
+fn run(seed: u64) -> Result<Trace, Trace> {
+    seeds::live(Simulation::new(seed), Simulation::run, |life| life.trace)
 }
 
 #[test]
 fn acknowledged_records_survive_everything() {
-    let only = std::env::var("SLUICE_SEED").ok();
-    let only = only.map(|seed| seed.parse::<u64>().unwrap());
-    let count = std::env::var("SLUICE_SEEDS").ok();
-    let count = count.map_or(SEEDS, |count| count.parse().unwrap());
-    let seeds = match only {
-        Some(seed) => seed..seed + 1,
-        None => 0..count,
-    };
-    for seed in seeds {
-        if let Err(trace) = run(seed) {
-            let last = trace.len().saturating_sub(40);
-            panic!("SLUICE_SEED={seed} fails after {:#?}", &trace[last..]);
-        }
-    }
+    seeds::run_all(SEEDS, run);
 }
 
 #[test]
