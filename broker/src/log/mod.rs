@@ -68,7 +68,7 @@ pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
 pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery};
-pub use recovery_points::{RECOVERY_POINTS_FILE, RecoveryPoints};
+pub use recovery_points::{RECOVERY_POINTS_FILE, RecoveryPoints, offsets_text, parse_offsets};
 pub use segment_writer::SegmentWriter;
 pub use storage::{Disk, OpenMode, Storage, StorageFile};
 pub use sync_pool::SyncPool;

@@ -36,17 +36,8 @@ impl RecoveryPoints {
             VERSION_BEFORE_COMMIT_LOG => (0, 0),
             _ => return None,
         };
-        let count: usize = lines.next()?.parse().ok()?;
-        let mut offsets = HashMap::new();
-        for line in lines {
-            let mut fields = line.split(' ');
-            let key = LogKey {
-                topic: parse_id(fields.next()?)?,
-                partition: fields.next()?.parse().ok()?,
-            };
-            offsets.insert(key, fields.next()?.parse().ok()?);
-        }
-        (offsets.len() == count && text.ends_with('\n')).then_some(Self { offsets, live })
+        let offsets = parse_offsets(lines)?;
+        text.ends_with('\n').then_some(Self { offsets, live })
     }
 
     /// The offset up to which a log is durable at least; 0 where nothing is known.
@@ -63,13 +54,8 @@ impl RecoveryPoints {
 
     pub(super) fn to_text(&self) -> String {
         let (generation, number) = self.live;
-        let count = self.offsets.len();
-        let mut text = format!("{VERSION}\ncommit-log {generation} {number}\n{count}\n");
-        for (LogKey { topic, partition }, offset) in &self.offsets {
-            // Writing to a string cannot fail.
-            writeln!(text, "{} {partition} {offset}", id_text(*topic)).unwrap_or_default();
-        }
-        text
+        let offsets = offsets_text(&self.offsets);
+        format!("{VERSION}\ncommit-log {generation} {number}\n{offsets}")
     }
 
     /// Takes note of a checkpoint.
@@ -81,6 +67,33 @@ impl RecoveryPoints {
     pub(super) fn forget(&mut self, key: LogKey) {
         self.offsets.remove(&key);
     }
+}
+
+/// Offsets by log as they stand in a file: a line with their number, then a line
+/// `topic-id partition offset` for each.
+#[must_use]
+pub fn offsets_text(offsets: &HashMap<LogKey, i64>) -> String {
+    let mut text = format!("{}\n", offsets.len());
+    for (LogKey { topic, partition }, offset) in offsets {
+        // Writing to a string cannot fail.
+        writeln!(text, "{} {partition} {offset}", id_text(*topic)).unwrap_or_default();
+    }
+    text
+}
+
+/// The offsets in such lines; `None` where they are not all there.
+pub fn parse_offsets<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<HashMap<LogKey, i64>> {
+    let count: usize = lines.next()?.parse().ok()?;
+    let mut offsets = HashMap::new();
+    for line in lines {
+        let mut fields = line.split(' ');
+        let key = LogKey {
+            topic: parse_id(fields.next()?)?,
+            partition: fields.next()?.parse().ok()?,
+        };
+        offsets.insert(key, fields.next()?.parse().ok()?);
+    }
+    (offsets.len() == count).then_some(offsets)
 }
 
 #[cfg(test)]

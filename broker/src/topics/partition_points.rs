@@ -5,10 +5,9 @@
 //! that is not whole is ignored.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::Path;
 
-use crate::log::{LogContext, StorageError, id_text, parse_id};
+use crate::log::{LogContext, LogKey, StorageError, offsets_text, parse_offsets};
 use crate::model::{PartitionId, Uuid};
 
 /// First line of the file.
@@ -16,7 +15,7 @@ const VERSION: &str = "version 1";
 
 /// Offsets by partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PartitionPoints(HashMap<(Uuid, PartitionId), i64>);
+pub(super) struct PartitionPoints(HashMap<LogKey, i64>);
 
 impl PartitionPoints {
     /// Reads a file; empty where there is none that is whole.
@@ -33,16 +32,16 @@ impl PartitionPoints {
 
     /// The offset of a partition, where there is one.
     pub(super) fn get(&self, topic: Uuid, partition: PartitionId) -> Option<i64> {
-        self.0.get(&(topic, partition)).copied()
+        self.0.get(&key(topic, partition)).copied()
     }
 
     pub(super) fn set(&mut self, topic: Uuid, partition: PartitionId, offset: i64) {
-        self.0.insert((topic, partition), offset);
+        self.0.insert(key(topic, partition), offset);
     }
 
     /// Forgets the partitions of topics for which `exists` does not hold.
     pub(super) fn retain(&mut self, exists: impl Fn(Uuid) -> bool) {
-        self.0.retain(|(topic, _), _| exists(*topic));
+        self.0.retain(|key, _| exists(key.topic));
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -50,24 +49,19 @@ impl PartitionPoints {
         if lines.next()? != VERSION {
             return None;
         }
-        let count: usize = lines.next()?.parse().ok()?;
-        let mut points = HashMap::new();
-        for line in lines {
-            let mut fields = line.split(' ');
-            let topic = parse_id(fields.next()?)?;
-            let partition = PartitionId(fields.next()?.parse().ok()?);
-            points.insert((topic, partition), fields.next()?.parse().ok()?);
-        }
-        (points.len() == count && text.ends_with('\n')).then_some(Self(points))
+        let offsets = parse_offsets(lines)?;
+        text.ends_with('\n').then_some(Self(offsets))
     }
 
     fn to_text(&self) -> String {
-        let mut text = format!("{VERSION}\n{}\n", self.0.len());
-        for ((topic, partition), offset) in &self.0 {
-            // Writing to a string cannot fail.
-            writeln!(text, "{} {partition} {offset}", id_text(*topic)).ok();
-        }
-        text
+        format!("{VERSION}\n{}", offsets_text(&self.0))
+    }
+}
+
+const fn key(topic: Uuid, partition: PartitionId) -> LogKey {
+    LogKey {
+        topic,
+        partition: partition.0,
     }
 }
 

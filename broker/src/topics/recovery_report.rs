@@ -19,6 +19,19 @@ pub struct RecoveryReport {
     pub damaged: Vec<PathBuf>,
 }
 
+impl RecoveryReport {
+    /// What is known before the partitions are looked at.
+    pub(super) fn begin(last_stop: LastStop, damaged: &[PathBuf]) -> Self {
+        Self {
+            last_stop,
+            partition_count: 0,
+            cut: Vec::new(),
+            quarantined: Vec::new(),
+            damaged: damaged.to_vec(),
+        }
+    }
+}
+
 /// A log whose end was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutLog {
