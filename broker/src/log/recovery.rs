@@ -189,7 +189,8 @@ impl Recovery<'_> {
     }
 
     /// Without the segments, where those before them are lost: segments are dropped only up to the
-    /// recovery point, so the disk did that, and the commit log has all of them.
+    /// recovery point, so the disk did that, and the commit log has all of them. Where there are none
+    /// the log begins with what it has.
     fn without_orphans(
         &self,
         bases: Vec<i64>,
@@ -198,7 +199,15 @@ impl Recovery<'_> {
         let Some(cut) = self.cut_at else {
             return Ok(bases);
         };
-        if bases.first().is_none_or(|first| *first <= cut) {
+        let Some(first) = bases.first() else {
+            // Records that were deleted before a segment of theirs was durable may be all that tells of
+            // a producer.
+            if self.replayed_end >= Some(opened.log_start) {
+                opened.next_offset = opened.next_offset.min(cut);
+            }
+            return Ok(bases);
+        };
+        if *first <= cut {
             return Ok(bases);
         }
         for base in &bases {

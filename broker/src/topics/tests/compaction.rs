@@ -396,10 +396,7 @@ impl Life {
 
     /// The producer's last batches are known, and what comes next is.
     fn check_producer(&self) {
-        let Some(last) = self.produced.last() else {
-            return;
-        };
-        if last.offset < self.log_start {
+        if self.forgotten == self.produced.len() {
             return;
         }
         let known = self.forgotten.max(self.produced.len().saturating_sub(5));

@@ -327,3 +327,24 @@ fn what_is_durable_is_acknowledged_though_a_directory_cannot_be_moved() {
     let late = partition.append(batch(&["late"]), Acks::All);
     assert!(matches!(late, Err(AppendError::Storage(_))));
 }
+
+/// Fails where a log without segments begins at its log start, not with what the commit log has.
+#[test]
+fn a_producer_whose_records_were_deleted_is_known_after_a_power_cut() {
+    let mut world = FaultyWorld::new(1);
+    world.storage.forget_order();
+    world.create("orders");
+    let partition = world.partition("orders");
+    let original = partition.append(sequenced(&["a"], 0, 0), Acks::All);
+    world.drive(original.unwrap().durable()).unwrap();
+    world.drive(partition.delete_records(None)).unwrap();
+    world.storage.lose_files("/data/topics", "orders-0");
+    world.storage.cut_power();
+    world.reopen();
+    let partition = world.partition("orders");
+    assert_eq!(partition.offsets().log_start, Offset(1));
+    assert_eq!(values(&partition, 1), []);
+    let repeated = partition.append(sequenced(&["a"], 0, 0), Acks::All);
+    let repeated = world.drive(repeated.unwrap().durable()).unwrap();
+    assert_eq!(repeated.base_offset, Offset(0));
+}
