@@ -17,12 +17,17 @@ use parking_lot::{Condvar, Mutex};
 use super::commit_log::{Extents, Retired};
 use super::flush::FlushQueue;
 use super::recovery_points::RecoveryPoints;
+use super::storage::{Disk, Volume};
 use super::sync_pool::SyncPool;
 use super::{LogKey, StorageError};
 
 /// How long what was written may wait for its sync. Bounds what a start after a crash replays of a
 /// broker that is mostly idle.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// The same where a checkpoint takes long: it is to take no more than a part of the time.
+const LONG_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Which part.
+const BUSY_PART: u32 = 20;
 
 /// What has to be synced.
 #[derive(Debug, Default)]
@@ -54,6 +59,8 @@ pub struct Checkpoint {
     extents: Arc<Extents>,
     points_file: PathBuf,
     pool: SyncPool,
+    /// Opened before anything was written that is synced by it.
+    volume: Option<Box<dyn Volume>>,
     interval: Duration,
     unsynced: Mutex<Waiting>,
     wanted: Condvar,
@@ -67,12 +74,37 @@ struct Waiting {
     unsynced: Unsynced,
     /// When it has waited for long enough.
     due: Option<Instant>,
+    /// How long that is.
+    patience: Patience,
     is_closed: bool,
+}
+
+/// How long what was written may wait.
+#[derive(Debug)]
+struct Patience(Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(WAIT_MAX)
+    }
+}
+
+impl Patience {
+    /// After a checkpoint that took `elapsed`. Where thousands of partitions get a record now and then,
+    /// the disk would have nothing else to do.
+    fn after(elapsed: Duration) -> Self {
+        let wait = elapsed.saturating_mul(BUSY_PART);
+        Self(wait.clamp(WAIT_MAX, LONG_WAIT_MAX))
+    }
 }
 
 impl Dirty {
     fn is_empty(&self) -> bool {
         self.files.is_empty() && self.directories.is_empty()
+    }
+
+    fn count(&self) -> usize {
+        self.files.len().saturating_add(self.directories.len())
     }
 
     pub(super) fn extend(&mut self, other: Self) {
@@ -101,7 +133,9 @@ impl Unsynced {
 
 impl Checkpoint {
     /// A checkpoint that continues from `points`. `interval` is that of [`Durability::Interval`](super::Durability).
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`StorageError`].
     pub fn new(
         queue: Arc<FlushQueue>,
         extents: Arc<Extents>,
@@ -109,18 +143,25 @@ impl Checkpoint {
         points: RecoveryPoints,
         pool: SyncPool,
         interval: Duration,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, StorageError> {
+        let directory = points_file.parent().unwrap_or(&points_file);
+        let volume = extents.disk().volume(directory)?;
+        Ok(Self {
             queue,
             extents,
             points_file,
             pool,
+            volume,
             interval,
             unsynced: Mutex::default(),
             wanted: Condvar::new(),
             points: Mutex::new(points),
             running: Mutex::new(()),
-        }
+        })
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        self.extents.disk()
     }
 
     /// Takes note of what was written.
@@ -128,12 +169,12 @@ impl Checkpoint {
         if written.is_empty() {
             return;
         }
+        let mut waiting = self.unsynced.lock();
         let patience = match written.is_interval {
-            true => self.interval.min(WAIT_MAX),
-            false => WAIT_MAX,
+            true => self.interval.min(waiting.patience.0),
+            false => waiting.patience.0,
         };
         let due = Instant::now() + patience;
-        let mut waiting = self.unsynced.lock();
         waiting.unsynced.extend(written);
         let is_sooner = waiting.due.is_none_or(|known| due < known);
         if is_sooner {
@@ -177,16 +218,27 @@ impl Checkpoint {
         if taken.is_empty() {
             return Ok(());
         }
-        self.pool.sync(&taken.dirty, self.extents.disk())?;
+        let started = Instant::now();
+        self.sync(&taken.dirty)?;
+        self.unsynced.lock().patience = Patience::after(started.elapsed());
         let text = {
             let mut points = self.points.lock();
             points.advance(&taken.ends, taken.live);
             points.to_text()
         };
-        self.extents
-            .disk()
+        self.disk()
             .replace_file(&self.points_file, text.as_bytes())?;
         self.extents.recycle(taken.retired)
+    }
+
+    fn sync(&self, dirty: &Dirty) -> Result<(), StorageError> {
+        let is_many = dirty.count() > self.extents.config().synced_singly_max;
+        match self.volume.as_ref().filter(|_| is_many) {
+            Some(volume) => volume.sync().map_err(|cause| {
+                StorageError::new("sync the file system of", &self.points_file, cause)
+            }),
+            None => self.pool.sync(dirty, self.disk()),
+        }
     }
 
     /// The offset up to which a log is durable in its segments. What lies behind must not be dropped or
@@ -194,6 +246,11 @@ impl Checkpoint {
     #[must_use]
     pub fn point(&self, key: LogKey) -> i64 {
         self.points.lock().of(key)
+    }
+
+    /// Forgets all logs but those that exist: a process that was killed may have left more.
+    pub fn retain(&self, exists: impl Fn(LogKey) -> bool) {
+        self.points.lock().retain(exists);
     }
 
     /// Forgets a log that is no more.
@@ -237,5 +294,19 @@ impl Checkpoint {
             }
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mutation: without its bound a checkpoint of 10 s would put the next one off for minutes.
+    #[test]
+    fn a_long_checkpoint_is_followed_by_a_longer_rest_within_bounds() {
+        let rest = |millis| Patience::after(Duration::from_millis(millis)).0;
+        assert_eq!(rest(3), WAIT_MAX);
+        assert_eq!(rest(1000), Duration::from_secs(20));
+        assert_eq!(rest(10_000), LONG_WAIT_MAX);
     }
 }

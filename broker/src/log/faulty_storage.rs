@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::storage::{OpenMode, Storage, StorageFile};
+use super::storage::{OpenMode, Storage, StorageFile, Volume};
 use names::{NameChange, Names, Node};
 
 const SECTOR_BYTES: usize = 512;
@@ -351,6 +351,10 @@ impl Storage for FaultyStorage {
         Ok(())
     }
 
+    fn volume(&self, _: &Path) -> io::Result<Option<Box<dyn Volume>>> {
+        Ok(Some(Box::new(self.clone())))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         self.open(path, OpenMode::Create)?;
         let mut world = self.0.lock();
@@ -362,6 +366,13 @@ impl Storage for FaultyStorage {
             process: world.process,
             path: path.to_owned(),
         }))
+    }
+}
+
+impl Volume for FaultyStorage {
+    fn sync(&self) -> io::Result<()> {
+        self.0.lock().begin_change()?;
+        self.sync_all(Path::new("/"))
     }
 }
 

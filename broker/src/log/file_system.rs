@@ -14,8 +14,9 @@ use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatfs, syncfs};
 use rustix::io::{Errno, pread, pwritev};
+use rustix::system::uname;
 
-use super::storage::{OpenMode, Storage, StorageFile, io_slices};
+use super::storage::{OpenMode, Storage, StorageFile, Volume, io_slices};
 
 /// Slices that one system call takes (`IOV_MAX`).
 const SLICES_MAX: usize = 1024;
@@ -28,8 +29,19 @@ pub struct FileSystem;
 /// syncfs(2), which does nothing there and says that all is done.
 const FUSE: u32 = 0x6573_5546;
 
+/// The kinds of file systems of which it is known that syncfs(2) makes durable what fsync(2) would: ext,
+/// XFS and Btrfs.
+const SYNCED_AS_A_WHOLE: [u32; 3] = [0xEF53, 0x5846_5342, 0x9123_683E];
+
+/// The first Linux in which syncfs(2) tells that a file could not be written.
+const SYNCFS_TELLS: (u32, u32) = (5, 8);
+
 #[derive(Debug)]
 struct RealFile(File);
+
+/// A directory that was opened before what is synced was written: so it hears of all failures.
+#[derive(Debug)]
+struct RealVolume(File);
 
 impl Storage for FileSystem {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
@@ -76,12 +88,29 @@ impl Storage for FileSystem {
         }
     }
 
+    fn volume(&self, directory: &Path) -> io::Result<Option<Box<dyn Volume>>> {
+        let opened = File::open(directory)?;
+        let kind = u32::try_from(fstatfs(&opened)?.f_type).unwrap_or_default();
+        let is_told = version(&uname().release().to_string_lossy()) >= Some(SYNCFS_TELLS);
+        let is_sound = SYNCED_AS_A_WHOLE.contains(&kind) && is_told;
+        match is_sound {
+            true => Ok(Some(Box::new(RealVolume(opened)))),
+            false => Ok(None),
+        }
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         let mut options = File::options();
         options.write(true).create(true).truncate(false);
         let file = options.open(path)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
+    }
+}
+
+impl Volume for RealVolume {
+    fn sync(&self) -> io::Result<()> {
+        Ok(syncfs(&self.0)?)
     }
 }
 
@@ -151,6 +180,12 @@ fn sync_tree(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// The first two numbers of a kernel's release.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 fn bytes_of(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
@@ -174,6 +209,15 @@ mod tests {
         assert_eq!(size, 3 + expected.len());
         assert_eq!(file.read_at(3, expected.len()).unwrap(), expected);
         assert_eq!(file.read_at(3, 1 << 20).unwrap().len(), expected.len());
+    }
+
+    #[test]
+    fn the_release_of_a_kernel_begins_with_two_numbers() {
+        assert_eq!(version("6.18.44-fc-v669"), Some((6, 18)));
+        assert_eq!(version("4.18.0-553.el8.x86_64"), Some((4, 18)));
+        assert!(version("5.10") >= Some(SYNCFS_TELLS));
+        assert!(version("5.4.0") < Some(SYNCFS_TELLS));
+        assert_eq!(version("unknown"), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::StampedBatch;
 use tokio::sync::{oneshot, watch};
 
+use super::burial::Burial;
 use super::checkpoint::{Checkpoint, Dirty, Unsynced};
 use super::commit_log::CommitLog;
 use super::partition_log::PartitionLog;
@@ -312,12 +313,7 @@ pub fn flush_once(queue: &FlushQueue, journal: &mut Journal) -> Result<Flushed, 
         live: Some(journal.commit_log.live()),
         is_interval,
     });
-    // All of it is durable, so each log has its answer whatever becomes of the others.
-    let finished = rounds
-        .into_iter()
-        .map(|round| round.finish(&journal.checkpoint));
-    let outcome = finished.fold(Ok(()), Result::and);
-    outcome
+    finish(rounds, &journal.checkpoint)
         .inspect_err(|error| queue.fail(error))
         .and_then(|()| journal.checkpoint.make_room())
         .map(|()| flushed)
@@ -391,29 +387,53 @@ impl Round {
         }
     }
 
-    fn finish(self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
+    /// Lets the batches be seen, and closes the log where that was asked for.
+    fn finish(&self, burial: &mut Burial) -> Result<(), FlushError> {
         if self.is_closed {
-            complete(self.entries, &Err(FlushError::Closed));
-            return Ok(());
+            return Err(FlushError::Closed);
         }
         let batches = self.batches();
         if !batches.is_empty() {
             self.log.publish(&batches);
         }
-        let graves = self.entries.iter().filter_map(|entry| match &entry.work {
+        let mut graves = self.graves();
+        Ok(graves.try_for_each(|grave| self.log.bury(grave, burial))?)
+    }
+
+    fn graves(&self) -> impl Iterator<Item = &PathBuf> {
+        self.entries.iter().filter_map(|entry| match &entry.work {
             Work::Bury(grave) => Some(grave),
             Work::Append(_) | Work::Barrier => None,
-        });
-        for grave in graves {
-            if let Err(error) = self.log.bury(grave) {
-                complete(self.entries, &Err(error.clone().into()));
-                return Err(error);
-            }
-            checkpoint.forget(self.log.key);
-        }
-        complete(self.entries, &Ok(()));
-        Ok(())
+        })
     }
+}
+
+/// Publishes what is durable and tells those who wait; of the logs that are closed, once all of them
+/// are. Each log has its answer whatever becomes of the others.
+fn finish(rounds: Vec<Round>, checkpoint: &Checkpoint) -> Result<(), StorageError> {
+    let mut burial = Burial::default();
+    let mut buried = Vec::new();
+    let mut failed = Ok(());
+    for round in rounds {
+        let outcome = round.finish(&mut burial);
+        if outcome.is_ok() && round.graves().next().is_some() {
+            buried.push(round);
+            continue;
+        }
+        if let Err(FlushError::Storage(error)) = &outcome {
+            failed = Err(error.clone());
+        }
+        complete(round.entries, &outcome);
+    }
+    let outcome = burial.finish(checkpoint.disk());
+    for round in buried {
+        if outcome.is_ok() {
+            checkpoint.forget(round.log.key);
+        }
+        let outcome = outcome.clone().map_err(FlushError::from);
+        complete(round.entries, &outcome);
+    }
+    failed.and(outcome)
 }
 
 /// The entries by log, in the order they came in.

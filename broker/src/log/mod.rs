@@ -13,10 +13,13 @@
 //! * after a failed write or sync nothing is acknowledged again.
 
 mod batch_walk;
+mod burial;
 mod checkpoint;
 mod commit_log;
 pub mod compaction;
 mod config;
+#[cfg(test)]
+mod counted_storage;
 mod data_directory;
 mod error;
 #[cfg(test)]
@@ -49,6 +52,8 @@ mod write;
 pub use checkpoint::Checkpoint;
 pub use commit_log::{CommitLog, CommitLogConfig, Extents, Replay};
 pub use config::{Durability, LogConfig, Retention};
+#[cfg(test)]
+pub(crate) use counted_storage::{CountedStorage, Uses};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub use error::StorageError;
 #[cfg(test)]

@@ -341,27 +341,6 @@ impl PartitionLog {
         (self.on_change)();
         log_start
     }
-
-    /// Closes the log for good and moves its directory to `grave`, from where it can be removed.
-    pub(super) fn bury(&self, grave: &Path) -> Result<(), StorageError> {
-        let _tending = self.tending.lock();
-        let mut writer = self.writer.lock();
-        writer.is_closed = true;
-        let mut view = self.view.lock();
-        view.is_closed = true;
-        view.tail = Tail::default();
-        drop(view);
-        (self.on_change)();
-        if !writer.has_directory {
-            return Ok(());
-        }
-        let disk = &self.context.disk;
-        let graveyard = grave.parent().unwrap_or(grave);
-        disk.create_dir(graveyard)?;
-        disk.rename(&self.directory, grave)?;
-        disk.sync_dir(graveyard)?;
-        disk.sync_dir(self.directory.parent().unwrap_or(&self.directory))
-    }
 }
 
 impl View {

@@ -64,6 +64,11 @@ impl RecoveryPoints {
         self.live = live.unwrap_or(self.live);
     }
 
+    /// Forgets the logs that are not wanted.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(LogKey) -> bool) {
+        self.offsets.retain(|key, _| is_wanted(*key));
+    }
+
     pub(super) fn forget(&mut self, key: LogKey) {
         self.offsets.remove(&key);
     }

@@ -78,11 +78,29 @@ pub trait Storage: Debug + Send + Sync {
     /// Those of the system.
     fn sync_all(&self, directory: &Path) -> io::Result<()>;
 
+    /// The file system that holds `directory`, where it can make durable all it holds with one call
+    /// that tells of every failure since this one; `None` where it cannot.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn volume(&self, _directory: &Path) -> io::Result<Option<Box<dyn Volume>>> {
+        Ok(None)
+    }
+
     /// Takes a lock on a file, made if need be, until the result is dropped or the process ends.
     ///
     /// # Errors
     /// [`ErrorKind::WouldBlock`] where another process has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>>;
+}
+
+/// A file system.
+pub trait Volume: Debug + Send + Sync {
+    /// Makes all its files and names durable.
+    ///
+    /// # Errors
+    /// Those of the system, of any file. What was written since the last sync may be lost for good then.
+    fn sync(&self) -> io::Result<()>;
 }
 
 /// An open file. Reads and writes name their position, so that readers and the writer share it.
@@ -191,6 +209,13 @@ impl Disk {
         self.0
             .sync_all(directory)
             .map_err(at("sync the file system of", directory))
+    }
+
+    /// As [`Storage::volume`].
+    pub(crate) fn volume(&self, directory: &Path) -> Result<Option<Box<dyn Volume>>, StorageError> {
+        self.0
+            .volume(directory)
+            .map_err(at("look at the file system of", directory))
     }
 
     pub(crate) fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {

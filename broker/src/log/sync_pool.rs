@@ -1,7 +1,8 @@
 //! Syncing several files at once.
 //!
 //! A file system commits its journal for one sync after the other unless they are asked for
-//! together. Measured here with 16 partitions of 16 KiB each: 3.9 ms one after the other, 1.8 ms by 8
+//! together, and for thousands that takes seconds: so many are synced with all that the file system
+//! holds, where it can do that. Measured with 16 partitions of 16 KiB each: 3.9 ms one after the other, 1.8 ms by 8
 //! threads; preallocated files gained nothing more worth their trouble (1.7 ms).
 
 use std::collections::VecDeque;

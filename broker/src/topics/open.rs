@@ -1,7 +1,7 @@
 //! Opening a data directory: the metadata log says what there should be, the directories are
 //! compared with it, and every partition is recovered, several at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,6 +39,15 @@ struct Expected {
     topic: Arc<Topic>,
     id: PartitionId,
     start: KnownStart,
+}
+
+impl Expected {
+    fn key(&self) -> LogKey {
+        LogKey {
+            topic: self.topic.id(),
+            partition: self.id.0,
+        }
+    }
 }
 
 impl Topics {
@@ -188,7 +197,7 @@ impl FoundJournal {
             points.clone(),
             pool,
             config.sync_interval,
-        );
+        )?;
         Ok(Self {
             last_stop,
             points,
@@ -238,6 +247,9 @@ impl Registry {
     ) -> Result<Topics, OpenError> {
         self.sort_out(disk, state)?;
         let (topics, expected) = self.expected(state, &found.points)?;
+        let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
+        let checkpoint = &found.checkpoint;
+        checkpoint.retain(|key| key == LogKey::METADATA || exists.contains(&key));
         let opened = self.open_all(&expected, found.unclean())?;
         let mut by_topic: HashMap<_, Vec<Arc<Partition>>> = HashMap::new();
         for (partition, recovery) in opened {

@@ -43,6 +43,8 @@ impl Topics {
             return Err(vec![failure]);
         }
         let mut failures = Failures::default();
+        // Nothing goes that is not durable; one checkpoint sees to it for all.
+        self.0.checkpoint.run().map_err(|failure| vec![failure])?;
         for topic in self.list() {
             for partition in topic.partitions().iter() {
                 failures.note(self.0.tend(partition));
@@ -108,7 +110,6 @@ impl Registry {
     fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
         let now = self.clock.wall().0;
         if partition.log.is_retention_due(now)? {
-            self.checkpoint.run()?;
             let saved = partition.save_producers(true)?;
             let saved = saved.min(self.checkpoint.point(partition.log.key()));
             if let Some(Dropped { files, delay }) = partition.log.retain(now, saved)? {

@@ -19,6 +19,9 @@ pub struct CommitLogConfig {
     pub checkpoint_bytes: u64,
     /// Bytes of full extents at which the flush waits for that.
     pub full_bytes_max: u64,
+    /// Files and directories that a checkpoint syncs one by one; where there are more, it syncs the whole
+    /// file system with one call, if that can be relied on.
+    pub synced_singly_max: usize,
 }
 
 impl Default for CommitLogConfig {
@@ -30,6 +33,7 @@ impl Default for CommitLogConfig {
             extent_bytes: 16 * MIB,
             checkpoint_bytes: 64 * MIB,
             full_bytes_max: 256 * MIB,
+            synced_singly_max: 256,
         }
     }
 }

@@ -14,6 +14,7 @@ const CONFIG: CommitLogConfig = CommitLogConfig {
     extent_bytes: 8 * PAGE_BYTES,
     checkpoint_bytes: 16 * PAGE_BYTES,
     full_bytes_max: 64 * PAGE_BYTES,
+    synced_singly_max: 256,
 };
 
 const fn key(partition: i32) -> LogKey {

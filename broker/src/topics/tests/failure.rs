@@ -22,6 +22,7 @@ pub(super) struct FaultyWorld {
     pub(super) clock: Clock,
     pub(super) topics: Topics,
     disk: Disk,
+    commit_log: CommitLogConfig,
     journal: Mutex<Journal>,
     /// Where changes of topics go on; it ends with the process.
     runtime: Runtime,
@@ -31,13 +32,19 @@ impl FaultyWorld {
     pub(super) fn new(seed: u64) -> Self {
         let storage = FaultyStorage::new(seed);
         let disk = Disk::new(storage.clone());
+        Self::on(storage, disk, SMALL)
+    }
+
+    /// A world on `disk`, which lies on `storage`.
+    pub(super) fn on(storage: FaultyStorage, disk: Disk, commit_log: CommitLogConfig) -> Self {
         let clock = Clock::manual(TimestampMs(NOW));
-        let (topics, journal) = open_on(&disk, &clock);
+        let (topics, journal) = try_to_open(&disk, &clock, commit_log).unwrap();
         Self {
             storage,
             clock,
             topics,
             disk,
+            commit_log,
             journal: Mutex::new(journal),
             runtime: runtime(),
         }
@@ -45,7 +52,7 @@ impl FaultyWorld {
 
     pub(super) fn reopen(&mut self) {
         self.runtime = runtime();
-        let (topics, journal) = open_on(&self.disk, &self.clock);
+        let (topics, journal) = try_to_open(&self.disk, &self.clock, self.commit_log).unwrap();
         self.topics = topics;
         self.journal = Mutex::new(journal);
     }
@@ -53,7 +60,7 @@ impl FaultyWorld {
     /// Opens what is on the disk, as far as that goes, and lets go of it.
     pub(super) fn begin_to_open(&mut self) {
         self.runtime = runtime();
-        drop(try_to_open(&self.disk, &self.clock));
+        drop(try_to_open(&self.disk, &self.clock, self.commit_log));
     }
 
     pub(super) fn flush(&self) -> bool {
@@ -107,18 +114,22 @@ impl FaultyWorld {
     }
 }
 
-/// Opens what is on the disk, with a commit log so small that it is full every few flushes.
-fn open_on(disk: &Disk, clock: &Clock) -> (Topics, Journal) {
-    try_to_open(disk, clock).unwrap()
-}
+/// A commit log so small that it is full every few flushes.
+pub(super) const SMALL: CommitLogConfig = CommitLogConfig {
+    extent_bytes: 5 * 4096,
+    checkpoint_bytes: 10 * 4096,
+    full_bytes_max: 10 * 4096,
+    // Some checkpoints sync files, some the whole disk.
+    synced_singly_max: 3,
+};
 
-fn try_to_open(disk: &Disk, clock: &Clock) -> Result<(Topics, Journal), OpenError> {
+fn try_to_open(
+    disk: &Disk,
+    clock: &Clock,
+    commit_log: CommitLogConfig,
+) -> Result<(Topics, Journal), OpenError> {
     let mut config = config("/".as_ref());
-    config.commit_log = CommitLogConfig {
-        extent_bytes: 5 * 4096,
-        checkpoint_bytes: 10 * 4096,
-        full_bytes_max: 10 * 4096,
-    };
+    config.commit_log = commit_log;
     let threads = Threads {
         pool: SyncPool::new(0).unwrap(),
         segments: SegmentWriter::inline(),

@@ -8,6 +8,7 @@ mod failure;
 mod formats;
 mod look_ups;
 mod records;
+mod scale;
 mod seeds;
 mod simulation;
 

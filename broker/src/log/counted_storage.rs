@@ -1,0 +1,154 @@
+//! A disk that counts what is asked of it, to prove what is not.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::faulty_storage::FaultyStorage;
+use super::storage::{OpenMode, Storage, StorageFile, Volume};
+
+/// The disk. Clones share their counts.
+#[derive(Clone, Debug)]
+pub(crate) struct CountedStorage {
+    storage: FaultyStorage,
+    uses: Arc<Mutex<Uses>>,
+}
+
+/// What was asked of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// Files opened.
+    pub(crate) opens: usize,
+    /// Bytes read of segments.
+    pub(crate) segment_bytes: usize,
+    /// Times that what the system has in memory was given up.
+    pub(crate) drops: usize,
+    /// Files synced.
+    pub(crate) file_syncs: usize,
+    /// Directories synced.
+    pub(crate) directory_syncs: usize,
+    /// Syncs of everything.
+    pub(crate) volume_syncs: usize,
+}
+
+#[derive(Debug)]
+struct CountedFile {
+    file: Arc<dyn StorageFile>,
+    uses: Arc<Mutex<Uses>>,
+    is_segment: bool,
+}
+
+#[derive(Debug)]
+struct CountedVolume {
+    volume: Box<dyn Volume>,
+    uses: Arc<Mutex<Uses>>,
+}
+
+impl CountedStorage {
+    pub(crate) fn new(storage: FaultyStorage) -> Self {
+        Self {
+            storage,
+            uses: Arc::default(),
+        }
+    }
+
+    /// What was asked since the last call.
+    pub(crate) fn take_uses(&self) -> Uses {
+        std::mem::take(&mut self.uses.lock())
+    }
+}
+
+impl Storage for CountedStorage {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
+        self.uses.lock().opens += 1;
+        Ok(Arc::new(CountedFile {
+            file: self.storage.open(path, mode)?,
+            uses: Arc::clone(&self.uses),
+            is_segment: path.extension().is_some_and(|extension| extension == "log"),
+        }))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.storage.list(directory)
+    }
+
+    fn create_dir(&self, directory: &Path) -> io::Result<()> {
+        self.storage.create_dir(directory)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.storage.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.storage.remove_file(path)
+    }
+
+    fn remove_dir(&self, directory: &Path) -> io::Result<()> {
+        self.storage.remove_dir(directory)
+    }
+
+    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        self.uses.lock().directory_syncs += 1;
+        self.storage.sync_dir(directory)
+    }
+
+    fn sync_all(&self, directory: &Path) -> io::Result<()> {
+        self.storage.sync_all(directory)
+    }
+
+    fn volume(&self, directory: &Path) -> io::Result<Option<Box<dyn Volume>>> {
+        let Some(volume) = self.storage.volume(directory)? else {
+            return Ok(None);
+        };
+        let uses = Arc::clone(&self.uses);
+        Ok(Some(Box::new(CountedVolume { volume, uses })))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
+        self.storage.lock(path)
+    }
+}
+
+impl Volume for CountedVolume {
+    fn sync(&self) -> io::Result<()> {
+        self.uses.lock().volume_syncs += 1;
+        self.volume.sync()
+    }
+}
+
+impl StorageFile for CountedFile {
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        let bytes = self.file.read_at(position, length)?;
+        if self.is_segment {
+            self.uses.lock().segment_bytes += bytes.len();
+        }
+        Ok(bytes)
+    }
+
+    fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
+        self.file.write_at(position, chunks)
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.file.truncate(size)
+    }
+
+    fn drop_cache(&self, position: u64) -> io::Result<()> {
+        self.uses.lock().drops += 1;
+        self.file.drop_cache(position)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.uses.lock().file_syncs += 1;
+        self.file.sync()
+    }
+}
