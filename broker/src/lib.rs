@@ -9,6 +9,7 @@
 //! * [`topics`]: topics, partitions and their configuration;
 //! * [`groups`]: members of groups and their committed offsets;
 //! * `transactions`: ids of producers;
+//! * [`offline`]: a data directory that no process has, looked at and mended;
 //! * `handlers`: one file per API; alone knows the messages of the wire format;
 //! * `net`: connections;
 //! * `broker`: puts them together.
@@ -19,6 +20,7 @@ pub mod groups;
 pub mod limits;
 pub mod log;
 pub mod model;
+pub mod offline;
 pub mod topics;
 
 mod broker;

@@ -3,7 +3,7 @@
 //! Reads the file in pieces; records are looked at only where the caller asks for whole batches.
 
 use bytes::Bytes;
-use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC, RawBatch};
+use sluice_protocol::record_batch::{BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC, RawBatch};
 
 use super::StorageError;
 use super::storage::DiskFile;
@@ -12,6 +12,9 @@ use super::storage::DiskFile;
 const PIECE_BYTES: usize = 64 * 1024;
 /// The same where records are read too.
 const WHOLE_PIECE_BYTES: usize = 1024 * 1024;
+/// Where the bytes begin that the checksum of a batch covers.
+const CHECKED_FROM_SIZE: u64 = 21;
+const _: () = assert!(CHECKED_FROM == 21);
 
 /// Stands before a batch of a file.
 #[derive(Debug)]
@@ -77,6 +80,41 @@ impl<'a> BatchWalk<'a> {
         let position = self.position;
         self.position = position.saturating_add(size);
         Ok(Step::Batch((position, batch)))
+    }
+
+    /// The next batch's header, the position it begins at, and the checksum of its bytes. Takes little
+    /// memory however large the batch is.
+    pub(crate) fn next_checked(&mut self) -> Result<Step<(u64, BatchHeader, u32)>, StorageError> {
+        let Some((header, size)) = self.header()? else {
+            return Ok(self.end_or_torn());
+        };
+        let position = self.position;
+        let end = position.saturating_add(size);
+        self.position = position.saturating_add(CHECKED_FROM_SIZE);
+        let mut crc = 0;
+        while self.position < end {
+            let left = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+            let piece = self.piece_of(left.min(WHOLE_PIECE_BYTES), WHOLE_PIECE_BYTES)?;
+            let checked = piece.get(..left).unwrap_or(&piece);
+            if checked.is_empty() {
+                self.position = position;
+                return Ok(Step::Torn);
+            }
+            crc = crc32c::crc32c_append(crc, checked);
+            let length = u64::try_from(checked.len()).unwrap_or(u64::MAX);
+            self.position = self.position.saturating_add(length);
+        }
+        Ok(Step::Batch((position, header, crc)))
+    }
+
+    /// Goes to `position`.
+    pub(crate) const fn seek(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    /// The bytes from the position on, at least `needed` but for the end of the file.
+    pub(crate) fn bytes(&mut self, needed: usize) -> Result<Bytes, StorageError> {
+        self.piece_of(needed, WHOLE_PIECE_BYTES)
     }
 
     fn end_or_torn<T>(&self) -> Step<T> {

@@ -10,11 +10,13 @@
 //! does not fit its segment to the end builds it again. The indexes of the active segment are in
 //! memory; files of theirs are of the last clean stop, and only the next start looks at them.
 
+use std::marker::PhantomData;
 use std::path::Path;
 
 use bytes::{Buf, Bytes};
 use sluice_protocol::record_batch::BatchHeader;
 
+use super::storage::DiskFile;
 use super::{Disk, StorageError};
 
 /// Where a batch begins.
@@ -45,6 +47,8 @@ pub(crate) trait IndexEntry: Sized + Copy {
     fn encode(&self, buffer: &mut Vec<u8>);
     /// Whether `self` may follow `previous`.
     fn follows(&self, previous: &Self) -> bool;
+    /// Whether all its bytes are zero.
+    fn is_zero(&self) -> bool;
 }
 
 impl IndexEntry for OffsetEntry {
@@ -65,6 +69,10 @@ impl IndexEntry for OffsetEntry {
     fn follows(&self, previous: &Self) -> bool {
         self.relative_offset > previous.relative_offset && self.position > previous.position
     }
+
+    fn is_zero(&self) -> bool {
+        self.relative_offset == 0 && self.position == 0
+    }
 }
 
 impl IndexEntry for TimeEntry {
@@ -84,6 +92,47 @@ impl IndexEntry for TimeEntry {
 
     fn follows(&self, previous: &Self) -> bool {
         self.timestamp > previous.timestamp && self.relative_offset > previous.relative_offset
+    }
+
+    fn is_zero(&self) -> bool {
+        self.timestamp == 0 && self.relative_offset == 0
+    }
+}
+
+/// The entries of a file, read in pieces: one may be as large as anybody made it.
+#[derive(Debug)]
+pub(crate) struct EntryReader<'a, E> {
+    file: &'a DiskFile,
+    position: u64,
+    piece: Bytes,
+    entry: PhantomData<E>,
+}
+
+impl<'a, E: IndexEntry> EntryReader<'a, E> {
+    /// Entries read at once.
+    const PIECE_ENTRIES: usize = 8192;
+
+    pub(crate) const fn new(file: &'a DiskFile) -> Self {
+        Self {
+            file,
+            position: 0,
+            piece: Bytes::new(),
+            entry: PhantomData,
+        }
+    }
+
+    /// The next entry and its position; `None` at the end, or where less than an entry is left.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, E)>, StorageError> {
+        if self.piece.len() < E::BYTES {
+            let piece_bytes = E::BYTES.saturating_mul(Self::PIECE_ENTRIES);
+            self.piece = self.file.read_at(self.position, piece_bytes)?;
+        }
+        if self.piece.len() < E::BYTES {
+            return Ok(None);
+        }
+        let position = self.position;
+        self.position = position.saturating_add(u64::try_from(E::BYTES).unwrap_or(u64::MAX));
+        Ok(Some((position, E::decode(&mut self.piece))))
     }
 }
 

@@ -55,6 +55,11 @@ impl LeaderEpochs {
         is_next
     }
 
+    /// The epochs with their first offsets, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.0.iter().copied()
+    }
+
     /// Forgets what begins at `end` or behind it, where the log was cut.
     pub(crate) fn cut(&mut self, end: i64) {
         self.0.retain(|(_, start)| *start < end);

@@ -23,7 +23,7 @@ const ENTRY_BYTES: usize = 46;
 
 /// The bytes of a snapshot.
 #[must_use]
-pub(super) fn encode(states: &ProducerStates) -> Vec<u8> {
+pub(crate) fn encode(states: &ProducerStates) -> Vec<u8> {
     let mut producers: Vec<_> = states.iter().collect();
     producers.sort_unstable_by_key(|(id, _)| *id);
     let count: usize = producers.iter().map(|(_, state)| state.batches.len()).sum();
@@ -48,9 +48,45 @@ pub(super) fn encode(states: &ProducerStates) -> Vec<u8> {
     bytes
 }
 
-/// The producers in a snapshot, as last used at `now`; `None` where it is not whole.
+/// A batch that a snapshot tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SnapshotEntry {
+    /// Id of the producer.
+    pub(crate) producer_id: i64,
+    /// Its incarnation.
+    pub(crate) epoch: i16,
+    /// Sequence of the batch's last record.
+    pub(crate) last_sequence: i32,
+    /// Offset of its last record.
+    pub(crate) last_offset: i64,
+    /// The same less the offset of its first record.
+    pub(crate) offset_delta: i32,
+    /// Its largest timestamp.
+    pub(crate) timestamp: i64,
+    /// Epoch of the coordinator that ended the producer's last transaction, or -1.
+    pub(crate) coordinator_epoch: i32,
+    /// First offset of the transaction that is open, or -1.
+    pub(crate) transaction_start: i64,
+}
+
+impl SnapshotEntry {
+    fn decode(bytes: &mut Bytes) -> Self {
+        Self {
+            producer_id: bytes.get_i64(),
+            epoch: bytes.get_i16(),
+            last_sequence: bytes.get_i32(),
+            last_offset: bytes.get_i64(),
+            offset_delta: bytes.get_i32(),
+            timestamp: bytes.get_i64(),
+            coordinator_epoch: bytes.get_i32(),
+            transaction_start: bytes.get_i64(),
+        }
+    }
+}
+
+/// The entries of a snapshot; `None` where it is not whole.
 #[must_use]
-pub(super) fn decode(mut bytes: Bytes, now: i64) -> Option<ProducerStates> {
+pub(crate) fn entries(mut bytes: Bytes) -> Option<impl Iterator<Item = SnapshotEntry>> {
     if bytes.len() < UNCHECKED_BYTES + 4 || bytes.get_i16() != VERSION {
         return None;
     }
@@ -61,26 +97,25 @@ pub(super) fn decode(mut bytes: Bytes, now: i64) -> Option<ProducerStates> {
     if bytes.len() != count.checked_mul(ENTRY_BYTES)? {
         return None;
     }
+    Some((0..count).map(move |_| SnapshotEntry::decode(&mut bytes)))
+}
+
+/// The producers in a snapshot, as last used at `now`; `None` where it is not whole.
+#[must_use]
+pub(super) fn decode(bytes: Bytes, now: i64) -> Option<ProducerStates> {
     let mut states = ProducerStates::default();
-    for _ in 0..count {
-        let id = bytes.get_i64();
-        let epoch = bytes.get_i16();
-        let last_sequence = bytes.get_i32();
-        let last_offset = bytes.get_i64();
-        let offset_delta = bytes.get_i32();
-        let timestamp = bytes.get_i64();
-        bytes.advance(12);
+    for entry in entries(bytes)? {
         let batch = KnownBatch {
             first_sequence: super::producer_state::advanced(
-                last_sequence,
-                offset_delta.saturating_neg(),
+                entry.last_sequence,
+                entry.offset_delta.saturating_neg(),
             ),
-            last_sequence,
-            last_offset,
-            offset_delta,
-            timestamp,
+            last_sequence: entry.last_sequence,
+            last_offset: entry.last_offset,
+            offset_delta: entry.offset_delta,
+            timestamp: entry.timestamp,
         };
-        states.insert(id, epoch, batch, now);
+        states.insert(entry.producer_id, entry.epoch, batch, now);
     }
     Some(states)
 }

@@ -52,6 +52,11 @@ impl RecoveryPoints {
         self.live
     }
 
+    /// The offsets by log.
+    pub fn iter(&self) -> impl Iterator<Item = (LogKey, i64)> {
+        self.offsets.iter().map(|(key, offset)| (*key, *offset))
+    }
+
     pub(super) fn to_text(&self) -> String {
         let (generation, number) = self.live;
         let offsets = offsets_text(&self.offsets);

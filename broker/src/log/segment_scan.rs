@@ -133,7 +133,7 @@ impl Recovery<'_> {
 }
 
 /// Whether a batch may stand at `next_offset`.
-fn may_follow(header: &BatchHeader, next_offset: i64) -> bool {
+pub(super) fn may_follow(header: &BatchHeader, next_offset: i64) -> bool {
     header.base_offset >= next_offset
         && header.last_offset_delta >= 0
         && header.last_offset() < i64::MAX

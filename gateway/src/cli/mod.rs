@@ -7,6 +7,7 @@
 mod health;
 mod kafka;
 mod listen;
+mod log;
 mod open_files;
 mod serve;
 mod start;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match matches.subcommand() {
+        Some(("log", matches)) => return log::run(matches),
         Some(("config", matches)) => load(matches).map(|loaded| say(&loaded.effective)),
         Some(("openapi", _)) => describe(),
         Some(("health", matches)) => {
@@ -67,36 +69,43 @@ fn command() -> Command {
             "Without a command the program starts. Every setting can also stand in sluice.toml, or in \
              the environment as SLUICE_..., and is explained in docs/configuration.md.",
         )
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .value_name("path")
-                .global(true)
-                .help("The file with the settings [default: sluice.toml, which may be missing]"),
-        )
-        .args(settings().map(|setting| {
-            let default = match setting.default {
-                "" => String::new(),
-                text => format!(" [default: {text}]"),
-            };
-            let arg = Arg::new(setting.key())
-                .long(setting.flag())
-                .value_name(setting.kind)
-                .help(format!("{}{default}", setting.text()))
-                .help_heading("Settings")
-                .global(true)
-                .action(ArgAction::Set);
-            if setting.is_switch() {
-                arg.num_args(0..=1).require_equals(true).default_missing_value("true")
-            } else {
-                arg
-            }
-        }))
+        .args(setting_flags())
         .subcommand(Command::new("config").about("Prints the configuration in force, and where from"))
         .subcommand(Command::new("openapi").about("Prints the description of the HTTP API"))
         .subcommand(
             Command::new("health").about("Asks a running program whether it is ready").arg(url),
         )
+        // Its help is about itself; settings are taken all the same.
+        .subcommand(log::command().args(setting_flags().map(|flag| flag.hide(true))))
+}
+
+/// A flag for every setting.
+fn setting_flags() -> impl Iterator<Item = Arg> {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("path")
+        .global(true)
+        .help("The file with the settings [default: sluice.toml, which may be missing]");
+    std::iter::once(config).chain(settings().map(|setting| {
+        let default = match setting.default {
+            "" => String::new(),
+            text => format!(" [default: {text}]"),
+        };
+        let arg = Arg::new(setting.key())
+            .long(setting.flag())
+            .value_name(setting.kind)
+            .help(format!("{}{default}", setting.text()))
+            .help_heading("Settings")
+            .global(true)
+            .action(ArgAction::Set);
+        if setting.is_switch() {
+            arg.num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("true")
+        } else {
+            arg
+        }
+    }))
 }
 
 fn load(matches: &ArgMatches) -> Result<Loaded, Vec<String>> {

@@ -43,11 +43,11 @@ pub(super) struct Extent {
 
 /// What the first page of an extent says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ExtentHeader {
+pub(crate) struct ExtentHeader {
     /// Number of the extent.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Where the chain stands at its beginning.
-    pub(super) chain: Chain,
+    pub(crate) chain: Chain,
 }
 
 impl Extent {
@@ -76,6 +76,7 @@ impl Extent {
         disk: &Disk,
         directory: &Path,
         name: &str,
+        mode: OpenMode,
     ) -> Result<Option<(u64, Self)>, StorageError> {
         let Some(index) = name
             .strip_suffix(SUFFIX)
@@ -84,7 +85,7 @@ impl Extent {
             return Ok(None);
         };
         let path = directory.join(name);
-        let file = disk.open(&path, OpenMode::Write)?;
+        let file = disk.open(&path, mode)?;
         let size = file.size()?;
         Ok(Some((index, Self { path, file, size })))
     }

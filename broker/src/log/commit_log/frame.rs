@@ -29,32 +29,32 @@ const COVERED_FROM: usize = 8;
 
 /// What stands before the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FrameHeader {
+pub(crate) struct FrameHeader {
     /// Bytes of the batch.
-    pub(super) length: u32,
+    pub(crate) length: u32,
     /// Checksum of the frame.
-    pub(super) crc: u32,
+    pub(crate) crc: u32,
     /// Checksum of the frame before.
-    pub(super) previous_crc: u32,
+    pub(crate) previous_crc: u32,
     /// Which life of the data directory wrote it.
-    pub(super) generation: u32,
+    pub(crate) generation: u32,
     /// Its number in that life.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
     /// Whose batch it is.
-    pub(super) key: LogKey,
+    pub(crate) key: LogKey,
     /// Its place in its flush. All before the first of a flush were durable when that was written.
-    pub(super) place: u32,
+    pub(crate) place: u32,
 }
 
 /// What the next frame is chained to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(crate) struct Chain {
     /// The generation all its frames have.
-    pub(super) generation: u32,
+    pub(crate) generation: u32,
     /// Sequence of the next frame.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
     /// CRC of the last one.
-    pub(super) crc: u32,
+    pub(crate) crc: u32,
 }
 
 impl Chain {
@@ -90,14 +90,14 @@ impl Chain {
     }
 
     /// Whether a frame with this header is the next one.
-    pub(super) fn continues(&self, header: &FrameHeader) -> bool {
+    pub(crate) fn continues(&self, header: &FrameHeader) -> bool {
         header.generation == self.generation
             && header.sequence == self.sequence
             && header.previous_crc == self.crc
     }
 
     /// Goes on behind a frame.
-    pub(super) const fn follow(&mut self, header: &FrameHeader) {
+    pub(crate) const fn follow(&mut self, header: &FrameHeader) {
         self.sequence = header.sequence.saturating_add(1);
         self.crc = header.crc;
     }
@@ -128,7 +128,7 @@ impl FrameHeader {
     }
 
     /// Bytes of the frame.
-    pub(super) fn frame_size(&self) -> u64 {
+    pub(crate) fn frame_size(&self) -> u64 {
         size_of_frame(u64::from(self.length))
     }
 

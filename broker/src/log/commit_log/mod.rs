@@ -13,8 +13,10 @@
 //! It does not know segments, and does not care what a batch holds.
 
 mod extent;
+mod extent_walk;
 mod extents;
 mod frame;
+mod inspection;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use sluice_protocol::record_batch::StampedBatch;
 use extent::{Extent, ExtentHeader, PAGE_BYTES, page_align};
 pub use extents::{CommitLogConfig, Extents};
 use frame::{Chain, size_of_frame};
+pub(crate) use inspection::FoundExtent;
 pub(super) use replay::Batches;
 pub use replay::Replay;
 

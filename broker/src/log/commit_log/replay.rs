@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchHeader, RawBatch, StampedBatch};
 
-use super::extent::{Extent, PAGE_BYTES, page_align};
+use super::extent::Extent;
+use super::extent_walk::ExtentWalk;
 use super::extents::{CommitLogConfig, Extents};
-use super::frame::{Chain, FrameHeader, HEADER_BYTES, HEADER_SIZE};
-use crate::log::storage::{Disk, DiskFile};
+use super::frame::{Chain, FrameHeader, HEADER_SIZE};
+use crate::log::storage::{Disk, DiskFile, OpenMode};
 use crate::log::{LogKey, StorageError};
 
 /// What is left of a commit log.
@@ -67,7 +67,7 @@ impl Replay {
         let mut next_index = 0;
         let mut extents = Vec::new();
         for name in disk.list(directory)? {
-            if let Some((index, extent)) = Extent::found(disk, directory, &name)? {
+            if let Some((index, extent)) = Extent::found(disk, directory, &name, OpenMode::Write)? {
                 next_index = next_index.max(u64::saturating_add(index, 1));
                 extents.push((extent.header()?, extent));
             }
@@ -138,20 +138,20 @@ impl Replay {
             if chain.is_some_and(|chain| chain != header.chain) {
                 self.damaged.push(extent.path.clone());
             }
-            let mut walk = Walk::new(extent, header.chain)?;
+            let mut walk = ExtentWalk::new(extent, header.chain)?;
             while let Some((position, frame)) = walk.next() {
                 self.add(&walk, position, &frame);
             }
             self.files.push(extent.file.clone());
-            if walk.has_skipped {
+            if walk.has_skipped() {
                 self.damaged.push(extent.path.clone());
             }
-            chain = Some(walk.chain);
+            chain = Some(walk.chain());
         }
         Ok(())
     }
 
-    fn add(&mut self, walk: &Walk, position: u64, frame: &FrameHeader) {
+    fn add(&mut self, walk: &ExtentWalk, position: u64, frame: &FrameHeader) {
         let batch = walk.batch(position, frame);
         let Some(header) = batch.and_then(|batch| BatchHeader::decode(&batch).ok()) else {
             return;
@@ -192,86 +192,5 @@ impl Batches<'_> {
             }
         }
         Ok(None)
-    }
-}
-
-/// A walk over the frames of an extent.
-struct Walk {
-    bytes: Bytes,
-    position: u64,
-    chain: Chain,
-    /// Whether a part of the extent could not be read, and more followed.
-    has_skipped: bool,
-}
-
-impl Walk {
-    fn new(extent: &Extent, chain: Chain) -> Result<Self, StorageError> {
-        let size = usize::try_from(extent.size).unwrap_or(usize::MAX);
-        Ok(Self {
-            bytes: extent.file.read_at(0, size)?,
-            position: PAGE_BYTES,
-            chain,
-            has_skipped: false,
-        })
-    }
-
-    /// The next frame and its position.
-    fn next(&mut self) -> Option<(u64, FrameHeader)> {
-        let (position, frame) = self.follower().or_else(|| self.survivor())?;
-        self.chain.follow(&frame);
-        self.position = position.saturating_add(frame.frame_size());
-        Some((position, frame))
-    }
-
-    /// The frame that continues the chain: of the same flush, or at the next page of the next one.
-    fn follower(&self) -> Option<(u64, FrameHeader)> {
-        [self.position, page_align(self.position)]
-            .into_iter()
-            .find_map(|position| {
-                let frame = self.frame_at(position)?;
-                self.chain.continues(&frame).then_some((position, frame))
-            })
-    }
-
-    /// The first frame of a later flush, where the chain is broken. What a torn flush left of itself
-    /// is none.
-    fn survivor(&mut self) -> Option<(u64, FrameHeader)> {
-        let mut position = page_align(self.position.saturating_add(1));
-        while let Some(bytes) = self.bytes_from(position) {
-            if bytes.len() < HEADER_BYTES {
-                break;
-            }
-            let frame = self.frame_at(position).filter(|frame| {
-                frame.generation == self.chain.generation
-                    && frame.sequence > self.chain.sequence
-                    && frame.place == 0
-            });
-            if let Some(frame) = frame {
-                self.has_skipped = true;
-                return Some((position, frame));
-            }
-            position = position.saturating_add(PAGE_BYTES);
-        }
-        None
-    }
-
-    /// A whole frame at `position`, whatever it continues.
-    fn frame_at(&self, position: u64) -> Option<FrameHeader> {
-        let bytes = self.bytes_from(position)?;
-        let frame = FrameHeader::read(&bytes)?;
-        let batch = self.batch(position, &frame)?;
-        frame.is_whole(&batch).then_some(frame)
-    }
-
-    fn batch(&self, position: u64, frame: &FrameHeader) -> Option<Bytes> {
-        let bytes = self.bytes_from(position)?;
-        let length = usize::try_from(frame.length).ok()?;
-        let end = HEADER_BYTES.checked_add(length)?;
-        (end <= bytes.len()).then(|| bytes.slice(HEADER_BYTES..end))
-    }
-
-    fn bytes_from(&self, position: u64) -> Option<Bytes> {
-        let position = usize::try_from(position).ok()?;
-        (position < self.bytes.len()).then(|| self.bytes.slice(position..))
     }
 }

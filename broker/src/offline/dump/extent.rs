@@ -1,0 +1,61 @@
+//! Frames of the commit log.
+
+use std::path::Path;
+
+use sluice_protocol::record_batch::RawBatch;
+
+use super::batches::batch_line;
+use super::{Dump, DumpError};
+use crate::log::commit_log::FoundExtent;
+use crate::log::id_text;
+use crate::offline::line::Line;
+
+impl Dump<'_> {
+    pub(super) fn extent(&mut self, path: &Path, name: &str) -> Result<(), DumpError> {
+        let directory = path.parent().unwrap_or(path);
+        let Some(extent) = FoundExtent::open(&self.disk, directory, name)? else {
+            return self.damage(0, 0, "the name has no number");
+        };
+        let Some(header) = extent.header() else {
+            // One that was made and never used is all zeroes, and nothing is lost with it.
+            return self.line(&Line::new("unused").number("size", extent.size()));
+        };
+        self.line(
+            &Line::new("extent")
+                .number("generation", header.chain.generation)
+                .number("number", header.number)
+                .number("sequence", header.chain.sequence)
+                .checksum("previous_crc", header.chain.crc),
+        )?;
+        let mut walk = extent.walk(header)?;
+        loop {
+            let (chain, end) = (walk.chain(), walk.position());
+            let Some((position, frame)) = walk.next() else {
+                return Ok(());
+            };
+            if !chain.continues(&frame) {
+                self.damage(end, position, "frames are missing before the next flush")?;
+            }
+            self.line(
+                &Line::new("frame")
+                    .number("position", position)
+                    .number("generation", frame.generation)
+                    .number("sequence", frame.sequence)
+                    .number("place", frame.place)
+                    .word("topic_id", id_text(frame.key.topic))
+                    .number("partition", frame.key.partition)
+                    .number("size", frame.length)
+                    .checksum("previous_crc", frame.previous_crc)
+                    .checksum("crc", frame.crc),
+            )?;
+            let batch = walk.batch(position, &frame);
+            let batch = batch.and_then(|mut bytes| RawBatch::take(&mut bytes).ok().flatten());
+            if let Some(batch) = batch {
+                self.line(&batch_line(batch.header()))?;
+                if self.options.records {
+                    self.records(&batch, position)?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Small files, which are read as a whole.
+
+use bytes::Bytes;
+
+use super::{Dump, DumpError};
+use crate::log::leader_epochs::LeaderEpochs;
+use crate::log::producer_snapshot;
+use crate::log::storage::DiskFile;
+use crate::log::{RecoveryPoints, id_text};
+use crate::offline::file_kind::FileKind;
+use crate::offline::line::Line;
+
+/// A file that is larger is none of those.
+const SMALL_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+impl Dump<'_> {
+    pub(super) fn small(
+        &mut self,
+        kind: FileKind,
+        file: &DiskFile,
+        size: u64,
+    ) -> Result<(), DumpError> {
+        let Some(size) = usize::try_from(size)
+            .ok()
+            .filter(|it| *it <= SMALL_BYTES_MAX)
+        else {
+            return self.unreadable(file, "too large to be one");
+        };
+        let bytes = file.read_at(0, size)?;
+        if kind == FileKind::Snapshot {
+            return self.snapshot(file, bytes);
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let is_ours = kind != FileKind::Text;
+        match is_ours.then(|| decoded(kind, &text)) {
+            Some(Some(lines)) => return lines.iter().try_for_each(|line| self.line(line)),
+            Some(None) => self.unreadable(file, "not whole")?,
+            None => {}
+        }
+        let mut lines = text.lines();
+        lines.try_for_each(|line| self.line(&Line::new("text").text("line", line)))
+    }
+
+    fn snapshot(&mut self, file: &DiskFile, bytes: Bytes) -> Result<(), DumpError> {
+        let Some(mut entries) = producer_snapshot::entries(bytes) else {
+            return self.unreadable(file, "not whole, or its checksum is wrong");
+        };
+        entries.try_for_each(|entry| {
+            self.line(
+                &Line::new("producer")
+                    .number("producer_id", entry.producer_id)
+                    .number("producer_epoch", entry.epoch)
+                    .number("last_sequence", entry.last_sequence)
+                    .number("last_offset", entry.last_offset)
+                    .number("offset_delta", entry.offset_delta)
+                    .number("timestamp", entry.timestamp)
+                    .number("coordinator_epoch", entry.coordinator_epoch)
+                    .number("transaction_start", entry.transaction_start),
+            )
+        })
+    }
+}
+
+/// What a text of ours says; `None` where it is not whole.
+fn decoded(kind: FileKind, text: &str) -> Option<Vec<Line>> {
+    if kind == FileKind::LeaderEpochs {
+        return LeaderEpochs::parse(text).map(|epochs| epoch_lines(&epochs));
+    }
+    RecoveryPoints::parse(text).map(|points| point_lines(&points))
+}
+
+fn epoch_lines(epochs: &LeaderEpochs) -> Vec<Line> {
+    let line = |(epoch, start): (i32, i64)| {
+        let line = Line::new("epoch").number("leader_epoch", epoch);
+        line.number("start_offset", start)
+    };
+    epochs.iter().map(line).collect()
+}
+
+fn point_lines(points: &RecoveryPoints) -> Vec<Line> {
+    let (generation, number) = points.live();
+    let live = Line::new("commit_log").number("generation", generation);
+    let mut lines = vec![live.number("number", number)];
+    let mut points: Vec<_> = points.iter().collect();
+    points.sort_unstable();
+    lines.extend(points.into_iter().map(|(key, offset)| {
+        Line::new("recovery_point")
+            .word("topic_id", id_text(key.topic))
+            .number("partition", key.partition)
+            .number("offset", offset)
+    }));
+    lines
+}
