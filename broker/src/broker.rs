@@ -14,8 +14,7 @@ use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
-use crate::handlers::{Handlers, Services};
-use crate::limits;
+use crate::handlers::{Handlers, Services, Turns};
 use crate::log::compaction::CompactError;
 use crate::log::{CommitLogConfig, Disk, FileSystem, LastStop, OpenError, StorageError};
 use crate::net::acceptor::Acceptor;
@@ -103,7 +102,7 @@ impl Broker {
         };
         let phase = PhaseSwitch::new();
         let services = Arc::new(Services {
-            unpacking: Arc::new(Semaphore::new(limits::BATCHES_UNPACKED_MAX)),
+            turns: Turns::new(),
             config,
             topics,
             groups,

@@ -2,8 +2,8 @@
 //!
 //! A reservation is taken before the memory is, grows with it, and returns when it is dropped. Who
 //! must wait for room waits in turn, so a large request cannot starve behind small ones. What is small
-//! has room of its own, so it never waits for large requests that come slowly or large responses that
-//! leave slowly.
+//! has room of its own, so it never waits for large requests that come slowly. So have records that are
+//! read: what leaves slowly, or waits for the disk, never delays a request.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ const SMALL_PART: usize = 8;
 /// The part of a budget that is set aside for what requests and answers take besides their bytes and
 /// their records, on top of it.
 const WORK_PART: usize = 2;
+/// The part of a budget that is set aside for the records in answers, on top of it.
+const ANSWERS_PART: usize = 2;
 /// The part of a budget that large requests may hold before they have arrived wholly.
 const UNFINISHED_PART: usize = 2;
 
@@ -25,6 +27,8 @@ pub(crate) struct Budget {
     large: Room,
     small: Room,
     work: Room,
+    answers: Room,
+    small_answers: Room,
     unfinished: Room,
 }
 
@@ -40,12 +44,15 @@ struct Room {
 pub(crate) struct Reservation(Vec<OwnedSemaphorePermit>);
 
 impl Budget {
-    /// A budget of `bytes`, and more for what is small and for work.
+    /// A budget of `bytes`, and more for what is small, for work and for records in answers.
     pub(crate) fn new(bytes: usize) -> Self {
+        let small = (bytes / SMALL_PART).max(SMALL_BYTES_MAX);
         Self {
             large: Room::new(bytes),
-            small: Room::new((bytes / SMALL_PART).max(SMALL_BYTES_MAX)),
+            small: Room::new(small),
             work: Room::new(bytes / WORK_PART),
+            answers: Room::new(bytes / ANSWERS_PART),
+            small_answers: Room::new(small),
             unfinished: Room::new(bytes / UNFINISHED_PART),
         }
     }
@@ -90,21 +97,21 @@ impl Budget {
         small.or_else(|| self.work.try_reserve(bytes))
     }
 
-    /// Takes up to `wanted` bytes: at most half of what is free, so that a large response leaves
-    /// room for requests, but not less than `least`, for which it waits, or than the whole budget.
-    pub(crate) async fn reserve_up_to(&self, wanted: usize, least: usize) -> Reservation {
+    /// Takes up to `wanted` bytes for the records of an answer: at most half of what is free, so that one
+    /// client leaves room for others, but not less than `least`, for which it waits, or than all there is.
+    pub(crate) async fn reserve_answer(&self, wanted: usize, least: usize) -> Reservation {
         if wanted <= SMALL_BYTES_MAX {
-            return self.small.reserve(wanted).await;
+            return self.small_answers.reserve(wanted).await;
         }
-        let bytes = wanted.min((self.large.available() / 2).max(least));
-        self.large.reserve(bytes.min(self.large.bytes)).await
+        let bytes = wanted.min((self.answers.available() / 2).max(least));
+        self.answers.reserve(bytes.min(self.answers.bytes)).await
     }
 
-    /// Takes `bytes` where that leaves as much for requests and needs no waiting.
-    pub(crate) fn try_reserve(&self, bytes: usize) -> Option<Reservation> {
+    /// Takes `bytes` for the records of an answer where that leaves as much for others and needs no waiting.
+    pub(crate) fn try_reserve_answer(&self, bytes: usize) -> Option<Reservation> {
         let room = match bytes <= SMALL_BYTES_MAX {
-            true => &self.small,
-            false => &self.large,
+            true => &self.small_answers,
+            false => &self.answers,
         };
         if bytes > room.available() / 2 {
             return None;
@@ -189,17 +196,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_response_leaves_room_for_requests() {
-        let budget = Budget::new(MIB);
-        let response = budget.reserve_up_to(10 * MIB, 100_000).await;
-        assert_eq!(response.bytes(), MIB / 2);
-        let next = budget.reserve_up_to(10 * MIB, 400_000).await;
+    async fn a_large_answer_leaves_room_for_others() {
+        let budget = Budget::new(2 * MIB);
+        let answer = budget.reserve_answer(10 * MIB, 100_000).await;
+        assert_eq!(answer.bytes(), MIB / 2);
+        let next = budget.reserve_answer(10 * MIB, 400_000).await;
         assert_eq!(next.bytes(), 400_000);
         drop(next);
-        assert_eq!(budget.try_reserve(MIB / 4).unwrap().bytes(), MIB / 4);
-        assert!(budget.try_reserve(MIB / 4 + 1).is_none());
-        drop(response);
-        assert_eq!(budget.reserve_up_to(10 * MIB, 10 * MIB).await.bytes(), MIB);
+        let quarter = budget.try_reserve_answer(MIB / 4);
+        assert_eq!(quarter.unwrap().bytes(), MIB / 4);
+        assert!(budget.try_reserve_answer(MIB / 4 + 1).is_none());
+        drop(answer);
+        let all = budget.reserve_answer(10 * MIB, 10 * MIB).await;
+        assert_eq!(all.bytes(), MIB);
+    }
+
+    /// Fails where the records of answers take from what requests have (`large` for `answers`, `small` for
+    /// `small_answers`).
+    #[tokio::test]
+    async fn answers_that_nobody_takes_delay_no_request() {
+        let budget = Budget::new(MIB);
+        let large = budget.reserve_answer(10 * MIB, 10 * MIB).await;
+        let mut small = Vec::new();
+        while let Some(answer) = budget.small_answers.try_reserve(1000) {
+            small.push(answer);
+        }
+        assert_eq!(budget.reserve(MIB).await.bytes(), MIB);
+        let small_part = MIB / SMALL_PART;
+        let requests = [budget.reserve(60_000), budget.reserve(60_000)];
+        let [first, second] = requests;
+        assert!(first.await.bytes() + second.await.bytes() < small_part);
+        drop((large, small));
     }
 
     #[tokio::test]
@@ -207,8 +234,9 @@ mod tests {
         let budget = Budget::new(MIB);
         let all = budget.reserve(MIB).await;
         assert_eq!(budget.reserve(1000).await.bytes(), 1000);
-        assert_eq!(budget.reserve_up_to(1000, 10).await.bytes(), 1000);
-        assert_eq!(budget.try_reserve(1000).unwrap().bytes(), 1000);
+        let answer = budget.reserve_answer(1000, 10).await;
+        assert_eq!(answer.bytes(), 1000);
+        assert_eq!(budget.try_reserve_answer(1000).unwrap().bytes(), 1000);
         let mut work = budget.try_reserve_work(100_000).unwrap();
         work.merge(all);
         assert_eq!(work.bytes(), MIB + 100_000);

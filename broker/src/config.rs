@@ -89,7 +89,8 @@ pub struct NetworkConfig {
     pub connection_bytes_max: usize,
     /// Bytes of requests and of responses in memory, over all connections (Kafka's
     /// `queued.max.request.bytes`). At least `request_bytes_max`. An eighth of it is set aside on top
-    /// for what is small, and half of it for connections from within the process. Default 256 MiB.
+    /// for what is small, half of it for records that are read, and half of it for connections from
+    /// within the process. Default 256 MiB.
     pub in_flight_bytes_max: usize,
     /// A connection that asks nothing for so long is closed (Kafka's `connections.max.idle.ms`).
     /// Default 10 minutes.

@@ -19,6 +19,19 @@ pub const FLUSH_QUEUE_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Bytes of the newest batches that are kept in memory for readers at the end of their partitions.
 pub const TAIL_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Bytes of memory for reading segments that are kept for the next reads while nobody uses them.
+pub const READ_BUFFER_BYTES_KEPT: usize = 16 * 1024 * 1024;
+
+/// Reads of segments that wait for the disk at once; further ones wait for their turn.
+pub const COLD_READS_MAX: usize = 16;
+
+/// Bytes that one read which waits for the disk returns, unless a single batch is larger.
+pub const COLD_READ_BYTES_MAX: usize = 1024 * 1024;
+
+/// Look-ups by time at once. What a batch takes when it is decompressed is not known before, and so it is
+/// their number that is bounded.
+pub const LOOK_UPS_MAX: usize = 2;
+
 /// Idempotent producers that one partition remembers; beyond, the ones idle for longest go.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 16 * 1024;
 

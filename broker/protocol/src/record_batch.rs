@@ -22,6 +22,7 @@
 mod builder;
 mod compacted;
 mod encode;
+mod outline;
 mod raw;
 mod stamped;
 mod validated;
@@ -33,6 +34,7 @@ use crate::wire::Reader;
 
 pub use crate::compression::Compression;
 pub use builder::{AppendError, BatchBuilder, NewRecord};
+pub use outline::{BatchOutline, OUTLINE_BYTES};
 pub use raw::{Batches, RawBatch, UnreadableBatch, batches};
 pub use stamped::{Stamp, StampedBatch};
 pub use validated::{InvalidBatch, Origin, ValidatedBatch};

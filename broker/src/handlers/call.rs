@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sluice_protocol::{ApiKey, ErrorCode};
-use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::error::{Refusal, RequestError};
+use super::turns::{Turn, Turns};
 use crate::budget::{Budget, Reservation};
 use crate::clock::Clock;
 use crate::config::{Config, HostPort};
@@ -31,7 +32,7 @@ pub(crate) struct Peer {
     /// Memory that its requests and responses may hold, with those of its kind.
     pub(crate) budget: Budget,
     /// Held while the batches of a request are appended, in the order of the requests.
-    pub(crate) append_turn: Turn<()>,
+    pub(crate) append_turn: AsyncMutex<()>,
 }
 
 /// What handlers call.
@@ -47,8 +48,8 @@ pub(crate) struct Services {
     pub(crate) producer_ids: ProducerIds,
     /// Time.
     pub(crate) clock: Clock,
-    /// A permit for each batch that may be decompressed now.
-    pub(crate) unpacking: Arc<Semaphore>,
+    /// Who may do now what few do at a time.
+    pub(crate) turns: Turns,
     /// Whether the broker is stopping.
     pub(crate) phase: PhaseWatch,
     /// Where events go.
@@ -155,17 +156,16 @@ impl Call {
             .map_err(|_panicked| RequestError::Lost)
     }
 
-    /// As [`Call::blocking`], for what may decompress a batch: few do at a time, however many ask.
-    pub(crate) async fn unpacking<T: Send + 'static>(
+    /// As [`Call::blocking`], in its turn: few do it at a time, however many ask.
+    pub(crate) async fn blocking_in_turn<T: Send + 'static>(
         &self,
+        turn: &Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RequestError> {
-        let permits = Arc::clone(&self.services.unpacking);
-        // The semaphore is never closed.
-        let permit = permits.acquire_owned().await.ok();
+        let taken = turn.taken().await;
         let working = self.blocking(move || {
             let done = work();
-            drop(permit);
+            drop(taken);
             done
         });
         working.await

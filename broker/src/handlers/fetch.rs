@@ -10,30 +10,26 @@
 //! Records pass through undecoded, and from memory uncopied. What an answer takes of memory is reserved
 //! before it is read, or held on to where it is cached, until the client has taken it; a first batch
 //! larger than what was reserved is read once there is room for it. Nothing is held while the request is parked.
+//! Where the records come from, and who waits for the disk, is in `reading`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::call::Call;
+use super::error::{Refusal, RequestError};
+use crate::model::{Isolation, LeaderEpoch, Offset, PartitionId};
+use crate::phase::Phase;
+use crate::topics::{EpochEnd, FetchWaiter, Partition, ReadError, ReadOutcome};
 use sluice_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
     FetchableTopicResponse, PartitionData,
 };
 use sluice_protocol::wire::Chunks;
-use tokio::time::timeout;
 
-use super::call::Call;
-use super::error::{Refusal, RequestError};
-use crate::budget::Reservation;
-use crate::model::{Isolation, LeaderEpoch, Offset, PartitionId};
-use crate::phase::Phase;
-use crate::topics::{EpochEnd, FetchWaiter, Partition, ReadError, ReadOutcome, ReadRequest};
+mod reading;
 
 /// Bytes of records in one response, at most (Kafka's `fetch.max.bytes` of a broker).
 const RESPONSE_BYTES_MAX: usize = 55 * 1024 * 1024;
-/// Memory that a fetch waits for where the budget is spent: enough for a batch of usual size.
-const RESPONSE_BYTES_MIN: usize = 64 * 1024;
-/// How long a fetch waits for memory: not for ever, since its own request holds some too.
-const MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Reads, or waits until there is something to read.
 pub(crate) async fn handle(call: &Call, request: FetchRequest) -> FetchResponse {
@@ -146,140 +142,6 @@ impl Wish {
             }
         }
     }
-
-    /// Reads all partitions; `None` where it is worth waiting for more.
-    async fn read(&self, call: &Call, patience: Patience) -> Option<Vec<Result<Read, Refusal>>> {
-        let is_worth_it = |all: &[Result<Read, Refusal>]| {
-            patience == Patience::Over
-                || size_of(all) >= self.min_bytes
-                || all.iter().any(is_urgent)
-        };
-        let cached = self.read_cached();
-        if cached.as_ref().is_some_and(|all| !is_worth_it(all)) {
-            return None;
-        }
-        // Until there is memory for it, nothing that is cached is held on to.
-        let counted = cached.and_then(|all| {
-            let memory = call.peer.budget.try_reserve(size_of(&all))?;
-            Some((all, memory))
-        });
-        let (all, mut memory) = match counted {
-            Some(counted) => counted,
-            None => self.read_within_memory(call).await,
-        };
-        if !is_worth_it(&all) {
-            return None;
-        }
-        memory.shrink_to(size_of(&all));
-        call.hold_for_response(memory);
-        Some(all)
-    }
-
-    /// As [`Wish::read`] where everything is cached.
-    fn read_cached(&self) -> Option<Vec<Result<Read, Refusal>>> {
-        let cached = |partition: &Partition, request| partition.read_cached(request);
-        let room = Room {
-            bytes: self.max_bytes,
-            first_batch_max: Some(usize::MAX),
-        };
-        read_all(&self.partitions, self.isolation, room, cached).ok()
-    }
-
-    /// As [`Wish::read`], within reserved memory, and away from the threads that serve connections.
-    /// Without memory in time the answer has no records, and the client asks again.
-    async fn read_within_memory(&self, call: &Call) -> (Vec<Result<Read, Refusal>>, Reservation) {
-        let asked = self.partitions.iter().map(|asked| asked.max_bytes);
-        let wanted = asked.fold(0, usize::saturating_add).min(self.max_bytes);
-        let mut least = RESPONSE_BYTES_MIN.min(wanted);
-        loop {
-            let reserving = call.peer.budget.reserve_up_to(wanted.max(least), least);
-            let memory = timeout(MEMORY_WAIT_MAX, reserving).await.ok();
-            let room = Room {
-                bytes: memory
-                    .as_ref()
-                    .map_or(0, Reservation::bytes)
-                    .min(self.max_bytes),
-                // A batch larger than all there is takes all there is.
-                first_batch_max: memory.as_ref().map(|memory| memory.bytes().max(least)),
-            };
-            let (partitions, isolation) = (Arc::clone(&self.partitions), self.isolation);
-            let reading = call.blocking(move || {
-                let from_disk = |partition: &Partition, request| Some(partition.read(request));
-                let read = read_all(&partitions, isolation, room, from_disk);
-                (read, memory.unwrap_or_default())
-            });
-            match reading.await {
-                Ok((Ok(all), memory)) => return (all, memory),
-                Ok((Err(Unread::NoRoom { bytes }), _)) => least = bytes,
-                Ok((Err(Unread::Uncached), _)) | Err(_) => {
-                    let lost = || Err(RequestError::Lost.into());
-                    let all = self.partitions.iter().map(|_| lost()).collect();
-                    return (all, Reservation::default());
-                }
-            }
-        }
-    }
-}
-/// What may be read.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    /// Bytes of all partitions.
-    bytes: usize,
-    /// Bytes of the first batch, even where it exceeds the others (KIP-74); `None` makes no exception.
-    first_batch_max: Option<usize>,
-}
-
-/// Why partitions were not read.
-#[derive(Clone, Copy, Debug)]
-enum Unread {
-    /// Not all of it is in memory.
-    Uncached,
-    /// The first batch takes so many bytes.
-    NoRoom { bytes: usize },
-}
-
-/// Reads partitions within `room`, in their order. `read` knows nothing of what is not cached.
-fn read_all(
-    partitions: &[Asked],
-    isolation: Isolation,
-    mut room: Room,
-    read: impl Fn(&Partition, ReadRequest) -> Option<Result<ReadOutcome, ReadError>>,
-) -> Result<Vec<Result<Read, Refusal>>, Unread> {
-    let mut all = Vec::with_capacity(partitions.len());
-    for asked in partitions {
-        let request = ReadRequest {
-            offset: asked.offset,
-            max_bytes: asked.max_bytes.min(room.bytes),
-            first_batch_max: room.first_batch_max,
-            isolation,
-        };
-        let read = match asked.target() {
-            Ok(Target::Records(partition)) => match read(partition, request) {
-                None => return Err(Unread::Uncached),
-                Some(Err(ReadError::NoRoom { bytes })) => return Err(Unread::NoRoom { bytes }),
-                Some(read) => read.map(Read::Records).map_err(Refusal::from),
-            },
-            Ok(Target::Diverging(end)) => Ok(Read::Diverging(end)),
-            Err(refusal) => Err(refusal),
-        };
-        let size = read.as_ref().map_or(0, Read::size);
-        if size > 0 {
-            room.first_batch_max = None;
-        }
-        room.bytes = room.bytes.saturating_sub(size);
-        all.push(read);
-    }
-    Ok(all)
-}
-
-/// Bytes of records.
-fn size_of(all: &[Result<Read, Refusal>]) -> usize {
-    all.iter().flatten().map(Read::size).sum()
-}
-
-/// Whether a client should learn of it without delay.
-const fn is_urgent(read: &Result<Read, Refusal>) -> bool {
-    matches!(read, Err(_) | Ok(Read::Diverging(_)))
 }
 
 impl Asked {

@@ -75,7 +75,8 @@ async fn find(
         OffsetSpec::Earliest | OffsetSpec::Latest => Ok(partition.offset_for(spec, isolation)?),
         OffsetSpec::MaxTimestamp | OffsetSpec::At(_) => {
             let partition = Arc::clone(&partition);
-            let found = call.unpacking(move || partition.offset_for(spec, isolation));
+            let turn = &call.services.turns.look_ups;
+            let found = call.blocking_in_turn(turn, move || partition.offset_for(spec, isolation));
             Ok(found.await??)
         }
     }

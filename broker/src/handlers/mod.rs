@@ -1,7 +1,7 @@
 //! Requests: one file per API, each of which decodes nothing, calls the domain, and names the result.
 //!
 //! [`table`] lists the APIs and their versions; [`dispatch`] takes a frame to its handler and back;
-//! [`call`] is what a handler knows about its request; [`error`] is the only map from domain errors to
+//! [`call`] is what a handler knows about its request, [`turns`] what few may do at a time; [`error`] is the only map from domain errors to
 //! Kafka's codes. Messages of the wire format are known here and nowhere else in the broker.
 
 mod call;
@@ -15,6 +15,7 @@ mod config_resource;
 mod error;
 mod member;
 mod replication;
+mod turns;
 
 mod alter_configs;
 mod api_versions;
@@ -47,3 +48,4 @@ mod sync_group;
 
 pub(crate) use call::{Peer, Services};
 pub(crate) use dispatch::{Handlers, Outcome, Prepared, Rejection, Reply};
+pub(crate) use turns::Turns;

@@ -101,7 +101,8 @@ async fn append(
     if !partition.must_unpack(&batch) {
         return Ok(partition.append(batch, acks)?);
     }
-    let appending = call.unpacking(move || partition.append(batch, acks));
+    let turn = &call.services.turns.unpacking;
+    let appending = call.blocking_in_turn(turn, move || partition.append(batch, acks));
     Ok(appending.await??)
 }
 

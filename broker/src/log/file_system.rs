@@ -5,7 +5,8 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatfs, syncfs};
-use rustix::io::{Errno, pread, pwritev};
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv, preadv2, pwritev};
 use rustix::system::uname;
 
 use super::storage::{OpenMode, Storage, StorageFile, Volume, io_slices};
@@ -134,6 +135,45 @@ impl StorageFile for RealFile {
         Ok(buffer.into())
     }
 
+    fn read_into(&self, position: u64, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut rest = slices;
+        let mut count = 0;
+        while !rest.is_empty() {
+            let next = rest.len().min(SLICES_MAX);
+            let Some(next) = rest.get_mut(..next) else {
+                break;
+            };
+            match preadv(&self.0, next, position.saturating_add(bytes_of(count))) {
+                Ok(0) => break,
+                Ok(more) => {
+                    count = count.saturating_add(more);
+                    IoSliceMut::advance_slices(&mut rest, more);
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(count)
+    }
+
+    fn read_resident(&self, position: u64, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let count = slices.len().min(SLICES_MAX);
+        let next = slices.get_mut(..count).unwrap_or_default();
+        match preadv2(&self.0, next, position, ReadWriteFlags::NOWAIT) {
+            Ok(count) => Ok(count),
+            // Not in memory, or of a file system that cannot tell.
+            Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(0),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn read_ahead(&self, position: u64, length: u64) {
+        let length = NonZeroU64::new(length);
+        if let Err(errno) = fadvise(&self.0, position, length, Advice::WillNeed) {
+            tracing::debug!(%errno, "cannot read ahead");
+        }
+    }
+
     fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
         let mut slices = io_slices(chunks);
         let mut rest = slices.as_mut_slice();
@@ -194,6 +234,9 @@ fn bytes_of(count: usize) -> u64 {
 mod tests {
     use super::*;
 
+    /// The kind of a file system in memory (`TMPFS_MAGIC`).
+    const TMPFS: u32 = 0x0102_1994;
+
     #[test]
     fn many_chunks_are_written_one_behind_the_other() {
         let directory = tempfile::tempdir().unwrap();
@@ -209,6 +252,34 @@ mod tests {
         assert_eq!(size, 3 + expected.len());
         assert_eq!(file.read_at(3, expected.len()).unwrap(), expected);
         assert_eq!(file.read_at(3, 1 << 20).unwrap().len(), expected.len());
+        let mut parts = [vec![0; 5], vec![], vec![0; expected.len()]];
+        let mut slices = parts.each_mut().map(|part| IoSliceMut::new(part));
+        let count = file.read_into(3, &mut slices).unwrap();
+        assert_eq!(count, expected.len());
+        assert_eq!(parts.concat()[..count], *expected.as_bytes());
+    }
+
+    /// Fails where `read_resident` reads as `read_into` does.
+    #[test]
+    fn what_is_not_in_memory_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let kind = fstatfs(File::open(directory.path()).unwrap()).unwrap();
+        // A disk in memory has nothing to wait for.
+        if u32::try_from(kind.f_type) == Ok(TMPFS) {
+            return;
+        }
+        let path = directory.path().join("file");
+        let file = FileSystem.open(&path, OpenMode::Create).unwrap();
+        file.write_at(0, &[&[7; 1 << 16]]).unwrap();
+        let mut bytes = vec![0; 1 << 16];
+        let mut read = |file: &dyn StorageFile| {
+            file.read_resident(0, &mut [IoSliceMut::new(&mut bytes)])
+                .unwrap()
+        };
+        let warm = read(&*file);
+        file.sync().unwrap();
+        file.drop_cache(0).unwrap();
+        assert_eq!((warm, read(&*file)), (1 << 16, 0));
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! * after a failed write or sync nothing is acknowledged again.
 
 mod batch_walk;
+mod bookmarks;
 mod burial;
 mod checkpoint;
 pub(crate) mod commit_log;
@@ -38,10 +39,12 @@ mod producer_recovery;
 pub(crate) mod producer_snapshot;
 mod producer_state;
 mod read;
+mod read_buffers;
 mod recovery;
 mod recovery_points;
 pub mod retention;
 pub(crate) mod segment;
+mod segment_read;
 mod segment_scan;
 pub(crate) mod segment_survey;
 mod segment_writer;

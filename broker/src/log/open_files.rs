@@ -79,25 +79,47 @@ impl OpenFiles {
         }
     }
 
+    /// The file, where it is open and nobody is about to change that. Never waits for the disk.
+    pub(crate) fn get_open(&self, file: &SegmentFile) -> Option<DiskFile> {
+        file.is_used.store(true, Ordering::Relaxed);
+        file.open.try_lock()?.clone()
+    }
+
     /// The file, opened if it is not.
     pub(crate) fn get(&self, file: &Arc<SegmentFile>) -> Result<DiskFile, StorageError> {
         file.is_used.store(true, Ordering::Relaxed);
-        let mut open = file.open.lock();
-        if let Some(open) = &*open {
-            return Ok(open.clone());
+        loop {
+            if let Some(open) = &*file.open.lock() {
+                return Ok(open.clone());
+            }
+            // Without the lock: the one who writes this file must not wait until a reader's disk answers.
+            let path = file.path();
+            let opened = self.open(&path, file.mode);
+            let mut open = file.open.lock();
+            if let Some(open) = &*open {
+                return Ok(open.clone());
+            }
+            // What was found under a name that is no longer the file's may be another file.
+            if !Arc::ptr_eq(&path, &file.path()) {
+                continue;
+            }
+            let opened = opened?;
+            *open = Some(opened.clone());
+            drop(open);
+            self.admit(file);
+            return Ok(opened);
         }
-        let opened = match self.disk.open(&file.path(), file.mode) {
+    }
+
+    fn open(&self, path: &Path, mode: OpenMode) -> Result<DiskFile, StorageError> {
+        match self.disk.open(path, mode) {
             // The process, or the system, has no more: those that nobody uses now are the ones to go.
             Err(error) if is_exhausted(&error) => {
                 self.close_idle();
-                self.disk.open(&file.path(), file.mode)?
+                self.disk.open(path, mode)
             }
-            opened => opened?,
-        };
-        *open = Some(opened.clone());
-        drop(open);
-        self.admit(file);
-        Ok(opened)
+            opened => opened,
+        }
     }
 
     /// Closes every file that is not about to be used.

@@ -15,8 +15,10 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::{BatchHeader, StampedBatch};
 
+use super::bookmarks::Bookmarks;
 use super::leader_epochs::LeaderEpochs;
 use super::open_files::{OpenFiles, SegmentFile};
+use super::read_buffers::ReadBuffers;
 use super::segment::{ActiveSegment, SealedSegment};
 use super::storage::Disk;
 use super::tail::{CachedBatch, Tail, Tails};
@@ -29,6 +31,7 @@ pub struct LogContext {
     pub(crate) disk: Disk,
     pub(crate) files: OpenFiles,
     pub(crate) tails: Tails,
+    pub(crate) buffers: Arc<ReadBuffers>,
     /// Segments taken out of logs so far.
     pub(crate) retired: AtomicU64,
 }
@@ -43,6 +46,7 @@ impl LogContext {
             disk,
             files,
             tails,
+            buffers: ReadBuffers::new(limits::READ_BUFFER_BYTES_KEPT),
             retired: AtomicU64::new(0),
         })
     }
@@ -109,6 +113,7 @@ pub struct PartitionLog {
     /// Notified when what was written is published.
     pub(super) published: Condvar,
     pub(super) view: Mutex<View>,
+    pub(super) bookmarks: Bookmarks,
     pub(super) on_change: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -246,6 +251,7 @@ impl PartitionLog {
                 tail: Tail::default(),
                 is_closed: false,
             }),
+            bookmarks: Bookmarks::default(),
             on_change: options.on_change,
         })
     }

@@ -1,20 +1,22 @@
 //! Reading whole batches.
 //!
 //! The view says which segment holds an offset and how far it is durable; the rest happens without
-//! a lock. Batches are returned as they lie on disk, in one slice.
+//! a lock that whoever writes needs. Batches are returned as they lie on disk, in chunks that end anywhere.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES};
+use sluice_protocol::record_batch::HEADER_BYTES;
 
 use super::StorageError;
-use super::batch_walk::{BatchWalk, Step};
 use super::open_files::SegmentFile;
 use super::partition_log::PartitionLog;
 use super::segment::SealedSegment;
-use super::storage::DiskFile;
+use super::segment_read::{Found, Reach, SegmentRead, Start as ReadStart, Unread};
+
+/// Bytes that are read ahead of a reader that goes on where it stopped and has come to the disk.
+const READ_AHEAD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why batches cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -89,34 +91,100 @@ impl PartitionLog {
         self.view.lock().tail.follow();
     }
 
-    /// Reads batches of one segment. Empty where there is none in the range.
+    /// Reads batches of one segment. Empty where there is none in the range. May wait for the disk.
     ///
     /// # Errors
     /// [`LogReadError`].
-    pub fn read(&self, read: LogRead) -> Result<Bytes, LogReadError> {
-        match self.read_segments(read) {
+    pub fn read(&self, read: LogRead) -> Result<Vec<Bytes>, LogReadError> {
+        let outcome = match self.read_segments(read, Reach::Disk) {
             // Compaction put another segment in place, so long ago that the old file is gone.
-            Err(LogReadError::Storage(error)) if error.cause.kind() == ErrorKind::NotFound => {
-                self.read_segments(read)
+            Err(Unread::Failed(LogReadError::Storage(error)))
+                if error.cause.kind() == ErrorKind::NotFound =>
+            {
+                self.read_segments(read, Reach::Disk)
             }
             outcome => outcome,
+        };
+        match outcome {
+            Ok(chunks) => Ok(chunks),
+            Err(Unread::Failed(error)) => Err(error),
+            // That is no outcome of a read that may wait.
+            Err(Unread::NotResident) => Ok(Vec::new()),
         }
     }
 
-    fn read_segments(&self, read: LogRead) -> Result<Bytes, LogReadError> {
+    /// As [`PartitionLog::read`], without waiting for the disk; `None` where that must be, and where only
+    /// the index of an old segment knows where to look.
+    #[must_use]
+    pub fn read_resident(&self, read: LogRead) -> Option<Result<Vec<Bytes>, LogReadError>> {
+        match self.read_segments(read, Reach::Memory) {
+            Ok(chunks) => Some(Ok(chunks)),
+            // The disk fails, or something is corrupt: who may wait finds out for good.
+            Err(
+                Unread::NotResident
+                | Unread::Failed(LogReadError::Storage(_) | LogReadError::Corrupt { .. }),
+            ) => None,
+            Err(Unread::Failed(error @ LogReadError::NoRoom { .. })) => Some(Err(error)),
+        }
+    }
+
+    fn read_segments(&self, read: LogRead, reach: Reach) -> Result<Vec<Bytes>, Unread> {
+        if read.max_bytes < HEADER_BYTES && read.first_batch_max.is_none() {
+            return Ok(Vec::new());
+        }
         let mut offset = read.from;
         while let Some(place) = self.place_of(offset) {
             if place.base_offset >= read.end {
                 break;
             }
-            let position = self.position_in(&place, offset)?;
-            let file = self.context.files.get(&place.file)?;
-            if let Some(bytes) = read_at(&file, &place, position, read)? {
-                return Ok(bytes);
+            if let Some(found) = self.read_place(&place, offset, read, reach)? {
+                return Ok(found.chunks);
             }
             offset = place.end_offset;
         }
-        Ok(Bytes::new())
+        Ok(Vec::new())
+    }
+
+    /// Reads in one segment. `None` where all its batches lie before.
+    fn read_place(
+        &self,
+        place: &Place,
+        offset: i64,
+        read: LogRead,
+        reach: Reach,
+    ) -> Result<Option<Found>, Unread> {
+        let bookmark = self.bookmarks.find(offset, &place.file);
+        let start = match (bookmark, &place.start) {
+            (Some(position), _) => ReadStart::at(position),
+            _ if offset <= place.base_offset => ReadStart::at(0),
+            (None, Start::At(position)) => ReadStart::near(*position),
+            (None, Start::ByIndex(_)) if reach == Reach::Memory => {
+                return Err(Unread::NotResident);
+            }
+            (None, Start::ByIndex(_)) => ReadStart::near(self.position_in(place, offset)?),
+        };
+        let file = match reach {
+            Reach::Disk => self.context.files.get(&place.file)?,
+            Reach::Memory => {
+                let open = self.context.files.get_open(&place.file);
+                open.ok_or(Unread::NotResident)?
+            }
+        };
+        let in_segment = SegmentRead {
+            file: &file,
+            place,
+            buffers: &self.context.buffers,
+            read,
+            reach,
+        };
+        let found = in_segment.run(start)?;
+        if let Some((next, position)) = found.as_ref().and_then(|found| found.next) {
+            self.bookmarks.turn(read.from, next, &place.file, position);
+            if reach == Reach::Disk && bookmark.is_some() && position < place.size {
+                file.read_ahead(position, READ_AHEAD_BYTES);
+            }
+        }
+        Ok(found)
     }
 
     /// The segment that holds `offset`, or the first behind it.
@@ -153,70 +221,6 @@ impl PartitionLog {
             }
         }
     }
-}
-
-/// Reads in one segment, looking from `position` on. `None` where all its batches lie before.
-fn read_at(
-    file: &DiskFile,
-    place: &Place,
-    position: u64,
-    read: LogRead,
-) -> Result<Option<Bytes>, LogReadError> {
-    let mut walk = BatchWalk::new(file, position, place.size);
-    let (start, first) = loop {
-        match walk.next_header()? {
-            Step::Batch((start, header)) if header.last_offset() >= read.from => {
-                break (start, header);
-            }
-            Step::Batch(_) => {}
-            Step::End => return Ok(None),
-            Step::Torn => return Err(corrupt(place, walk.position(), read.from)),
-        }
-    };
-    let first_size = first.size().unwrap_or_default();
-    if first.base_offset >= read.end {
-        return Ok(Some(Bytes::new()));
-    }
-    if first_size > read.max_bytes {
-        match read.first_batch_max {
-            None => return Ok(Some(Bytes::new())),
-            Some(room) if first_size > room => {
-                return Err(LogReadError::NoRoom { bytes: first_size });
-            }
-            Some(_) => {}
-        }
-    }
-    let left = usize::try_from(place.size.saturating_sub(start)).unwrap_or(usize::MAX);
-    let bytes = file.read_at(start, read.max_bytes.max(first_size).min(left))?;
-    let whole = whole_batches(&bytes, read.end);
-    Ok(Some(cut_to(bytes, whole)))
-}
-
-/// The first `size` bytes, without the memory of the others. They are usually few: shrinking in place
-/// costs nothing.
-fn cut_to(bytes: Bytes, size: usize) -> Bytes {
-    let mut bytes = Vec::from(bytes);
-    bytes.truncate(size);
-    bytes.shrink_to_fit();
-    bytes.into()
-}
-
-/// Bytes of the whole batches at the start of `bytes` that begin before `end`.
-fn whole_batches(bytes: &Bytes, end: i64) -> usize {
-    let mut whole = 0_usize;
-    while bytes.len().saturating_sub(whole) >= HEADER_BYTES {
-        let Ok(header) = BatchHeader::decode(&bytes.slice(whole..)) else {
-            break;
-        };
-        let Some(next) = header.size().and_then(|size| whole.checked_add(size)) else {
-            break;
-        };
-        if next > bytes.len() || header.base_offset >= end {
-            break;
-        }
-        whole = next;
-    }
-    whole
 }
 
 pub(super) fn corrupt(place: &Place, position: u64, offset: i64) -> LogReadError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
-use sluice_protocol::record_batch::BatchHeader;
+use sluice_protocol::record_batch::{BatchHeader, BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
@@ -24,6 +24,9 @@ pub(crate) const OFFSET_INDEX: &str = "index";
 pub(crate) const TIME_INDEX: &str = "timeindex";
 /// What the name of a file ends in that is no longer part of a log.
 const DELETED: &str = "deleted";
+
+/// Entries of an index that are read at once: a page or so.
+const BLOCK_ENTRIES: usize = 512;
 
 /// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.
 pub(crate) fn file_name(base_offset: i64, suffix: &str) -> String {
@@ -283,13 +286,11 @@ impl SealedSegment {
     /// Whether a batch begins where an entry says, and is the one it says.
     fn is_true(&self, entry: OffsetEntry, files: &OpenFiles) -> Result<bool, StorageError> {
         let file = files.get(&self.file)?;
-        let mut walk = BatchWalk::new(&file, u64::from(entry.position), self.size);
-        Ok(match walk.next_header()? {
-            Step::Batch((_, header)) => {
-                relative(header.last_offset(), self.base_offset) == entry.relative_offset
-            }
-            Step::End | Step::Torn => false,
-        })
+        let bytes = file.read_at(u64::from(entry.position), OUTLINE_BYTES)?;
+        let batch = bytes.first_chunk().and_then(BatchOutline::decode);
+        Ok(batch.is_some_and(|batch| {
+            relative(batch.last_offset, self.base_offset) == entry.relative_offset
+        }))
     }
 
     fn index(&self, disk: &Disk, files: &OpenFiles) -> Result<SealedIndex, StorageError> {
@@ -378,32 +379,37 @@ impl SealedSegment {
     }
 }
 
-/// The entry of the number `count`, from 1.
-fn entry_at<E: IndexEntry>(file: &DiskFile, count: usize) -> Result<Option<E>, StorageError> {
-    let Some(index) = count.checked_sub(1) else {
-        return Ok(None);
-    };
-    let position = u64::try_from(index.saturating_mul(E::BYTES)).unwrap_or(u64::MAX);
-    let mut bytes = file.read_at(position, E::BYTES)?;
-    Ok((bytes.len() == E::BYTES).then(|| E::decode(&mut bytes)))
-}
-
-/// As [`floor`], by binary search in a file.
+/// As [`floor`], by binary search in a file, down to a block that is read at once.
 fn floor_in_file<E: IndexEntry>(
     file: &DiskFile,
     count: usize,
     is_before: impl Fn(&E) -> bool,
 ) -> Result<Option<E>, StorageError> {
-    let (mut low, mut high, mut found) = (0, count, None);
-    while low < high {
+    let (mut low, mut high) = (0, count);
+    while high.saturating_sub(low) > BLOCK_ENTRIES {
         let middle = low.midpoint(high);
-        match entry_at::<E>(file, middle.saturating_add(1))? {
-            Some(entry) if is_before(&entry) => {
-                found = Some(entry);
-                low = middle.saturating_add(1);
-            }
+        match read_entries_at(file, middle, 1)?.first() {
+            Some(entry) if is_before(entry) => low = middle,
             Some(_) | None => high = middle,
         }
     }
-    Ok(found)
+    Ok(floor(
+        &read_entries_at(file, low, high.saturating_sub(low))?,
+        is_before,
+    ))
+}
+
+/// `count` entries from the one of the number `first` on; fewer where the file ends.
+fn read_entries_at<E: IndexEntry>(
+    file: &DiskFile,
+    first: usize,
+    count: usize,
+) -> Result<Vec<E>, StorageError> {
+    let position = u64::try_from(first.saturating_mul(E::BYTES)).unwrap_or(u64::MAX);
+    let mut bytes = file.read_at(position, count.saturating_mul(E::BYTES))?;
+    let mut entries = Vec::with_capacity(count);
+    while bytes.len() >= E::BYTES {
+        entries.push(E::decode(&mut bytes));
+    }
+    Ok(entries)
 }

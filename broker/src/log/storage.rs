@@ -9,7 +9,7 @@
 //! that fails may have been carried out in part. After a failed sync nothing is known of the file.
 
 use std::fmt::Debug;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -116,6 +116,40 @@ pub trait StorageFile: Debug + Send + Sync {
     /// # Errors
     /// Those of the system.
     fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes>;
+
+    /// Reads from `position` on into all of `slices`, one behind the other, and gives how many bytes:
+    /// fewer than there is room for only at the end of the file.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn read_into(&self, position: u64, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let room = slices.iter().map(|slice| slice.len()).sum();
+        let bytes = self.read_at(position, room)?;
+        let mut rest = bytes.as_ref();
+        for slice in slices {
+            let count = slice.len().min(rest.len());
+            let (now, later) = rest.split_at(count);
+            slice
+                .get_mut(..count)
+                .unwrap_or_default()
+                .copy_from_slice(now);
+            rest = later;
+        }
+        Ok(bytes.len())
+    }
+
+    /// As [`StorageFile::read_into`], without waiting for the disk: what the system has in memory, up to
+    /// the first byte it has not. Nothing where it cannot tell.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn read_resident(&self, _position: u64, _slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    /// Has the system read `length` bytes from `position` on into its memory, beside what goes on here.
+    /// It may fail to: this is a hint.
+    fn read_ahead(&self, _position: u64, _length: u64) {}
 
     /// Writes all chunks, one behind the other, from `position`.
     ///
@@ -274,6 +308,33 @@ impl DiskFile {
         self.file
             .read_at(position, length)
             .map_err(self.failed("read"))
+    }
+
+    /// As [`StorageFile::read_into`].
+    pub(crate) fn read_into(
+        &self,
+        position: u64,
+        slices: &mut [IoSliceMut<'_>],
+    ) -> Result<usize, StorageError> {
+        self.file
+            .read_into(position, slices)
+            .map_err(self.failed("read"))
+    }
+
+    /// As [`StorageFile::read_resident`].
+    pub(crate) fn read_resident(
+        &self,
+        position: u64,
+        slices: &mut [IoSliceMut<'_>],
+    ) -> Result<usize, StorageError> {
+        self.file
+            .read_resident(position, slices)
+            .map_err(self.failed("read"))
+    }
+
+    /// As [`StorageFile::read_ahead`].
+    pub(crate) fn read_ahead(&self, position: u64, length: u64) {
+        self.file.read_ahead(position, length);
     }
 
     pub(crate) fn write_at(&self, position: u64, chunks: &[&[u8]]) -> Result<(), StorageError> {

@@ -226,14 +226,14 @@ fn replay(log: &PartitionLog, directory: &Path) -> Result<MetadataState, OpenErr
             max_bytes: 1024 * 1024,
             first_batch_max: Some(usize::MAX),
         };
-        let bytes = log.read(read).map_err(|error| match error {
+        let chunks = log.read(read).map_err(|error| match error {
             LogReadError::Storage(error) => error.into(),
             LogReadError::Corrupt { .. } | LogReadError::NoRoom { .. } => {
                 unreadable(error.to_string())
             }
         })?;
         let before = from;
-        for batch in record_batch::batches(bytes) {
+        for batch in record_batch::batches(chunks.concat().into()) {
             let batch = batch.map_err(|error| unreadable(error.to_string()))?;
             if !batch.has_valid_crc() {
                 let offset = batch.header().base_offset;

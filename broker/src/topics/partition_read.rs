@@ -19,13 +19,20 @@ impl Partition {
             .log
             .read(log_read(request, offsets))
             .map_err(|error| self.read_error(request.offset, error))?;
-        Ok(ReadOutcome {
-            records: match records.is_empty() {
-                true => Vec::new(),
-                false => vec![records],
-            },
-            offsets,
-        })
+        Ok(ReadOutcome { records, offsets })
+    }
+
+    /// As [`Partition::read`] where nothing has to wait for the disk: the records are in memory, ours or
+    /// the system's. `None` where it may have to.
+    #[must_use]
+    pub fn read_resident(&self, request: ReadRequest) -> Option<Result<ReadOutcome, ReadError>> {
+        if let Some(cached) = self.read_cached(request) {
+            return Some(cached);
+        }
+        let offsets = self.offsets();
+        let read = self.log.read_resident(log_read(request, offsets))?;
+        let read = read.map_err(|error| self.read_error(request.offset, error));
+        Some(read.map(|records| ReadOutcome { records, offsets }))
     }
 
     /// As [`Partition::read`] where that needs no disk and takes no memory, since what is cached is

@@ -22,8 +22,8 @@ pub struct ReadRequest {
 /// Whole batches, and where the partition stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOutcome {
-    /// Consecutive batches in chunks; empty where there is nothing to read yet, or where the first
-    /// batch exceeds `max_bytes`.
+    /// Consecutive batches in chunks that end anywhere; empty where there is nothing to read yet, or where
+    /// the first batch exceeds `max_bytes`.
     pub records: Vec<Bytes>,
     /// Where the partition stood.
     pub offsets: PartitionOffsets,

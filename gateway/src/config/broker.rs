@@ -21,9 +21,9 @@ settings! {
         connections_max: NonZeroU32 = "10000",
         /// The largest request (Kafka's `socket.request.max.bytes`). From 1MiB to 1GiB.
         request_size_max: ByteCount = "100MiB",
-        /// Bytes of requests and of fetched records in memory, over all connections (Kafka's
-        /// `queued.max.request.bytes`). At least `broker.request_size_max`. Small requests, the work on
-        /// large ones and the gateway itself have about as much again, set aside for them.
+        /// Bytes of requests in memory, over all connections (Kafka's `queued.max.request.bytes`). At
+        /// least `broker.request_size_max`. Fetched records have half as much besides. Small requests, the
+        /// work on large ones and the gateway itself have about as much again, set aside for them.
         request_memory_max: ByteCount = "256MiB",
         /// Whether a topic that a client asks for is created (Kafka's `auto.create.topics.enable`).
         auto_create_topics: bool = "true",

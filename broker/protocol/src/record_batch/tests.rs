@@ -42,6 +42,32 @@ fn parse(bytes: Bytes) -> Result<ValidatedBatch, InvalidBatch> {
     ValidatedBatch::parse(bytes, CLIENT)
 }
 
+#[test]
+fn an_outline_says_what_the_header_says() {
+    let bytes = with_header(|header| {
+        header.base_offset = 1 << 40;
+        header.last_offset_delta = 1;
+    });
+    let header = BatchHeader::decode(&bytes).unwrap();
+    let outline = BatchOutline::decode(bytes.first_chunk().unwrap()).unwrap();
+    assert_eq!(outline.base_offset, header.base_offset);
+    assert_eq!(outline.last_offset, header.last_offset());
+    assert_eq!(outline.size, bytes.len());
+}
+
+#[test]
+fn what_begins_like_no_batch_has_no_outline() {
+    let changes: [fn(&mut BatchHeader); 3] = [
+        |header| header.magic = 1,
+        |header| header.batch_length = 48,
+        |header| header.batch_length = -1,
+    ];
+    for change in changes {
+        let bytes = with_header(change);
+        assert_eq!(BatchOutline::decode(bytes.first_chunk().unwrap()), None);
+    }
+}
+
 fn any_bytes() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
 }

@@ -427,7 +427,7 @@ impl Life {
             if bytes.is_empty() {
                 return visible;
             }
-            for batch in record_batch::batches(bytes).map(Result::unwrap) {
+            for batch in record_batch::batches(bytes.concat().into()).map(Result::unwrap) {
                 assert!(batch.has_valid_crc());
                 assert!(batch.header().last_offset() >= next);
                 next = batch.header().last_offset() + 1;

@@ -58,7 +58,7 @@ fn keys(partition: &Partition) -> Vec<(u8, i64)> {
         if outcome.records.is_empty() {
             return keys;
         }
-        for batch in outcome.records.into_iter().flat_map(record_batch::batches) {
+        for batch in record_batch::batches(outcome.records.concat().into()) {
             let batch = batch.unwrap();
             assert!(batch.has_valid_crc() && batch.header().last_offset() >= next);
             next = batch.header().last_offset() + 1;

@@ -7,6 +7,7 @@ mod durability;
 mod failure;
 mod formats;
 mod look_ups;
+mod reads;
 mod records;
 mod scale;
 mod seeds;
@@ -196,7 +197,7 @@ fn values(partition: &Partition, offset: i64) -> Vec<(i64, String)> {
             return values;
         }
         assert_same_on_disk(partition, next, &outcome);
-        let batches = outcome.records.into_iter().flat_map(record_batch::batches);
+        let batches = record_batch::batches(outcome.records.concat().into());
         for batch in batches.map(Result::unwrap) {
             assert!(batch.has_valid_crc());
             next = batch.header().last_offset() + 1;
@@ -217,7 +218,7 @@ fn assert_same_on_disk(partition: &Partition, offset: i64, outcome: &ReadOutcome
         max_bytes: 1 << 20,
         first_batch_max: Some(usize::MAX),
     };
-    let on_disk = partition.log.read(read).unwrap();
+    let on_disk = partition.log.read(read).unwrap().concat();
     let read = outcome.records.concat();
     assert!(!on_disk.is_empty());
     assert!(read.starts_with(&on_disk) || on_disk.starts_with(&read));

@@ -1,0 +1,224 @@
+//! Reading whole batches in one segment.
+//!
+//! Bytes are read into pooled memory, and of the batches there only the outline is looked at. A read that may not
+//! wait for the disk is none at all where the system does not have all of it in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
+
+use super::StorageError;
+use super::read::{LogRead, LogReadError, Place, corrupt};
+use super::read_buffers::{ReadBuffer, ReadBuffers};
+use super::storage::DiskFile;
+
+/// Bytes read to find the first batch, where only its neighbourhood is known.
+const LOOK_BYTES: usize = 16 * 1024;
+
+/// How far a read goes for its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To what the system has in memory, if that is all of it.
+    Memory,
+    /// To the disk, however long that takes.
+    Disk,
+}
+
+/// Why nothing was read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// It is not in memory, and the read may go no further.
+    NotResident,
+    /// It cannot be read.
+    Failed(LogReadError),
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    position: u64,
+    /// Whether the first batch is most likely here, and not somewhere behind.
+    is_exact: bool,
+}
+
+impl Start {
+    pub(super) const fn at(position: u64) -> Self {
+        Self {
+            position,
+            is_exact: true,
+        }
+    }
+
+    pub(super) const fn near(position: u64) -> Self {
+        Self {
+            position,
+            is_exact: false,
+        }
+    }
+}
+
+/// Batches of a segment.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Empty where the first one is not to be returned.
+    pub(super) chunks: Vec<Bytes>,
+    /// Offset behind the last of them, and its position.
+    pub(super) next: Option<(i64, u64)>,
+}
+
+/// A read in one segment.
+#[derive(Debug)]
+pub(super) struct SegmentRead<'a> {
+    pub(super) file: &'a DiskFile,
+    pub(super) place: &'a Place,
+    pub(super) buffers: &'a Arc<ReadBuffers>,
+    pub(super) read: LogRead,
+    pub(super) reach: Reach,
+}
+
+impl SegmentRead<'_> {
+    /// Batches from `start` on, as far as the read allows. `None` where all of them lie before what is read.
+    pub(super) fn run(&self, start: Start) -> Result<Option<Found>, Unread> {
+        if start.is_exact && start.position < self.place.size {
+            let buffer = self.fill(start.position, self.enough())?;
+            let first = self.outline(&buffer, start.position, 0)?;
+            if first.is_some_and(|first| self.is_first(&first)) {
+                return self.batches(buffer, start.position).map(Some);
+            }
+        }
+        let Some(position) = self.locate(start.position)? else {
+            return Ok(None);
+        };
+        let buffer = self.fill(position, self.enough())?;
+        self.batches(buffer, position).map(Some)
+    }
+
+    fn enough(&self) -> usize {
+        self.read.max_bytes.max(OUTLINE_BYTES)
+    }
+
+    const fn is_first(&self, batch: &BatchOutline) -> bool {
+        batch.last_offset >= self.read.from
+    }
+
+    /// Where the first batch begins, looked for from `position` on.
+    fn locate(&self, mut position: u64) -> Result<Option<u64>, Unread> {
+        while position < self.place.size {
+            let buffer = self.fill(position, LOOK_BYTES)?;
+            let mut at = 0;
+            while let Some(batch) = self.outline(&buffer, position, at)? {
+                if self.is_first(&batch) {
+                    return Ok(Some(position.saturating_add(bytes(at))));
+                }
+                at = at.saturating_add(batch.size);
+            }
+            position = position.saturating_add(bytes(at));
+        }
+        Ok(None)
+    }
+
+    /// The batches of `buffer`, which was read at `position`, where the first one begins. More is read where it does not hold that.
+    fn batches(&self, mut buffer: ReadBuffer, position: u64) -> Result<Found, Unread> {
+        let short = || corrupt(self.place, position, self.read.from);
+        let first = self.outline(&buffer, position, 0)?.ok_or_else(short)?;
+        if first.base_offset >= self.read.end || !self.has_room_for(first.size)? {
+            return Ok(Found::default());
+        }
+        if buffer.len() < first.size {
+            buffer = self.fill(position, first.size)?;
+        }
+        if buffer.len() < first.size {
+            return Err(short().into());
+        }
+        let (size, next_offset) = self.whole_batches(&buffer, first);
+        Ok(Found {
+            chunks: buffer.into_bytes(0..size),
+            next: Some((next_offset, position.saturating_add(bytes(size)))),
+        })
+    }
+
+    /// `wanted` bytes, or what there is: enough to look at a batch.
+    fn fill(&self, position: u64, wanted: usize) -> Result<ReadBuffer, Unread> {
+        let left = self.place.size.saturating_sub(position);
+        let wanted = wanted.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let mut buffer = self.buffers.take(wanted);
+        let count = match self.reach {
+            Reach::Memory => self.file.read_resident(position, &mut buffer.slices())?,
+            Reach::Disk => self.file.read_into(position, &mut buffer.slices())?,
+        };
+        if self.reach == Reach::Memory && count < wanted {
+            return Err(Unread::NotResident);
+        }
+        if count < OUTLINE_BYTES {
+            return Err(corrupt(self.place, position, self.read.from).into());
+        }
+        buffer.truncate(count);
+        Ok(buffer)
+    }
+
+    /// The batch `at` bytes behind `position`, where the buffer reaches so far.
+    fn outline(
+        &self,
+        buffer: &ReadBuffer,
+        position: u64,
+        at: usize,
+    ) -> Result<Option<BatchOutline>, Unread> {
+        let Some(outline) = buffer.outline_at(at) else {
+            return Ok(None);
+        };
+        let here = position.saturating_add(bytes(at));
+        let outline = BatchOutline::decode(&outline);
+        let fits = |batch: &BatchOutline| here.saturating_add(bytes(batch.size)) <= self.place.size;
+        match outline.filter(fits) {
+            None => Err(corrupt(self.place, here, self.read.from).into()),
+            found => Ok(found),
+        }
+    }
+
+    /// Whether a first batch of so many bytes is to be returned.
+    fn has_room_for(&self, size: usize) -> Result<bool, LogReadError> {
+        match self.read.first_batch_max {
+            _ if size <= self.read.max_bytes => Ok(true),
+            None => Ok(false),
+            Some(room) if size > room => Err(LogReadError::NoRoom { bytes: size }),
+            Some(_) => Ok(true),
+        }
+    }
+
+    /// Bytes of all batches that are there whole and within the limits, from the first on, and the offset
+    /// behind the last one.
+    fn whole_batches(&self, buffer: &ReadBuffer, first: BatchOutline) -> (usize, i64) {
+        let limit = buffer.len().min(self.read.max_bytes.max(first.size));
+        let (mut size, mut last) = (first.size, first);
+        while let Some(outline) = buffer.outline_at(size) {
+            // What is no batch is told to whoever reads on from here.
+            let next = BatchOutline::decode(&outline);
+            let Some(next) = next.filter(|next| next.base_offset < self.read.end) else {
+                break;
+            };
+            match size.checked_add(next.size).filter(|size| *size <= limit) {
+                Some(whole) => size = whole,
+                None => break,
+            }
+            last = next;
+        }
+        (size, last.last_offset.saturating_add(1))
+    }
+}
+
+impl From<LogReadError> for Unread {
+    fn from(error: LogReadError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StorageError> for Unread {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn bytes(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
