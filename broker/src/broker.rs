@@ -16,7 +16,9 @@ use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services, Turns};
 use crate::log::compaction::CompactError;
-use crate::log::{CommitLogConfig, Disk, FileSystem, LastStop, OpenError, StorageError};
+use crate::log::{
+    CommitLogConfig, Disk, FileSystem, LastStop, OpenError, Room, Space, StorageError,
+};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::{Connector, ListenError};
@@ -24,13 +26,19 @@ use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
     BrokerListening, BrokerStopped, CloseFailed, CommitLogDamaged, CompactionFailed,
     CompactionLooked, CompactionUnavailable, DirectoryOpened, DirectoryQuarantined, LogFlushed,
-    PartitionCompacted, RetentionFailed, TailCut, Telemetry,
+    PartitionCompacted, RefusedByDisk, RetentionFailed, SpaceLooked, SpaceUnknown, TailCut,
+    Telemetry,
 };
-use crate::topics::{CompactionLook, Compactor, RecoveryReport, Topics, TopicsConfig};
+use crate::topics::{
+    CompactionLook, Compactor, Observation, RecoveryReport, SpaceConfig, Topics, TopicsConfig,
+};
 use crate::transactions::ProducerIds;
 
 /// The least time that closing the log gets, even where draining took the whole deadline.
 const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(2);
+
+/// Time between two looks for something to drop while the disk is full.
+const FULL_DISK_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The part of `in_flight_bytes_max` that connections from within the process get, on top of it.
 const OWN_PART: usize = 2;
@@ -156,6 +164,12 @@ impl Broker {
         self.services.topics.cluster_id()
     }
 
+    /// The room on its disk, which says whether records are refused because it is full.
+    #[must_use]
+    pub fn space(&self) -> Arc<Space> {
+        Arc::clone(self.services.topics.space())
+    }
+
     /// Resolves when the disk failed. Nothing is acknowledged from then on: the process should end,
     /// and its next start finds out what is on the disk.
     pub async fn failed(&self) -> StorageError {
@@ -272,11 +286,13 @@ async fn open(
         partitions_max: config.topics.partitions_max,
         sync_interval: config.topics.durability_interval,
         commit_log: CommitLogConfig::default(),
+        space: config.space,
         defaults: config.topics.settings.clone(),
     };
     let open = move || {
-        let flushed = move |elapsed| LogFlushed { elapsed }.emit(&telemetry);
-        let topics = Topics::open(config, clock, flushed)?;
+        let space = config.space;
+        let observe = move |observation| observed(&observation, &space, &telemetry);
+        let topics = Topics::open(config, clock, observe)?;
         tell_recovery(topics.recovery());
         let producer_ids =
             ProducerIds::open(&Disk::new(FileSystem), &directory).inspect_err(|_| {
@@ -289,6 +305,25 @@ async fn open(
     spawn_blocking(open)
         .await
         .map_err(|_panicked| StartError::Lost)?
+}
+
+fn observed(observation: &Observation, config: &SpaceConfig, telemetry: &Telemetry) {
+    match observation {
+        Observation::Flushed { elapsed } => LogFlushed { elapsed: *elapsed }.emit(telemetry),
+        Observation::Looked(Ok(facts)) => SpaceLooked {
+            free: facts.free,
+            free_min: config.free_min,
+            reserve: facts.reserve,
+            refused: match facts.room {
+                Room::Enough => RefusedByDisk::Nothing,
+                Room::Low => RefusedByDisk::Records,
+                Room::Exhausted => RefusedByDisk::Commits,
+            },
+            is_news: facts.room != facts.was,
+        }
+        .emit(telemetry),
+        Observation::Looked(Err(error)) => SpaceUnknown { reason: error }.emit(),
+    }
 }
 
 fn tell_recovery(report: &RecoveryReport) {
@@ -336,18 +371,28 @@ async fn close(
     }
 }
 
-/// Looks for segments to roll and to drop, again and again, until the broker drains.
+/// Looks for segments to roll and to drop, again and again, until the broker drains. On a full disk all
+/// wait for what is dropped, so it looks more often.
 async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) {
+    let step = interval.min(FULL_DISK_CHECK_INTERVAL);
+    let mut waited = Duration::ZERO;
     loop {
         tokio::select! {
-            () = tokio::time::sleep(interval) => {}
+            () = tokio::time::sleep(step) => waited += step,
             () = phase.reached(Phase::Draining) => return,
         }
-        let topics = topics.clone();
-        match spawn_blocking(move || topics.retention_check()).await {
+        let is_full = topics.space().refusal().is_some();
+        if waited < interval && !is_full {
+            continue;
+        }
+        waited = Duration::ZERO;
+        let checked = topics.clone();
+        match spawn_blocking(move || checked.retention_check()).await {
             Ok(Ok(())) => {}
             Ok(Err(failures)) => {
-                for failure in &failures {
+                // That the disk is full is told already.
+                let is_news = |failure: &&StorageError| !(is_full && failure.is_full());
+                for failure in failures.iter().filter(is_news) {
                     RetentionFailed { reason: failure }.emit();
                 }
             }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::groups::GroupConfig;
-use crate::topics::CompactionConfig;
 use crate::topics::topic_config::Settings;
+use crate::topics::{CompactionConfig, SpaceConfig};
 
 /// Everything a broker is told at its start.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// What topics are, where they do not say otherwise.
     pub topics: TopicDefaults,
+    /// How much of the disk is to stay free.
+    pub space: SpaceConfig,
     /// How much compaction may take.
     pub compaction: CompactionConfig,
     /// Times and limits of groups.
@@ -118,6 +120,7 @@ impl Config {
             node_id: 1,
             network: NetworkConfig::default(),
             topics: TopicDefaults::default(),
+            space: SpaceConfig::default(),
             compaction: CompactionConfig::default(),
             groups: GroupConfig::default(),
         }
@@ -173,6 +176,10 @@ impl Config {
         let mut config = Self::new(data_dir.as_ref());
         config.network.listen.port = 0;
         config.network.connections_max = 200;
+        config.space = SpaceConfig {
+            free_min: 1 << 20,
+            reserve_bytes: 64 << 10,
+        };
         config
     }
 }

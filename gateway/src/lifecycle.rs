@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// Where the program is in its life.
@@ -28,6 +29,7 @@ type Check = Box<dyn Fn() -> Option<String> + Send + Sync>;
 pub struct Lifecycle {
     phase: watch::Sender<Phase>,
     checks: Vec<Check>,
+    cautions: Mutex<Vec<Check>>,
 }
 
 impl Default for Lifecycle {
@@ -35,6 +37,7 @@ impl Default for Lifecycle {
         Self {
             phase: watch::Sender::new(Phase::Serving),
             checks: Vec::new(),
+            cautions: Mutex::default(),
         }
     }
 }
@@ -51,6 +54,22 @@ impl Lifecycle {
     /// Adds a part whose state decides about readiness.
     pub fn check(&mut self, check: impl Fn() -> Option<String> + Send + Sync + 'static) {
         self.checks.push(Box::new(check));
+    }
+
+    /// Adds a part that may refuse some of what it is asked while all else is served: that does not end
+    /// readiness, but is told.
+    pub fn caution(&self, check: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        self.cautions.lock().push(Box::new(check));
+    }
+
+    /// What is refused now though the rest is served; empty as a rule.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<String> {
+        self.cautions
+            .lock()
+            .iter()
+            .filter_map(|check| check())
+            .collect()
     }
 
     /// Stops being ready and ends streams. A failure is not forgotten by draining.
@@ -103,6 +122,15 @@ mod tests {
         lifecycle.check(|| Some("no broker answers".to_owned()));
         lifecycle.drain();
         assert_eq!(lifecycle.reasons(), ["shutting down", "no broker answers"]);
+    }
+
+    #[test]
+    fn what_is_refused_while_all_else_is_served_is_told_and_is_no_reason() {
+        let lifecycle = Lifecycle::default();
+        lifecycle.caution(|| Some("disk full".to_owned()));
+        lifecycle.caution(|| None);
+        assert_eq!(lifecycle.cautions(), ["disk full"]);
+        assert!(lifecycle.reasons().is_empty());
     }
 
     #[test]

@@ -263,6 +263,8 @@ async fn a_disk_that_fails_ends_the_program_with_what_happened() -> Outcome {
         "127.0.0.1:0",
         "--http-listen",
         "127.0.0.1:0",
+        "--broker-disk-reserve",
+        "1MiB",
     ]);
     let running = Running::spawn(command(folder.path(), "sh", &arguments))?;
 

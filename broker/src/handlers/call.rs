@@ -94,18 +94,11 @@ impl Call {
     /// wrong is not told in detail.
     pub(crate) fn explain(&self, error: impl Into<Refusal>) -> (ErrorCode, Option<String>) {
         let refusal = error.into();
-        let reason = refusal.reason.clone();
-        let code = self.refuse(refusal);
-        let is_ours = matches!(
-            code,
-            ErrorCode::KafkaStorageError | ErrorCode::UnknownServerError
-        );
-        let message = if is_ours {
-            code.description().to_owned()
-        } else {
-            reason
+        let message = match refusal.is_private {
+            true => refusal.code.description().to_owned(),
+            false => refusal.reason.clone(),
         };
-        (code, Some(message))
+        (self.refuse(refusal), Some(message))
     }
 
     /// Where the client is, as the members of a group are shown it: `/` and its address.

@@ -18,6 +18,14 @@ pub(crate) trait Refused: Display {
     /// The code.
     fn code(&self) -> ErrorCode;
 
+    /// Whether only the code is told: what the disk or the broker itself did wrong names paths.
+    fn is_private(&self) -> bool {
+        matches!(
+            self.code(),
+            ErrorCode::KafkaStorageError | ErrorCode::UnknownServerError
+        )
+    }
+
     /// Index in its batch of the record at fault, where it is one record's.
     fn record_index(&self) -> Option<usize> {
         None
@@ -31,6 +39,8 @@ pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     /// The error in words.
     pub(crate) reason: String,
+    /// Whether these are for the log alone.
+    pub(crate) is_private: bool,
     /// Index in its batch of the record at fault, where it is one record's.
     pub(crate) record_index: Option<usize>,
 }
@@ -40,6 +50,7 @@ impl<E: Refused> From<E> for Refusal {
         Self {
             code: error.code(),
             reason: error.to_string(),
+            is_private: error.is_private(),
             record_index: error.record_index(),
         }
     }

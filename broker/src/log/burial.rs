@@ -46,8 +46,10 @@ impl PartitionLog {
         }
         let disk = &self.context.disk;
         let graveyard = grave.parent().unwrap_or(grave);
-        disk.create_dir(graveyard)?;
-        disk.rename(&self.directory, grave)?;
+        self.context.space.when_there_is_room(|| {
+            disk.create_dir(graveyard)?;
+            disk.rename(&self.directory, grave)
+        })?;
         let home = self.directory.parent().unwrap_or(&self.directory);
         for changed in [graveyard, home] {
             if !burial.changed.contains(changed) {

@@ -17,6 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use super::commit_log::{Extents, Retired};
 use super::flush::FlushQueue;
 use super::recovery_points::RecoveryPoints;
+use super::space::Room;
 use super::storage::{Disk, Volume};
 use super::sync_pool::SyncPool;
 use super::{LogKey, StorageError};
@@ -187,10 +188,15 @@ impl Checkpoint {
         }
     }
 
-    /// Empties the commit log where it is full, and only then takes long.
+    /// Empties the commit log where it is full, and only then takes long. On a full disk there may be no
+    /// room for another extent.
     pub(super) fn make_room(&self) -> Result<(), StorageError> {
         let full_bytes = self.unsynced.lock().unsynced.full_bytes();
-        match full_bytes >= self.extents.config().full_bytes_max {
+        let full_bytes_max = match self.extents.space().room() {
+            Room::Enough => self.extents.config().full_bytes_max,
+            Room::Low | Room::Exhausted => 1,
+        };
+        match full_bytes >= full_bytes_max {
             true => self.run(),
             false => Ok(()),
         }
@@ -226,8 +232,9 @@ impl Checkpoint {
             points.advance(&taken.ends, taken.live);
             points.to_text()
         };
-        self.disk()
-            .replace_file(&self.points_file, text.as_bytes())?;
+        let space = self.extents.space();
+        space
+            .when_there_is_room(|| self.disk().replace_file(&self.points_file, text.as_bytes()))?;
         self.extents.recycle(taken.retired)
     }
 

@@ -109,6 +109,10 @@ impl Storage for CountedStorage {
         Ok(Some(Box::new(CountedVolume { volume, uses })))
     }
 
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        self.storage.free_bytes(directory)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         self.storage.lock(path)
     }
@@ -136,6 +140,10 @@ impl StorageFile for CountedFile {
 
     fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
         self.file.write_at(position, chunks)
+    }
+
+    fn allocate(&self, size: u64) -> io::Result<()> {
+        self.file.allocate(size)
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {

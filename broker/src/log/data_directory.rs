@@ -22,6 +22,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sluice_protocol::Uuid;
 
 use super::recovery::LastStop;
+use super::space;
 use super::{Disk, StorageError};
 
 const META_FILE: &str = "meta.properties";
@@ -129,13 +130,14 @@ impl DataDirectory {
             }
             StorageError::new("lock", &lock_path, error).into()
         })?;
+        space::make_room_to_start(disk, path)?;
         let found = disk.read_file(&path.join(META_FILE))?;
         let is_new = found.is_none();
         let cluster_id = match found {
             Some(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
                 let cluster_id = read_meta(path, node_id, &text)?;
-                renew_meta(disk, path, &meta(&cluster_id, node_id))?;
+                renew_meta(disk, path, &text, &meta(&cluster_id, node_id))?;
                 cluster_id
             }
             None => create(disk, path, node_id)?,
@@ -262,13 +264,15 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
 
 /// Writes the properties anew. One of an earlier format is of this one then, which no earlier version
 /// should open; and a directory that takes no files would else be noticed only at the end, when it is
-/// to be marked as clean.
-fn renew_meta(disk: &Disk, path: &Path, meta: &str) -> Result<(), OpenError> {
-    let written = disk.replace_file(&path.join(META_FILE), meta.as_bytes());
-    written.map_err(|cause| OpenError::NotWritable {
-        path: path.to_owned(),
-        cause,
-    })
+/// to be marked as clean. On a full disk they may stay as they are.
+fn renew_meta(disk: &Disk, path: &Path, found: &str, meta: &str) -> Result<(), OpenError> {
+    match disk.replace_file(&path.join(META_FILE), meta.as_bytes()) {
+        Err(cause) if !(cause.is_full() && found == meta) => Err(OpenError::NotWritable {
+            path: path.to_owned(),
+            cause,
+        }),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// What the file says that tells whose the directory is.

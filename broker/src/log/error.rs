@@ -18,6 +18,16 @@ pub struct StorageError {
 }
 
 impl StorageError {
+    /// Whether there was no room for it, on the disk or in a quota. What was to be written may have been
+    /// written in part, and can be written again.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self.cause.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    }
+
     /// The failure of `operation` on `path`.
     #[must_use]
     pub fn new(operation: &'static str, path: &Path, cause: io::Error) -> Self {

@@ -5,6 +5,7 @@
 //! kept for good, though it can still be read until the cut (as Linux does). Everything random comes
 //! from one seed.
 
+mod inode;
 mod names;
 
 use std::collections::{HashMap, HashSet};
@@ -17,9 +18,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::storage::{OpenMode, Storage, StorageFile, Volume};
+use inode::{Change, Inode};
 use names::{NameChange, Names, Node};
-
-const SECTOR_BYTES: usize = 512;
 
 /// The disk. Clones share it.
 #[derive(Clone, Debug)]
@@ -47,21 +47,10 @@ pub(crate) struct Faults {
     pub(crate) syncs_left: Option<u32>,
     /// Bytes that may still be written before the disk is full.
     pub(crate) bytes_left: Option<u64>,
+    /// Bytes that all files together may have.
+    pub(crate) capacity: Option<u64>,
     /// Changes to files and names until the process can make none any more, as one that died.
     pub(crate) changes_left: Option<u32>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Inode {
-    current: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Change>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Write { position: usize, bytes: Vec<u8> },
-    Truncate(usize),
 }
 
 #[derive(Debug)]
@@ -102,6 +91,12 @@ impl FaultyStorage {
 
     pub(crate) fn set_faults(&self, faults: Faults) {
         self.0.lock().faults = faults;
+    }
+
+    /// Has so many bytes free from now on.
+    pub(crate) fn leave_free(&self, bytes: u64) {
+        let mut world = self.0.lock();
+        world.faults.capacity = Some(world.used() + bytes);
     }
 
     /// Loses the files of a directory whose names end so.
@@ -177,71 +172,36 @@ impl World {
         Ok(())
     }
 
+    /// Bytes that still fit, with all that has a name or is about to.
+    fn free(&self) -> u64 {
+        let capacity = self.faults.capacity;
+        capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
+    }
+
+    /// Bytes of all that has a name.
+    fn used(&self) -> u64 {
+        let nodes = self.names.0.values();
+        let files = nodes.filter_map(|node| match node {
+            Node::File(inode) => self.inodes.get(inode),
+            Node::Directory => None,
+        });
+        let used: usize = files.map(|inode| inode.current.len()).sum();
+        u64::try_from(used).unwrap()
+    }
+
+    /// Of so many bytes at `position`, how many fit.
+    fn fitting(&self, inode: u64, position: usize, length: usize) -> usize {
+        let room = usize::try_from(self.free()).unwrap();
+        let behind = self.inodes[&inode].current.len().saturating_sub(position);
+        length.min(behind.saturating_add(room))
+    }
+
     fn sync_fails(&mut self) -> bool {
         let Some(left) = self.faults.syncs_left.as_mut() else {
             return false;
         };
         *left = left.saturating_sub(1);
         *left == 0
-    }
-}
-
-impl Inode {
-    fn change(&mut self, change: Change) {
-        apply(&mut self.current, &change);
-        self.unsynced.push(change);
-    }
-
-    /// Brings to the disk what was changed since the last sync, and only that: what a failed sync lost
-    /// stays lost.
-    fn sync(&mut self) {
-        for change in std::mem::take(&mut self.unsynced) {
-            apply(&mut self.durable, &change);
-        }
-    }
-
-    fn lose_unsynced(&mut self, rng: &mut fastrand::Rng) {
-        for change in std::mem::take(&mut self.unsynced) {
-            match change {
-                Change::Truncate(_) if rng.bool() => apply(&mut self.durable, &change),
-                Change::Truncate(_) => {}
-                Change::Write { position, bytes } => match rng.u8(..4) {
-                    0 => {}
-                    1 => apply(&mut self.durable, &Change::Write { position, bytes }),
-                    _ => self.keep_sectors(position, &bytes, rng),
-                },
-            }
-        }
-        self.current = self.durable.clone();
-    }
-
-    fn keep_sectors(&mut self, position: usize, bytes: &[u8], rng: &mut fastrand::Rng) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let to_boundary = SECTOR_BYTES - (position + at) % SECTOR_BYTES;
-            let end = bytes.len().min(at + to_boundary);
-            if rng.bool() {
-                let write = Change::Write {
-                    position: position + at,
-                    bytes: bytes[at..end].to_vec(),
-                };
-                apply(&mut self.durable, &write);
-            }
-            at = end;
-        }
-    }
-}
-
-fn apply(contents: &mut Vec<u8>, change: &Change) {
-    match change {
-        Change::Truncate(size) => contents.resize(*size, 0),
-        Change::Write { position, bytes } => {
-            let end = position + bytes.len();
-            if contents.len() < end {
-                contents.resize(end, 0);
-            }
-            contents[*position..end].copy_from_slice(bytes);
-        }
     }
 }
 
@@ -355,6 +315,10 @@ impl Storage for FaultyStorage {
         Ok(Some(Box::new(self.clone())))
     }
 
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.0.lock().free())
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         self.open(path, OpenMode::Create)?;
         let mut world = self.0.lock();
@@ -423,9 +387,29 @@ impl StorageFile for FaultyFile {
                 *left -= u64::try_from(bytes.len()).unwrap();
             }
             let position = usize::try_from(position).unwrap();
+            let fitting = world.fitting(inode, position, bytes.len());
+            if fitting < bytes.len() {
+                bytes.truncate(fitting);
+                outcome = Err(ErrorKind::StorageFull.into());
+            }
             let inode = world.inodes.get_mut(&inode).unwrap();
             inode.change(Change::Write { position, bytes });
             outcome
+        })
+    }
+
+    fn allocate(&self, size: u64) -> io::Result<()> {
+        self.with(|world, inode| {
+            world.begin_change()?;
+            let size = usize::try_from(size).unwrap();
+            if world.fitting(inode, 0, size) < size {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            for contents in [&mut inode.current, &mut inode.durable] {
+                contents.resize(size.max(contents.len()), 0);
+            }
+            Ok(())
         })
     }
 

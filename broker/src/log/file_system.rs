@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Advice, FlockOperation, fadvise, flock, fstatfs, syncfs};
+use rustix::fs::{
+    Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flock, fstatfs, statvfs, syncfs,
+};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv, preadv2, pwritev};
 use rustix::system::uname;
 
@@ -21,6 +23,9 @@ use super::storage::{OpenMode, Storage, StorageFile, Volume, io_slices};
 
 /// Slices that one system call takes (`IOV_MAX`).
 const SLICES_MAX: usize = 1024;
+
+/// Zeroes written at once.
+static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,6 +103,11 @@ impl Storage for FileSystem {
             true => Ok(Some(Box::new(RealVolume(opened)))),
             false => Ok(None),
         }
+    }
+
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        let found = statvfs(directory)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
@@ -195,6 +205,14 @@ impl StorageFile for RealFile {
         Ok(())
     }
 
+    fn allocate(&self, size: u64) -> io::Result<()> {
+        match fallocate(&self.0, FallocateFlags::empty(), 0, size) {
+            // Not every file system can; each can be written to.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeroes(self, size),
+            outcome => Ok(outcome?),
+        }
+    }
+
     fn truncate(&self, size: u64) -> io::Result<()> {
         self.0.set_len(size)
     }
@@ -224,6 +242,18 @@ fn sync_tree(directory: &Path) -> io::Result<()> {
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// Writes `size` bytes of zeroes from the beginning of a file on.
+fn write_zeroes(file: &RealFile, size: u64) -> io::Result<()> {
+    let mut at = 0;
+    while at < size {
+        let left = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX);
+        let zeroes = ZEROES.get(..left).unwrap_or(&ZEROES);
+        file.write_at(at, &[zeroes])?;
+        at = at.saturating_add(bytes_of(zeroes.len()));
+    }
+    Ok(())
 }
 
 fn bytes_of(count: usize) -> u64 {
@@ -289,6 +319,19 @@ mod tests {
         assert!(version("5.10") >= Some(SYNCFS_TELLS));
         assert!(version("5.4.0") < Some(SYNCFS_TELLS));
         assert_eq!(version("unknown"), None);
+    }
+
+    #[test]
+    fn what_is_taken_of_the_disk_is_no_longer_free() {
+        let directory = tempfile::tempdir().unwrap();
+        let free = FileSystem.free_bytes(directory.path()).unwrap();
+        assert!(free > 0);
+        let path = directory.path().join("file");
+        let file = FileSystem.open(&path, OpenMode::Create).unwrap();
+        file.allocate(1 << 20).unwrap();
+        assert_eq!(file.size().unwrap(), 1 << 20);
+        let taken = rustix::fs::stat(&path).unwrap().st_blocks * 512;
+        assert!(taken >= 1 << 20, "{taken} bytes of blocks");
     }
 
     #[test]

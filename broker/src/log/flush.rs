@@ -134,6 +134,12 @@ impl FlushQueue {
         self.push(log, Work::Bury(grave), usize::MAX)
     }
 
+    /// Bytes of batches that wait.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.waiting.lock().bytes
+    }
+
     /// The failure after which nothing becomes durable any more.
     #[must_use]
     pub fn failure(&self) -> Option<StorageError> {

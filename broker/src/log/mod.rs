@@ -48,6 +48,7 @@ mod segment_read;
 mod segment_scan;
 pub(crate) mod segment_survey;
 mod segment_writer;
+mod space;
 pub(crate) mod storage;
 mod sync_pool;
 mod tail;
@@ -79,6 +80,7 @@ pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery};
 pub use recovery_points::{RECOVERY_POINTS_FILE, RecoveryPoints, offsets_text, parse_offsets};
 pub use segment_writer::SegmentWriter;
+pub use space::{DiskFull, Room, Space, SpaceConfig, SpaceFacts};
 pub use storage::{Disk, OpenMode, Storage, StorageFile};
 pub use sync_pool::SyncPool;
 

@@ -222,6 +222,10 @@ mod tests {
             FileSystem.sync_all(directory)
         }
 
+        fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+            FileSystem.free_bytes(directory)
+        }
+
         fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
             FileSystem.lock(path)
         }

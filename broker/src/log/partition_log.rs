@@ -22,7 +22,7 @@ use super::read_buffers::ReadBuffers;
 use super::segment::{ActiveSegment, SealedSegment};
 use super::storage::Disk;
 use super::tail::{CachedBatch, Tail, Tails};
-use super::{LogConfig, LogKey, StorageError};
+use super::{LogConfig, LogKey, Space, StorageError};
 use crate::limits;
 
 /// What all logs of a data directory share.
@@ -32,6 +32,7 @@ pub struct LogContext {
     pub(crate) files: OpenFiles,
     pub(crate) tails: Tails,
     pub(crate) buffers: Arc<ReadBuffers>,
+    pub(crate) space: Arc<Space>,
     /// Segments taken out of logs so far.
     pub(crate) retired: AtomicU64,
 }
@@ -39,7 +40,7 @@ pub struct LogContext {
 impl LogContext {
     /// A context over `disk` with at most `open_files_max` segments open.
     #[must_use]
-    pub fn new(disk: Disk, open_files_max: usize) -> Arc<Self> {
+    pub fn new(disk: Disk, open_files_max: usize, space: Arc<Space>) -> Arc<Self> {
         let files = OpenFiles::new(disk.clone(), open_files_max);
         let tails = Tails::new(limits::TAIL_BYTES_MAX);
         Arc::new(Self {
@@ -47,6 +48,7 @@ impl LogContext {
             files,
             tails,
             buffers: ReadBuffers::new(limits::READ_BUFFER_BYTES_KEPT),
+            space,
             retired: AtomicU64::new(0),
         })
     }

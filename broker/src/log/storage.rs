@@ -87,6 +87,12 @@ pub trait Storage: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Bytes that can still be written to the file system that holds `directory`.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
+
     /// Takes a lock on a file, made if need be, until the result is dropped or the process ends.
     ///
     /// # Errors
@@ -156,6 +162,12 @@ pub trait StorageFile: Debug + Send + Sync {
     /// # Errors
     /// Those of the system; some of the bytes may have been written.
     fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()>;
+
+    /// Takes `size` bytes of the disk for the file, which is so long then.
+    ///
+    /// # Errors
+    /// Those of the system; some of it may have been taken.
+    fn allocate(&self, size: u64) -> io::Result<()>;
 
     /// Cuts or extends the file to `size` bytes.
     ///
@@ -252,6 +264,12 @@ impl Disk {
             .map_err(at("look at the file system of", directory))
     }
 
+    pub(crate) fn free_bytes(&self, directory: &Path) -> Result<u64, StorageError> {
+        self.0
+            .free_bytes(directory)
+            .map_err(at("measure the file system of", directory))
+    }
+
     pub(crate) fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         self.0.lock(path)
     }
@@ -341,6 +359,10 @@ impl DiskFile {
         self.file
             .write_at(position, chunks)
             .map_err(self.failed("write"))
+    }
+
+    pub(crate) fn allocate(&self, size: u64) -> Result<(), StorageError> {
+        self.file.allocate(size).map_err(self.failed("extend"))
     }
 
     pub(crate) fn truncate(&self, size: u64) -> Result<(), StorageError> {

@@ -106,7 +106,10 @@ impl PartitionLog {
             size = size.saturating_add(size_of_batch(batch));
         }
         let file = self.context.files.get(&active.file)?;
-        file.write_at(active.size.saturating_sub(size), &chunks)?;
+        let position = active.size.saturating_sub(size);
+        // Written again it is the same: nobody reads it before it is whole.
+        let space = &self.context.space;
+        space.when_there_is_room(|| file.write_at(position, &chunks))?;
         dirty.files.insert(active.file.path().as_ref().clone());
         Ok(())
     }
@@ -131,9 +134,12 @@ impl PartitionLog {
         base_offset: i64,
     ) -> Result<DiskFile, StorageError> {
         let path = self.directory.join(file_name(base_offset, LOG));
-        let created = self.context.disk.open(&path, OpenMode::Create)?;
-        // A leftover of a segment that was dropped before it ever held anything.
-        created.truncate(0)?;
+        let created = self.context.space.when_there_is_room(|| {
+            let created = self.context.disk.open(&path, OpenMode::Create)?;
+            // A leftover of a segment that was dropped before it ever held anything.
+            created.truncate(0)?;
+            Ok(created)
+        })?;
         let file = SegmentFile::new(path, OpenMode::Write);
         writer.steps.push(WriteStep::Began {
             base_offset,
@@ -158,9 +164,11 @@ impl PartitionLog {
             return Ok(());
         }
         let disk = &self.context.disk;
-        disk.create_dir(&self.directory)?;
         let label = self.directory.join(LABEL_FILE);
-        disk.write_file(&label, self.label.as_bytes())?;
+        self.context.space.when_there_is_room(|| {
+            disk.create_dir(&self.directory)?;
+            disk.write_file(&label, self.label.as_bytes())
+        })?;
         dirty.files.insert(label);
         let parent = self.directory.parent();
         dirty
@@ -184,7 +192,8 @@ impl PartitionLog {
         }
         let path = self.directory.join(leader_epochs::FILE_NAME);
         let text = writer.epochs.to_text();
-        self.context.disk.swap_file(&path, text.as_bytes())?;
+        let (disk, space) = (&self.context.disk, &self.context.space);
+        space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))?;
         dirty.files.insert(path);
         dirty.directories.insert(self.directory.clone());
         Ok(())

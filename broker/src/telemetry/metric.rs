@@ -52,6 +52,14 @@ metrics! {
         "Connections closed at once because the limit was reached.";
     FLUSH_DURATION = "sluice_broker_log_flush_duration_seconds", "histogram", [],
         "Time to make one group of appends durable.";
+    DISK_FREE = "sluice_broker_disk_free_bytes", "gauge", [],
+        "Bytes free on the disk of the data directory, without the reserve.";
+    DISK_FREE_MIN = "sluice_broker_disk_free_min_bytes", "gauge", [],
+        "Bytes free below which records are refused (`broker.disk_free_min`).";
+    DISK_RESERVE = "sluice_broker_disk_reserve_bytes", "gauge", [],
+        "Bytes of the reserve that are there; 0 where the disk needed them (`broker.disk_reserve`).";
+    DISK_FULL = "sluice_broker_disk_full", "gauge", [],
+        "0 while records are taken; 1 while they are refused because the disk is full; 2 while committed offsets are refused too, since the reserve is used up.";
     COMPACTION_READ = "sluice_broker_compaction_read_bytes_total", "counter", [],
         "Bytes of the segments that compaction looked through.";
     COMPACTION_REMOVED = "sluice_broker_compaction_removed_bytes_total", "counter", [],

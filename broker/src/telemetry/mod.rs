@@ -10,6 +10,7 @@ mod groups;
 mod lifecycle;
 mod metric;
 mod request;
+mod space;
 
 pub(crate) use compaction::{
     CompactionFailed, CompactionLooked, CompactionUnavailable, PartitionCompacted,
@@ -27,6 +28,7 @@ pub(crate) use lifecycle::{
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use request::{RequestAnswered, RequestRefused};
+pub(crate) use space::{RefusedByDisk, SpaceLooked, SpaceUnknown};
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 
@@ -51,6 +53,7 @@ pub(crate) struct Telemetry {
     connections_refused: IntCounter,
     flush_duration: Histogram,
     compaction: compaction::Metrics,
+    space: space::Metrics,
 }
 
 impl Telemetry {
@@ -68,6 +71,7 @@ impl Telemetry {
             connections_refused: metric::CONNECTIONS_REFUSED.counter(registry)?,
             flush_duration: metric::FLUSH_DURATION.histogram(registry, FLUSH_SECONDS)?,
             compaction: compaction::Metrics::register(registry)?,
+            space: space::Metrics::register(registry)?,
         })
     }
 }

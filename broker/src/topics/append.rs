@@ -3,7 +3,7 @@
 use sluice_protocol::record::RecordError;
 use sluice_protocol::record_batch::Compression;
 
-use crate::log::{FlushError, SequenceError, StorageError};
+use crate::log::{DiskFull, FlushError, SequenceError, StorageError};
 use crate::model::{Offset, ProducerEpoch, ProducerId, Sequence, TimestampMs};
 
 /// Why a batch is not in the log, or may not be.
@@ -101,6 +101,9 @@ pub enum AppendError {
         /// Bytes that wait.
         queued_bytes: usize,
     },
+    /// There is no room on the disk. The batch was not looked at and may come again.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The topic was deleted.
     #[error("the topic was deleted")]
     Deleted,
@@ -162,6 +165,7 @@ impl AppendError {
             | Self::DuplicateSequence { .. }
             | Self::StaleProducerEpoch { .. }
             | Self::QueueFull { .. }
+            | Self::DiskFull(_)
             | Self::Deleted
             | Self::Stopped
             | Self::Storage(_) => None,

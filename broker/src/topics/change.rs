@@ -20,8 +20,8 @@ use super::{
     Partition, Topic, Topics, to_its_end,
 };
 use crate::log::{
-    FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, StorageError, Unclean, id_text,
-    random_id,
+    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, StorageError, Unclean,
+    id_text, random_id,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
@@ -192,6 +192,7 @@ impl Registry {
         if asked < 1 {
             return Err(CreateTopicError::InvalidPartitions { partitions });
         }
+        self.check_room(&topic.name)?;
         let limit = self.config.topics_max;
         if catalog.topic_count() >= limit {
             return Err(CreateTopicError::TooManyTopics { limit });
@@ -206,6 +207,14 @@ impl Registry {
             });
         }
         Ok(())
+    }
+
+    /// Whether there is room for more partitions of a topic. That of committed offsets is the broker's own.
+    fn check_room(&self, topic: &TopicName) -> Result<(), DiskFull> {
+        match self.space.refusal() {
+            Some(full) if !topic.is_internal() => Err(full),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// How many partitions are to be added.
@@ -223,6 +232,7 @@ impl Registry {
                 asked,
             });
         };
+        self.check_room(topic.name())?;
         let limit = self.config.partitions_max;
         let left = limit.saturating_sub(self.catalog.read().partition_count);
         if added > left {

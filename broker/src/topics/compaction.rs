@@ -224,7 +224,7 @@ impl Registry {
     fn note_failure(&self, state: &mut Compaction, partition: &Partition, error: &CompactError) {
         match error {
             CompactError::Unreadable { .. } => state.set_aside(partition, Until::NextStart),
-            CompactError::Storage(_) => {
+            CompactError::Storage(_) | CompactError::DiskFull(_) => {
                 let retry = Until::At(self.clock.now() + RETRY_DELAY);
                 state.set_aside(partition, retry);
             }

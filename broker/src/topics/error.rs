@@ -1,6 +1,6 @@
 //! Why a change of topics is refused. One enum per operation.
 
-use crate::log::StorageError;
+use crate::log::{DiskFull, StorageError};
 use crate::model::TopicName;
 
 use super::topic_config::InvalidTopicConfig;
@@ -49,6 +49,9 @@ pub enum CreateTopicError {
     /// A setting is unknown or invalid.
     #[error(transparent)]
     InvalidConfig(#[from] InvalidTopicConfig),
+    /// There is no room on the disk.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The disk failed. Whether the topic exists is not known.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -99,6 +102,9 @@ pub enum AddPartitionsError {
         /// The limit.
         limit: usize,
     },
+    /// There is no room on the disk.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The disk failed. Whether the partitions exist is not known.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -15,6 +15,7 @@ mod error;
 mod fetch_waiters;
 mod metadata_event;
 mod metadata_log;
+mod observation;
 mod open;
 mod partition;
 mod partition_points;
@@ -29,11 +30,13 @@ mod topic;
 pub mod topic_config;
 mod upkeep;
 
+pub use crate::log::SpaceConfig;
 pub use append::{AppendError, Appended};
 pub use compaction::{CompactionLook, CompactionRun};
 pub use compactor::{CompactionConfig, Compactor};
 pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};
 pub use fetch_waiters::FetchWaiter;
+pub use observation::Observation;
 pub use partition::{Appending, Partition};
 pub use read::{
     DeleteRecordsError, EpochEnd, FoundOffset, PartitionOffsets, ReadError, ReadOutcome,

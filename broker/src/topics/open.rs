@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -13,6 +12,7 @@ use super::change::{KnownStart, directory_name, label};
 use super::compaction::Compaction;
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
+use super::observation::Observation;
 use super::partition::PartitionContext;
 use super::recovery_report::{CutLog, RecoveryReport};
 use super::registry::Registry;
@@ -24,7 +24,7 @@ use crate::limits;
 use crate::log::{
     Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed, Journal,
     LastStop, LogContext, LogKey, LogRecovery, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints,
-    Replay, SegmentWriter, StorageError, SyncPool, Unclean, checkpoint_until_closed,
+    Replay, SegmentWriter, Space, StorageError, SyncPool, Unclean, checkpoint_until_closed,
     directory_label, flush_once, flush_until_closed, id_text, labelled_topic, open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
@@ -51,15 +51,15 @@ impl Expected {
 }
 
 impl Topics {
-    /// Opens the data directory, recovers what a crash left, and starts the threads that flush and
-    /// sync; tells `flushed` how long each flush took. Blocks on the disk.
+    /// Opens the data directory, recovers what a crash left, and starts the threads that flush, sync and
+    /// look for room, all of which tell `observe` what they did. Blocks on the disk.
     ///
     /// # Errors
     /// [`OpenError`]: the directory is in use, of another format, unreadable, or the disk failed.
     pub fn open(
         config: TopicsConfig,
         clock: Clock,
-        mut flushed: impl FnMut(Duration) + Send + 'static,
+        observe: impl Fn(Observation) + Clone + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         let threads = Threads {
             pool: SyncPool::new(SYNC_THREADS).map_err(OpenError::Threads)?,
@@ -68,9 +68,16 @@ impl Topics {
         let disk = Disk::new(FileSystem);
         let (topics, journal) = Self::open_on(&disk, config, clock.clone(), threads)?;
         let queue = Arc::clone(&topics.0.queue);
-        let flushed = move |elapsed, _: Flushed| flushed(elapsed);
+        let tell = observe.clone();
+        let flushed = move |elapsed, _: Flushed| tell(Observation::Flushed { elapsed });
         topics.0.run("sluice-flush", move || {
             flush_until_closed(&queue, journal, &clock, flushed);
+        })?;
+        let (queue, space) = (Arc::clone(&topics.0.queue), Arc::clone(&topics.0.space));
+        space.begin_watch();
+        topics.0.run("sluice-space", move || {
+            let queued = || u64::try_from(queue.queued_bytes()).unwrap_or(u64::MAX);
+            space.watch(queued, |found| observe(Observation::Looked(found)));
         })?;
         let queue = Arc::clone(&topics.0.queue);
         let checkpoint = Arc::clone(&topics.0.checkpoint);
@@ -94,7 +101,8 @@ impl Topics {
                 reason: invalid.to_string(),
             },
         )?;
-        let log_context = LogContext::new(disk.clone(), open_files_limit());
+        let space = Space::open(disk, &config.directory, config.space)?;
+        let log_context = LogContext::new(disk.clone(), open_files_limit(), Arc::clone(&space));
         let queue = FlushQueue::new(limits::FLUSH_QUEUE_BYTES_MAX);
         let found = FoundJournal::open(
             disk,
@@ -124,6 +132,7 @@ impl Topics {
                 metadata: Arc::clone(&metadata),
                 clock: clock.clone(),
                 epoch: LeaderEpoch(state.epoch),
+                space: Arc::clone(&space),
             }),
             config,
             defaults,
@@ -137,6 +146,7 @@ impl Topics {
             changes: Arc::default(),
             graveyard: Mutex::new(Graveyard::default()),
             checkpoint: Arc::clone(&found.checkpoint),
+            space: Arc::clone(&space),
             upkeep: Mutex::new(()),
             compaction: Mutex::new(compaction),
             threads: Mutex::default(),
@@ -185,6 +195,7 @@ impl FoundJournal {
         let last_stop = directory.last_stop();
         let (replay, extents) = Replay::open(
             disk,
+            &context.space,
             &directory.commit_log(),
             config.commit_log,
             last_stop == LastStop::Clean,

@@ -24,8 +24,8 @@ use super::{
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates, RecoveredProducers,
-    Sequenced, StorageError, id_text,
+    DiskFull, Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates,
+    RecoveredProducers, Sequenced, Space, StorageError, id_text,
 };
 use crate::model::{Acks, LeaderEpoch, Offset, PartitionId, TimestampMs, TopicName, Uuid};
 
@@ -55,6 +55,7 @@ pub(super) struct PartitionContext {
     pub(super) metadata: Arc<MetadataLog>,
     pub(super) clock: Clock,
     pub(super) epoch: LeaderEpoch,
+    pub(super) space: Arc<Space>,
 }
 
 /// What is ahead of the disk.
@@ -64,6 +65,9 @@ struct Head {
     producers: ProducerStates,
     /// Offset of the last snapshot of the producers.
     saved_offset: i64,
+    /// Whether a batch was refused that its client sends again. Those behind it may be here before: then
+    /// a producer that is not known must begin with its first sequence.
+    has_refused: bool,
     is_deleted: bool,
 }
 
@@ -115,6 +119,7 @@ impl Partition {
                 next_offset,
                 producers: producers.states,
                 saved_offset: producers.snapshot_offset,
+                has_refused: false,
                 is_deleted: false,
             }),
         })
@@ -169,9 +174,15 @@ impl Partition {
         if head.is_deleted {
             return Err(AppendError::Deleted);
         }
-        if let Sequenced::Duplicate(known) = head.sequenced(batch)? {
+        let sequenced = head.sequenced(batch);
+        if let Ok(Sequenced::Duplicate(known)) = sequenced {
             return self.duplicate(&known, append_time.is_some());
         }
+        if let Err(full) = self.take_room(batch) {
+            head.has_refused = true;
+            return Err(full.into());
+        }
+        sequenced?;
         let base_offset = head.next_offset;
         let stamped = StampedBatch::new(
             batch,
@@ -182,7 +193,8 @@ impl Partition {
             },
         );
         let header = *stamped.header();
-        let durable = self.shared.queue.append(&self.log, stamped)?;
+        let queued = self.shared.queue.append(&self.log, stamped);
+        let durable = queued.inspect_err(|_refused| head.has_refused = true)?;
         head.next_offset = header.last_offset().saturating_add(1);
         if header.producer_id >= 0 {
             head.producers.record(&header, now.0);
@@ -193,6 +205,15 @@ impl Partition {
         }
         drop(head);
         Ok(self.appending(base_offset, append_time, Some(durable)))
+    }
+
+    /// Takes room on the disk for a batch, before anything else is given to it. What the broker itself
+    /// writes has more of it than users.
+    fn take_room(&self, batch: &ValidatedBatch) -> Result<(), DiskFull> {
+        match self.place.topic.is_internal() {
+            true => self.shared.space.take_own(),
+            false => self.shared.space.take(batch.size()),
+        }
     }
 
     /// The answer to a repeated batch: that of the first one, and not before that is durable.
@@ -365,7 +386,7 @@ impl Head {
             epoch: header.producer_epoch,
             base_sequence: header.base_sequence,
         };
-        let is_virgin = self.next_offset == 0;
+        let is_virgin = self.next_offset == 0 || self.has_refused;
         let checked = self
             .producers
             .check(producer, header.record_count, is_virgin);

@@ -17,7 +17,8 @@ use super::upkeep::Graveyard;
 use super::{CreateTopicError, Partition, Topic};
 use crate::clock::Clock;
 use crate::log::{
-    Checkpoint, CommitLogConfig, DataDirectory, FlushQueue, LogContext, StorageError,
+    Checkpoint, CommitLogConfig, DataDirectory, FlushQueue, LogContext, Space, SpaceConfig,
+    StorageError,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
@@ -36,6 +37,8 @@ pub struct TopicsConfig {
     pub sync_interval: Duration,
     /// The size of the commit log.
     pub commit_log: CommitLogConfig,
+    /// How much of the disk is to stay free.
+    pub space: SpaceConfig,
     /// Defaults of this broker where they are not Kafka's, by topic-level key.
     pub defaults: Settings,
 }
@@ -81,6 +84,7 @@ pub(super) struct Registry {
     pub(super) changes: Arc<tokio::sync::Mutex<()>>,
     pub(super) graveyard: Mutex<Graveyard>,
     pub(super) checkpoint: Arc<Checkpoint>,
+    pub(super) space: Arc<Space>,
     /// Held while files are tended or left: by one at a time.
     pub(super) upkeep: Mutex<()>,
     /// Held while a log is compacted: one at a time.
@@ -187,6 +191,12 @@ impl Topics {
     /// [`CreateTopicError::InvalidConfig`].
     pub fn resolve(&self, configs: Settings) -> Result<TopicConfig, CreateTopicError> {
         Ok(TopicConfig::new(Arc::clone(&self.0.defaults), configs)?)
+    }
+
+    /// The room on its disk.
+    #[must_use]
+    pub fn space(&self) -> &Arc<Space> {
+        &self.0.space
     }
 
     /// Resolves when the disk failed: nothing is acknowledged any more, and the process should end.

@@ -42,6 +42,9 @@ impl Topics {
         if let Some(failure) = self.0.queue.failure() {
             return Err(vec![failure]);
         }
+        // First what makes room: the rest may wait for it. What fails is tried again below.
+        self.0.remove_dropped(&mut Failures::default());
+        self.0.remove_deleted(&mut Failures::default());
         let mut failures = Failures::default();
         // Nothing goes that is not durable; one checkpoint sees to it for all.
         self.0.checkpoint.run().map_err(|failure| vec![failure])?;
@@ -101,6 +104,7 @@ impl Registry {
     pub(super) fn stop_flushing(&self) {
         self.queue.close();
         self.checkpoint.close();
+        self.space.close();
         for thread in self.threads.lock().drain(..) {
             // If it panicked, the queue has failed, which says so.
             drop(thread.join());

@@ -127,6 +127,16 @@ impl ClientError {
         }
     }
 
+    /// What the broker wrote beside its code.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        if let Self::Kafka { message, .. } = self {
+            message.as_deref()
+        } else {
+            None
+        }
+    }
+
     /// Whether the same request may succeed later without anybody changing anything.
     #[must_use]
     pub const fn is_retriable(&self) -> bool {

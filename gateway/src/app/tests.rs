@@ -92,6 +92,20 @@ async fn health_says_live_and_ready() {
 }
 
 #[actix_web::test]
+async fn a_full_disk_is_told_and_readiness_stays() {
+    let state = defaults();
+    state
+        .lifecycle
+        .caution(|| Some("disk full, produces refused".to_owned()));
+    let answer = get(&state, "/health/ready").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.json(),
+        json!({"status": "ready", "reasons": ["disk full, produces refused"]})
+    );
+}
+
+#[actix_web::test]
 async fn readiness_ends_with_draining_and_says_why_while_liveness_goes_on() {
     let state = defaults();
     state.lifecycle.drain();

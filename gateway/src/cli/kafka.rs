@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use prometheus::Registry;
 use sluice::cluster::Cluster;
 use sluice::config::{Advertised, Config, Durability, Servers, Value as _};
-use sluice_broker::topics::CompactionConfig;
 use sluice_broker::topics::topic_config::{InvalidTopicConfig, Settings, TopicConfig};
+use sluice_broker::topics::{CompactionConfig, SpaceConfig};
 use sluice_broker::{Broker, Connector};
 use sluice_client::{Address, Client, Connection, Dial, Dialing, TcpDial};
 use tokio::runtime::Handle;
@@ -208,6 +208,10 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
         memory_max: from.compaction_memory_max.as_usize(),
         bytes_per_second_max: from.compaction_rate_max.0,
         interval: from.compaction_interval,
+    };
+    broker.space = SpaceConfig {
+        free_min: from.disk_free_min.0,
+        reserve_bytes: from.disk_reserve.0,
     };
     if from.durability != Durability::Group {
         let durability = from.durability.as_str().to_owned();

@@ -48,6 +48,11 @@ pub(super) async fn serve(
     ready: impl FnOnce(&Program, &[SocketAddr]),
 ) -> Result<(), StartError> {
     let mut signals = Signals::listen()?;
+    if let Some(broker) = &program.broker {
+        let space = broker.space();
+        let check = move || Some(format!("disk full, produces refused: {}", space.refusal()?));
+        program.state.lifecycle.caution(check);
+    }
     let (server, addresses) = http(&program.state, listeners)?;
     let handle = server.handle();
     let server = actix_web::rt::spawn(server);

@@ -42,6 +42,14 @@ settings! {
         /// How often records of durability `interval` are brought to the disk: what a power cut may
         /// take. From 10ms to 5s.
         durability_interval: Duration = "1s",
+        /// Bytes of the disk that are to stay free. Where fewer are, records are refused
+        /// (`KAFKA_STORAGE_ERROR`), and taken again when a quarter more than this is free; all else is
+        /// served. At least 1MiB.
+        disk_free_min: ByteCount = "256MiB",
+        /// Bytes set aside in a file, which are given back to the disk when it has nothing left, for
+        /// committed offsets, deletions and upkeep; and taken again when there is room. When three quarters
+        /// of them are used up, offsets are refused too. At least 1MiB.
+        disk_reserve: ByteCount = "64MiB",
         /// Topics there may be. At least 1.
         topics_max: NonZeroU32 = "10000",
         /// Partitions there may be, of all topics together. At least 1.

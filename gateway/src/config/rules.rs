@@ -146,6 +146,8 @@ impl Rules {
                 &broker.compaction_memory_max,
             ),
             ("broker.compaction_rate_max", &broker.compaction_rate_max),
+            ("broker.disk_free_min", &broker.disk_free_min),
+            ("broker.disk_reserve", &broker.disk_reserve),
         ] {
             self.require(size.0 >= MIB, name, size, "must be at least 1MiB");
         }

@@ -15,15 +15,25 @@ impl From<ProduceError> for ApiError {
             ProduceError::BufferFull { .. } => Self::Overloaded {
                 message: "Too much is under way to Kafka. Try again.".to_owned(),
             },
-            ProduceError::TimedOut { may_be_written } => Self::KafkaRetriable {
-                message: if may_be_written {
-                    "Kafka did not acknowledge the record in time. It may be written all the same."
-                } else {
-                    "Kafka did not take the record in time. It is not written."
-                }
-                .to_owned(),
+            ProduceError::TimedOut {
+                may_be_written,
+                said,
+            } => Self::KafkaRetriable {
+                message: late(may_be_written, said),
             },
             ProduceError::Client(error) => Self::from(error),
         }
+    }
+}
+
+/// What is told where the time was over, with what Kafka said last.
+fn late(may_be_written: bool, said: Option<String>) -> String {
+    let told = match may_be_written {
+        true => "Kafka did not acknowledge the record in time. It may be written all the same.",
+        false => "Kafka did not take the record in time. It is not written.",
+    };
+    match said {
+        Some(said) => format!("{told} Kafka says: {said}."),
+        None => told.to_owned(),
     }
 }

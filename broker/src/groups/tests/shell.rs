@@ -6,7 +6,7 @@ use super::super::error::{LimitReached, NotMember, Unavailable};
 use super::super::request::{FetchedTopic, OffsetsQuery};
 use super::super::{CommitError, Coordinator};
 use super::*;
-use crate::log::CommitLogConfig;
+use crate::log::{CommitLogConfig, SpaceConfig};
 use crate::topics::{Commit, NewTopic, Topics, TopicsConfig};
 
 /// Longer than anything here takes, on the slowest machine.
@@ -38,9 +38,13 @@ impl Broker {
             partitions_max: 1000,
             sync_interval: Duration::from_secs(1),
             commit_log: CommitLogConfig::default(),
+            space: SpaceConfig {
+                free_min: 16 << 10,
+                reserve_bytes: 64 << 10,
+            },
             defaults: BTreeMap::new(),
         };
-        let topics = Topics::open(topics_config, Clock::system(), |_elapsed| ()).unwrap();
+        let topics = Topics::open(topics_config, Clock::system(), |_| ()).unwrap();
         let groups = Coordinator::load(config, topics.clone(), Clock::system())
             .await
             .unwrap();

@@ -14,7 +14,7 @@ use crate::groups::{
     JoinError, LeaveError, LimitReached, NotMember, PartitionCommitError, SubscribedToTopic,
     SyncError, Unavailable,
 };
-use crate::log::StorageError;
+use crate::log::{DiskFull, StorageError};
 use crate::model::{
     Generation, GroupId, InstanceId, InvalidTopicName, MemberId, Offset, ProducerEpoch, ProducerId,
     Sequence, TimestampMs, TopicName,
@@ -34,6 +34,8 @@ fn check(table: &[(&dyn Refused, ErrorCode)]) {
         assert!(!text.is_empty() && !text.ends_with('.'), "{text}");
     }
 }
+
+const FULL: DiskFull = DiskFull { free: 1, needed: 2 };
 
 fn storage() -> StorageError {
     StorageError::new("write", Path::new("/secret"), io::Error::other("EIO"))
@@ -138,6 +140,7 @@ fn every_refused_append_has_its_code() {
         (&E::OutOfOrderSequence { producer_id, expected: Sequence(1), found }, ErrorCode::OutOfOrderSequenceNumber),
         (&E::DuplicateSequence { producer_id, found }, ErrorCode::DuplicateSequenceNumber),
         (&E::StaleProducerEpoch { producer_id, current: ProducerEpoch(2), found: ProducerEpoch(1) }, ErrorCode::InvalidProducerEpoch),
+        (&E::DiskFull(FULL), ErrorCode::KafkaStorageError),
         (&E::QueueFull { queued_bytes: 1 }, ErrorCode::RequestTimedOut),
         (&E::Deleted, ErrorCode::UnknownTopicOrPartition),
         (&E::Storage(storage()), ErrorCode::KafkaStorageError),
@@ -183,12 +186,14 @@ fn every_refused_change_of_topics_has_its_code() {
         (&CreateTopicError::TooManyPartitions { partitions: 2, left, limit }, ErrorCode::PolicyViolation),
         (&CreateTopicError::TooManyTopics { limit }, ErrorCode::PolicyViolation),
         (&CreateTopicError::InvalidConfig(invalid.clone()), ErrorCode::InvalidConfig),
+        (&CreateTopicError::DiskFull(FULL), ErrorCode::KafkaStorageError),
         (&CreateTopicError::Storage(storage()), ErrorCode::KafkaStorageError),
         (&DeleteTopicError::NotFound { name: name.clone() }, ErrorCode::UnknownTopicOrPartition),
         (&DeleteTopicError::Storage(storage()), ErrorCode::KafkaStorageError),
         (&AddPartitionsError::NotFound { name: name.clone() }, ErrorCode::UnknownTopicOrPartition),
         (&AddPartitionsError::NotMore { name: name.clone(), current: 2, asked: 1 }, ErrorCode::InvalidPartitions),
         (&AddPartitionsError::TooManyPartitions { added: 2, left, limit }, ErrorCode::PolicyViolation),
+        (&AddPartitionsError::DiskFull(FULL), ErrorCode::KafkaStorageError),
         (&AddPartitionsError::Storage(storage()), ErrorCode::KafkaStorageError),
         (&AlterConfigError::NotFound { name }, ErrorCode::UnknownTopicOrPartition),
         (&AlterConfigError::InvalidConfig(invalid), ErrorCode::InvalidConfig),
@@ -247,6 +252,16 @@ fn every_refusal_of_a_coordinator_has_its_code() {
         (&DeleteGroupError::NotEmpty { group: group() }, ErrorCode::NonEmptyGroup),
         (&DeleteGroupError::Unavailable(stopping), ErrorCode::CoordinatorNotAvailable),
     ]);
+}
+
+#[test]
+fn a_full_disk_is_told_and_what_the_disk_says_is_not() {
+    let told = Refusal::from(AppendError::DiskFull(FULL));
+    assert!(!told.is_private && told.reason.contains("make room"));
+    assert!(!Refusal::from(CreateTopicError::DiskFull(FULL)).is_private);
+    assert!(!Refusal::from(AddPartitionsError::DiskFull(FULL)).is_private);
+    assert!(Refusal::from(AppendError::Storage(storage())).is_private);
+    assert!(Refusal::from(CreateTopicError::Storage(storage())).is_private);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sluice_protocol::record::RecordError;
 use sluice_protocol::record_batch::InvalidBatch;
 
 use super::Refused;
-use crate::log::StorageError;
+use crate::log::{DiskFull, StorageError};
 use crate::model::InvalidTopicName;
 use crate::topics::topic_config::InvalidTopicConfig;
 use crate::topics::{
@@ -24,6 +24,18 @@ impl Refused for InvalidTopicName {
 impl Refused for StorageError {
     fn code(&self) -> ErrorCode {
         ErrorCode::KafkaStorageError
+    }
+}
+
+impl Refused for DiskFull {
+    /// Java's client and librdkafka send again what they are told this for, in order, and take it for
+    /// not written.
+    fn code(&self) -> ErrorCode {
+        ErrorCode::KafkaStorageError
+    }
+
+    fn is_private(&self) -> bool {
+        false
     }
 }
 
@@ -64,11 +76,16 @@ impl Refused for AppendError {
             Self::StaleProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
             // Retried by every client, and without a look for another leader.
             Self::QueueFull { .. } => ErrorCode::RequestTimedOut,
+            Self::DiskFull(full) => full.code(),
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             // Retried, after a look for another leader: the broker that starts next.
             Self::Stopped => ErrorCode::NotLeaderOrFollower,
             Self::Storage(error) => error.code(),
         }
+    }
+
+    fn is_private(&self) -> bool {
+        matches!(self, Self::Storage(_))
     }
 
     fn record_index(&self) -> Option<usize> {
@@ -121,8 +138,13 @@ impl Refused for CreateTopicError {
                 ErrorCode::PolicyViolation
             }
             Self::InvalidConfig(error) => error.code(),
+            Self::DiskFull(full) => full.code(),
             Self::Storage(error) => error.code(),
         }
+    }
+
+    fn is_private(&self) -> bool {
+        matches!(self, Self::Storage(_))
     }
 }
 
@@ -141,8 +163,13 @@ impl Refused for AddPartitionsError {
             Self::NotFound { .. } => ErrorCode::UnknownTopicOrPartition,
             Self::NotMore { .. } => ErrorCode::InvalidPartitions,
             Self::TooManyPartitions { .. } => ErrorCode::PolicyViolation,
+            Self::DiskFull(full) => full.code(),
             Self::Storage(error) => error.code(),
         }
+    }
+
+    fn is_private(&self) -> bool {
+        matches!(self, Self::Storage(_))
     }
 }
 

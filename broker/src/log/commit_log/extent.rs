@@ -51,7 +51,8 @@ pub(crate) struct ExtentHeader {
 }
 
 impl Extent {
-    /// Makes the file `index` of `size` bytes of zeroes, durably but for its name.
+    /// Makes the file `index` of `size` bytes of zeroes, durably but for its name. Leaves nothing behind
+    /// where that fails.
     pub(super) fn create(
         disk: &Disk,
         directory: &Path,
@@ -59,7 +60,17 @@ impl Extent {
         size: u64,
     ) -> Result<Self, StorageError> {
         let path = directory.join(format!("{index:08}{SUFFIX}"));
-        let file = disk.open(&path, OpenMode::Create)?;
+        match Self::filled(disk, &path, size) {
+            Ok(file) => Ok(Self { path, file, size }),
+            Err(error) => {
+                disk.remove_file(&path)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn filled(disk: &Disk, path: &Path, size: u64) -> Result<DiskFile, StorageError> {
+        let file = disk.open(path, OpenMode::Create)?;
         let mut at = 0;
         while at < size {
             let left = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -68,7 +79,7 @@ impl Extent {
             at = at.saturating_add(u64::try_from(zeroes.len()).unwrap_or(u64::MAX));
         }
         file.sync()?;
-        Ok(Self { path, file, size })
+        Ok(file)
     }
 
     /// Opens a file that was made earlier; with the number in its name.

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::extent::Extent;
 use super::{Retired, page_align};
-use crate::log::StorageError;
 use crate::log::storage::Disk;
+use crate::log::{Space, StorageError};
 
 /// The size of a commit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl Default for CommitLogConfig {
 #[derive(Debug)]
 pub struct Extents {
     disk: Disk,
+    space: Arc<Space>,
     directory: PathBuf,
     config: CommitLogConfig,
     pool: Mutex<Pool>,
@@ -58,12 +60,14 @@ struct Pool {
 impl Extents {
     pub(super) fn new(
         disk: &Disk,
+        space: &Arc<Space>,
         directory: PathBuf,
         config: CommitLogConfig,
         next_index: u64,
     ) -> Self {
         Self {
             disk: disk.clone(),
+            space: Arc::clone(space),
             directory,
             config,
             pool: Mutex::new(Pool {
@@ -78,20 +82,27 @@ impl Extents {
         &self.disk
     }
 
+    /// The room there.
+    pub(in crate::log) fn space(&self) -> &Space {
+        &self.space
+    }
+
     /// The size of the log.
     #[must_use]
     pub const fn config(&self) -> &CommitLogConfig {
         &self.config
     }
 
-    /// An extent of at least `needed` bytes.
+    /// An extent of at least `needed` bytes. On a full disk waits for one that is recycled, or for room.
     pub(super) fn take(&self, needed: u64) -> Result<Extent, StorageError> {
-        if needed <= self.config.extent_bytes
-            && let Some(spare) = self.pool.lock().spares.pop_front()
-        {
-            return Ok(spare);
-        }
-        self.create(page_align(needed).max(self.config.extent_bytes))
+        self.space.when_there_is_room(|| {
+            if needed <= self.config.extent_bytes
+                && let Some(spare) = self.pool.lock().spares.pop_front()
+            {
+                return Ok(spare);
+            }
+            self.create(page_align(needed).max(self.config.extent_bytes))
+        })
     }
 
     /// Makes an extent ahead of time where there is none to spare.
@@ -99,11 +110,17 @@ impl Extents {
     /// # Errors
     /// [`StorageError`].
     pub(in crate::log) fn prepare(&self) -> Result<(), StorageError> {
-        if self.pool.lock().spares.is_empty() {
-            let spare = self.create(self.config.extent_bytes)?;
-            self.pool.lock().spares.push_back(spare);
+        if !self.pool.lock().spares.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        match self.create(self.config.extent_bytes) {
+            // Nobody needs it yet.
+            Err(error) if error.is_full() => Ok(()),
+            created => {
+                self.pool.lock().spares.push_back(created?);
+                Ok(())
+            }
+        }
     }
 
     /// Takes back extents that nothing needs any more. Those beyond what is worth keeping, or of

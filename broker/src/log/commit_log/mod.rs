@@ -133,7 +133,9 @@ impl CommitLog {
         let number = self.next_number;
         let chain = self.chain;
         let header = ExtentHeader { number, chain };
-        extent.file.write_at(0, &[&header.to_bytes()])?;
+        let page = header.to_bytes();
+        let space = self.extents.space();
+        space.when_there_is_room(|| extent.file.write_at(0, &[&page]))?;
         self.next_number = number.saturating_add(1);
         let full = self.active.replace(Active {
             number,
@@ -167,8 +169,11 @@ impl CommitLog {
             ]);
             end = end.saturating_add(size_of(batch));
         }
-        active.extent.file.write_at(active.position, &chunks)?;
-        active.extent.file.sync()?;
+        // There is room for it as a rule, but not where each write of a page takes a new one.
+        let (file, position) = (&active.extent.file, active.position);
+        let space = self.extents.space();
+        space.when_there_is_room(|| file.write_at(position, &chunks))?;
+        file.sync()?;
         active.position = page_align(end);
         Ok(())
     }

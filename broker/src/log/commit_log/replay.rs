@@ -16,7 +16,7 @@ use super::extent_walk::ExtentWalk;
 use super::extents::{CommitLogConfig, Extents};
 use super::frame::{Chain, FrameHeader, HEADER_SIZE};
 use crate::log::storage::{Disk, DiskFile, OpenMode};
-use crate::log::{LogKey, StorageError};
+use crate::log::{LogKey, Space, StorageError};
 
 /// What is left of a commit log.
 #[derive(Debug, Default)]
@@ -57,6 +57,7 @@ impl Replay {
     /// [`StorageError`].
     pub fn open(
         disk: &Disk,
+        space: &Arc<Space>,
         directory: &Path,
         config: CommitLogConfig,
         is_clean: bool,
@@ -90,7 +91,7 @@ impl Replay {
             replay.read(&extents, live)?;
         }
         replay.extents = extents.into_iter().map(|(_, extent)| extent).collect();
-        let extents = Extents::new(disk, directory.to_owned(), config, next_index);
+        let extents = Extents::new(disk, space, directory.to_owned(), config, next_index);
         Ok((replay, Arc::new(extents)))
     }
 

@@ -8,7 +8,7 @@ use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord, Stamp}
 
 use super::extent::PAGE_BYTES;
 use super::*;
-use crate::log::{Disk, FileSystem};
+use crate::log::{Disk, FileSystem, Space, SpaceConfig};
 
 const CONFIG: CommitLogConfig = CommitLogConfig {
     extent_bytes: 8 * PAGE_BYTES,
@@ -55,7 +55,13 @@ impl Directory {
     }
 
     fn open_from(&self, live: (u32, u64)) -> (Replay, Arc<Extents>) {
-        Replay::open(&Disk::new(FileSystem), &self.path(), CONFIG, false, live).unwrap()
+        let disk = Disk::new(FileSystem);
+        let space = SpaceConfig {
+            free_min: 0,
+            reserve_bytes: 4096,
+        };
+        let space = Space::open(&disk, self.0.path(), space).unwrap();
+        Replay::open(&disk, &space, &self.path(), CONFIG, false, live).unwrap()
     }
 
     fn begin(&self) -> CommitLog {

@@ -22,7 +22,7 @@ use crate::log::open_files::SegmentFile;
 use crate::log::partition_log::PartitionLog;
 use crate::log::segment::{LOG, SealedSegment, file_name};
 use crate::log::storage::{DiskFile, OpenMode};
-use crate::log::{LogConfig, StorageError};
+use crate::log::{DiskFull, LogConfig, StorageError};
 
 /// Bytes that a segment file may have: positions in it are 31 bits wide, as in Kafka.
 const FILE_BYTES_MAX: u64 = (1 << 31) - 1;
@@ -76,6 +76,9 @@ pub enum CompactError {
         /// What is wrong.
         reason: String,
     },
+    /// What is made of the segments might not fit beside them.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The disk failed; the log is as it was before this group of segments.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -220,6 +223,9 @@ impl Cleaner<'_> {
             index_interval: u64::from(self.config.index_interval_bytes),
             index_bytes: u64::from(self.job.policy.index_bytes_max),
         };
+        let sizes = left.iter().map(|segment| segment.size);
+        let size_max = sizes.fold(0, u64::saturating_add).min(limits.segment_bytes);
+        self.log.context.space.spare(size_max)?;
         let draft = draft(self.log.directory(), first.base_offset);
         let made = self.write_group(first, left, sieve, limits, &draft);
         let finished = made.and_then(|(output, count)| {

@@ -64,10 +64,15 @@ impl FaultyWorld {
     }
 
     pub(super) fn flush(&self) -> bool {
-        let registry = &self.topics.0;
-        let is_ok = flush_once(&registry.queue, &mut self.journal.lock()).is_ok();
+        let is_ok = self.flush_alone();
         self.go_on();
         is_ok
+    }
+
+    /// Flushes and lets nobody go on who waits for that.
+    pub(super) fn flush_alone(&self) -> bool {
+        let registry = &self.topics.0;
+        flush_once(&registry.queue, &mut self.journal.lock()).is_ok()
     }
 
     /// Lets what is under way run until it waits for the disk.

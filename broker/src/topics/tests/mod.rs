@@ -6,6 +6,7 @@ mod directory;
 mod durability;
 mod failure;
 mod formats;
+mod full_disk;
 mod look_ups;
 mod reads;
 mod records;
@@ -26,7 +27,7 @@ use sluice_protocol::record_batch::{
 use super::topic_config::{Alteration, ConfigChange, ConfigOperation, Settings};
 use super::*;
 use crate::clock::Clock;
-use crate::log::{CommitLogConfig, Durability, LastStop, LogRead, OpenError};
+use crate::log::{CommitLogConfig, Durability, LastStop, LogRead, OpenError, SpaceConfig};
 use crate::model::{
     Acks, Isolation, LeaderEpoch, Offset, OffsetSpec, PartitionId, TimestampMs, TopicName,
 };
@@ -122,12 +123,16 @@ fn config(parent: &Path) -> TopicsConfig {
         partitions_max: 100,
         sync_interval: Duration::from_millis(10),
         commit_log: CommitLogConfig::default(),
+        space: SpaceConfig {
+            free_min: 16 << 10,
+            reserve_bytes: 64 << 10,
+        },
         defaults: Settings::new(),
     }
 }
 
 fn open(directory: &Path, clock: &Clock) -> Result<Topics, OpenError> {
-    Topics::open(config(directory), clock.clone(), |_elapsed| ())
+    Topics::open(config(directory), clock.clone(), |_| ())
 }
 
 fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic {

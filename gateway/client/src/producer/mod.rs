@@ -143,6 +143,8 @@ pub enum ProduceError {
     TimedOut {
         /// Whether it may be in the log all the same.
         may_be_written: bool,
+        /// What the broker wrote when it last asked to try again.
+        said: Option<String>,
     },
     /// The cluster could not be asked.
     #[error(transparent)]

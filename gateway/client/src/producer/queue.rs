@@ -74,6 +74,8 @@ pub(super) struct Queue {
     needs_new_id: bool,
     backoff: Backoff,
     not_before: Option<Instant>,
+    /// What the broker wrote when it last asked to try again.
+    said: Option<String>,
 }
 
 impl Queue {
@@ -95,6 +97,7 @@ impl Queue {
             needs_new_id: false,
             backoff: Backoff::default(),
             not_before: None,
+            said: None,
         }
     }
 
@@ -256,6 +259,7 @@ impl Queue {
             self.acked_sequence = batch.next_sequence();
             self.acked_at = Some(now);
             self.backoff.reset();
+            self.said = None;
             batch.written(self.partition, base_offset, log_append_time);
             return News::None;
         }
@@ -264,6 +268,7 @@ impl Queue {
             Verdict::Written { .. } => {}
             Verdict::Uncertain { error, is_moved } => {
                 tracing::debug!(partition = self.partition, %error, "a batch is sent again");
+                self.said = error.message().map(str::to_owned);
                 batch.flight = Flight::Uncertain;
                 batch.may_be_written = true;
                 self.batches.insert(place, batch);
@@ -349,6 +354,7 @@ impl Queue {
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(parcel.bytes);
                 parcel.fail(&ProduceError::TimedOut {
                     may_be_written: false,
+                    said: self.said.clone(),
                 });
             } else {
                 self.waiting.push_back(parcel);
@@ -362,7 +368,10 @@ impl Queue {
             let may_be_written = batch.may_be_written;
             self.needs_new_epoch |= may_be_written;
             self.is_troubled = true;
-            batch.fail(&ProduceError::TimedOut { may_be_written });
+            batch.fail(&ProduceError::TimedOut {
+                may_be_written,
+                said: self.said.clone(),
+            });
         }
     }
 

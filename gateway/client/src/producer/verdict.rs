@@ -56,8 +56,9 @@ impl Verdict {
             };
         }
         if code.is_retriable() {
+            let message = answer.error_message.filter(|said| !said.is_empty());
             return Self::Uncertain {
-                error: ClientError::kafka(code),
+                error: ClientError::Kafka { code, message },
                 is_moved: tells_of_a_new_leader(code),
             };
         }

@@ -2,7 +2,8 @@
 //!
 //! * `/health/live`: the process answers. A failure means: restart it.
 //! * `/health/ready`: everything needed to serve is there. A failure means: send requests elsewhere;
-//!   restarting would not help. The reasons are in the answer.
+//!   restarting would not help. The reasons are in the answer. What is refused while all else is served
+//!   (records, by a full disk) is no failure, but is there too.
 
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
@@ -16,7 +17,8 @@ pub struct Health {
     /// `live`, `ready` or `not ready`.
     #[schema(example = "ready")]
     pub status: &'static str,
-    /// Why it is not ready; empty when it is.
+    /// Why it is not ready; or, where it is, what is refused all the same, such as records while the disk
+    /// of the bundled broker is full. Empty as a rule.
     pub reasons: Vec<String>,
 }
 
@@ -47,7 +49,7 @@ pub(crate) async fn ready(state: web::Data<AppState>) -> HttpResponse {
     if reasons.is_empty() {
         HttpResponse::Ok().json(Health {
             status: "ready",
-            reasons,
+            reasons: state.lifecycle.cautions(),
         })
     } else {
         HttpResponse::ServiceUnavailable().json(Health {

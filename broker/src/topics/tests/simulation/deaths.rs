@@ -38,7 +38,10 @@ impl Simulation {
             }
             let partition = self.world.partition(topic);
             let again = partition.append(batch(&["too late"]), Acks::All);
-            assert!(matches!(again, Err(AppendError::Storage(_))));
+            assert!(matches!(
+                again,
+                Err(AppendError::Storage(_) | AppendError::DiskFull(_))
+            ));
         }
         assert!(self.world.topics.close().is_err(), "not a clean stop");
         match self.rng.bool() {

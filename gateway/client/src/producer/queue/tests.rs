@@ -197,10 +197,21 @@ fn records_are_given_up_at_their_deadline() {
     let (number, ..) = sent(&mut queue, now);
     let (second, mut second_results) = parcel(b"b", soon);
     queue.push(second);
-    queue.answered(number, uncertain(), now);
+    let full = ClientError::Kafka {
+        code: ErrorCode::KafkaStorageError,
+        message: Some("the disk is full".to_owned()),
+    };
+    let refused = Verdict::Uncertain {
+        error: full,
+        is_moved: true,
+    };
+    queue.answered(number, refused, now);
     queue.push(parcel(b"c", later()).0);
     let (_, sequence, values) = sent(&mut queue, soon);
-    let timed_out = |may_be_written| ProduceError::TimedOut { may_be_written };
+    let timed_out = |may_be_written| ProduceError::TimedOut {
+        may_be_written,
+        said: Some("the disk is full".to_owned()),
+    };
     assert_eq!(first_results.try_recv().unwrap(), [Err(timed_out(true))]);
     assert_eq!(second_results.try_recv().unwrap(), [Err(timed_out(false))]);
     // What was given up may be in the log, so the sequence begins anew.

@@ -1,0 +1,197 @@
+//! The disk is full: records are refused and nothing is harmed, all else goes on, and records are taken
+//! again when there is room. What was taken before and meets the full disk waits, whole.
+
+use super::failure::FaultyWorld;
+use super::*;
+use crate::log::Room;
+
+/// Bytes that are enough for everything, and the reserve.
+const ROOM: u64 = 1 << 20;
+
+/// A world whose topic `orders` has the record `kept`, on a disk with nothing but its reserve.
+fn full_world() -> FaultyWorld {
+    let world = FaultyWorld::new(1);
+    world.create("orders");
+    world.create("payments");
+    let orders = world.partition("orders");
+    let kept = orders.append(sequenced(&["kept"], 0, 0), Acks::All);
+    world.drive(kept.unwrap().durable()).unwrap();
+    world.storage.leave_free(0);
+    world
+}
+
+fn look(world: &FaultyWorld) -> Room {
+    world.topics.space().look(0).unwrap().room
+}
+
+fn free(world: &FaultyWorld) {
+    world.storage.leave_free(ROOM);
+    assert_eq!(look(world), Room::Enough);
+}
+
+/// Appends and waits for the flush.
+fn appended(
+    world: &FaultyWorld,
+    topic: &str,
+    batch: ValidatedBatch,
+) -> Result<Offset, AppendError> {
+    let appending = world.partition(topic).append(batch, Acks::All)?;
+    Ok(world.drive(appending.durable())?.base_offset)
+}
+
+/// Fails where the room is looked at behind the sequence, and where a refused batch counts.
+#[test]
+fn a_refused_batch_is_taken_when_it_comes_again_as_if_it_had_never_come() {
+    let world = full_world();
+    assert_eq!(look(&world), Room::Low);
+    for _ in 0..3 {
+        let refused = appended(&world, "orders", sequenced(&["a", "b"], 0, 1));
+        assert!(matches!(refused, Err(AppendError::DiskFull(_))));
+        // One that was on its way behind it is not told that the first is missing.
+        let refused = appended(&world, "orders", sequenced(&["c"], 0, 3));
+        assert!(matches!(refused, Err(AppendError::DiskFull(_))));
+    }
+    let again = appended(&world, "orders", sequenced(&["kept"], 0, 0));
+    assert_eq!(again.unwrap(), Offset(0), "a duplicate needs no room");
+    free(&world);
+    let next = appended(&world, "orders", sequenced(&["a", "b"], 0, 1));
+    assert_eq!(next.unwrap(), Offset(1));
+    let last = appended(&world, "orders", sequenced(&["c"], 0, 3));
+    assert_eq!(last.unwrap(), Offset(3));
+    let expected = pairs(&[(0, "kept"), (1, "a"), (2, "b"), (3, "c")]);
+    assert_eq!(values(&world.partition("orders"), 0), expected);
+}
+
+/// Fails where `Head::sequenced` does not look at `has_refused`: the second batch would be taken, and
+/// the first one, sent again, for a duplicate.
+#[test]
+fn of_a_new_producers_batches_none_overtakes_one_that_was_refused() {
+    let world = full_world();
+    assert_eq!(look(&world), Room::Low);
+    let other = |world: &FaultyWorld, value, sequence| {
+        let producer = BatchProducer {
+            id: 8,
+            epoch: 0,
+            base_sequence: sequence,
+        };
+        let builder = batch_of(&[record(value, NOW)]).with_producer(producer);
+        appended(world, "orders", builder.build().unwrap().unwrap())
+    };
+    assert!(matches!(
+        other(&world, "first", 0),
+        Err(AppendError::DiskFull(_))
+    ));
+    free(&world);
+    assert!(matches!(
+        other(&world, "second", 1),
+        Err(AppendError::OutOfOrderSequence { .. })
+    ));
+    assert_eq!(other(&world, "first", 0).unwrap(), Offset(1));
+    assert_eq!(other(&world, "second", 1).unwrap(), Offset(2));
+}
+
+/// Fails where `take_room` does not tell internal topics from others, and where a full disk fails the flush.
+#[test]
+fn a_full_disk_serves_reads_and_takes_commits_and_deletions() {
+    let world = full_world();
+    assert_eq!(look(&world), Room::Low);
+    let internal = new_topic("__consumer_offsets", 1, &[]);
+    let created = world.topics.create(internal, Commit::Yes);
+    world.drive(created).unwrap().unwrap();
+    for value in ["one", "two"] {
+        appended(&world, "__consumer_offsets", batch(&[value])).unwrap();
+    }
+    let refused = world.topics.create(new_topic("new", 1, &[]), Commit::Yes);
+    let refused = world.drive(refused).unwrap_err();
+    assert!(matches!(refused, CreateTopicError::DiskFull(_)));
+    let name = TopicName::parse("orders").unwrap();
+    let refused = world.topics.add_partitions(&name, 2, Commit::Yes);
+    let refused = world.drive(refused).unwrap_err();
+    assert!(matches!(refused, AddPartitionsError::DiskFull(_)));
+
+    let orders = world.partition("orders");
+    assert_eq!(values(&orders, 0), pairs(&[(0, "kept")]));
+    let moved = world.drive(orders.delete_records(None));
+    assert_eq!(moved.unwrap(), Offset(1));
+    let name = TopicName::parse("payments").unwrap();
+    world.drive(world.topics.delete(&name)).unwrap();
+    assert_eq!(look(&world), Room::Low);
+    free(&world);
+    assert_eq!(
+        appended(&world, "orders", batch(&["new"])).unwrap(),
+        Offset(1)
+    );
+}
+
+/// Fails where a segment that cannot be written fails the flush, and where what is written of it is
+/// published before it is whole.
+#[test]
+fn what_was_taken_before_the_disk_was_full_waits_whole_until_there_is_room() {
+    let mut world = FaultyWorld::new(1);
+    world.create("orders");
+    let orders = world.partition("orders");
+    appended(&world, "orders", batch(&["kept"])).unwrap();
+    world.topics.space().begin_watch();
+    let text = "x".repeat(70_000);
+    let appending = orders.append(batch(&[&text]), Acks::All).unwrap();
+    // Not even with the reserve there is room for all of it.
+    world.storage.leave_free(100);
+    std::thread::scope(|scope| {
+        let flushing = scope.spawn(|| world.flush_alone());
+        while world.topics.space().room() != Room::Exhausted {
+            std::thread::yield_now();
+        }
+        assert_eq!(values(&orders, 0), pairs(&[(0, "kept")]));
+        assert!(!flushing.is_finished());
+        world.storage.leave_free(2 * ROOM);
+        assert!(flushing.join().unwrap());
+    });
+    assert_eq!(wait(appending.durable()).unwrap().base_offset, Offset(1));
+    let expected = pairs(&[(0, "kept"), (1, &text)]);
+    assert_eq!(values(&orders, 0), expected);
+    world.storage.kill();
+    world.reopen();
+    assert_eq!(values(&world.partition("orders"), 0), expected);
+}
+
+/// The process is killed while a segment waits for room: the commit log has what was never acknowledged,
+/// whole, or does not.
+#[test]
+fn a_kill_while_a_segment_waits_for_room_leaves_no_half_batch() {
+    let mut world = FaultyWorld::new(1);
+    world.create("orders");
+    appended(&world, "orders", batch(&["kept"])).unwrap();
+    let text = "x".repeat(70_000);
+    let orders = world.partition("orders");
+    let lost = orders.append(batch(&[&text]), Acks::All).unwrap();
+    world.storage.leave_free(100);
+    // Nobody watches, so it does not wait: all is as it was at that moment.
+    assert!(!world.flush());
+    assert!(wait(lost.durable()).is_err());
+    world.storage.kill();
+    world.reopen();
+    let found = values(&world.partition("orders"), 0);
+    let whole = pairs(&[(0, "kept"), (1, &text)]);
+    assert!(found == whole || found == whole[..1], "{found:?}");
+    appended(&world, "orders", batch(&["more"])).unwrap();
+}
+
+/// Fails where [`DataDirectory::open`](crate::log::DataDirectory::open) does not give the reserve back.
+#[test]
+fn a_start_on_a_full_disk_serves_what_is_there() {
+    let mut world = full_world();
+    // First nothing but the reserve, then what is left of that.
+    for free in [0, 20_000] {
+        world.storage.kill();
+        world.storage.leave_free(free);
+        world.reopen();
+        assert_ne!(world.topics.space().room(), Room::Enough);
+        let orders = world.partition("orders");
+        assert_eq!(values(&orders, 0), pairs(&[(0, "kept")]));
+        let refused = appended(&world, "orders", batch(&["new"]));
+        assert!(matches!(refused, Err(AppendError::DiskFull(_))));
+    }
+    let orders = world.partition("orders");
+    let moved = world.drive(orders.delete_records(None));
+    assert_eq!(moved.unwrap(), Offset(1));
+}
