@@ -144,6 +144,12 @@ impl Console {
         }
     }
 
+    /// `host:port` of a broker of the cluster.
+    #[must_use]
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
     /// The command that runs `tool` with `--bootstrap-server` and `args`, split at spaces.
     #[must_use]
     pub fn command(&self, tool: Tool, args: &str) -> std::process::Command {

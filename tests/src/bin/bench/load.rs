@@ -14,7 +14,7 @@ pub(crate) struct Rate {
 }
 
 /// Posts `body` over 64 connections for some seconds.
-pub(crate) async fn post(url: &str, body: &str, seconds: u32, folder: &Path) -> Rate {
+pub(crate) async fn post(url: &str, body: &str, seconds: usize, folder: &Path) -> Rate {
     let script = folder.join("post.lua");
     let lua = format!(
         "wrk.method = 'POST'\n\

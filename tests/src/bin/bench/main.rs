@@ -6,13 +6,20 @@
 //! number of turns. The exit code is 1 if a promise is broken.
 
 mod bare;
+mod consume;
+mod flush;
 mod idle;
+mod librdkafka;
 mod load;
+mod paced;
+mod perf_test;
+mod prewritten;
 mod rest;
 mod rounds;
+mod side;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rounds::Table;
 use sluice_e2e::{process, repository};
@@ -22,8 +29,8 @@ use sluice_e2e::{process, repository};
 struct Extent {
     /// Turns of each side.
     rounds: usize,
-    /// Seconds of HTTP load a turn.
-    seconds: u32,
+    /// Seconds of load at a rate, or of HTTP, a turn.
+    seconds: usize,
     /// Records a turn over the wire.
     records: usize,
     /// The factor by which a number may be worse than promised.
@@ -43,7 +50,10 @@ const SHORT: Extent = Extent {
     slack: 4.0,
 };
 
-const USAGE: &str = "bench [--short] [--rounds <number>] [rest|wire|idle]...";
+/// What can be measured, in the order in which it is.
+const PARTS: [&str; 9] = [
+    "idle", "flush", "alone", "many", "fast", "wire", "paced", "consume", "rest",
+];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
@@ -53,26 +63,43 @@ async fn main() {
         return bare::serve().await;
     }
     let Some(extent) = extent(&mut words) else {
-        eprintln!("{USAGE}");
+        eprintln!(
+            "bench [--short] [--rounds <number>] [{}]...",
+            PARTS.join("|")
+        );
         std::process::exit(2);
     };
     let folder: PathBuf = repository::fresh_log_folder("bench");
     process::remove_in_the_end(&folder);
-    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
     let mut table = Table::begin(extent.slack);
-    if wanted("idle") {
-        idle::measure(extent, &folder, &mut table).await;
-    }
-    if wanted("rest") {
-        rest::measure(extent, &folder, &mut table).await;
-    }
-    if wanted("wire") {
-        wire::measure(extent, &folder, &mut table).await;
+    for part in PARTS {
+        if words.is_empty() || words.iter().any(|word| word == part) {
+            measure(part, extent, &folder, &mut table).await;
+        }
     }
     for line in table.broken() {
         eprintln!("{line}");
     }
     std::process::exit(i32::from(!table.broken().is_empty()));
+}
+
+async fn measure(part: &str, extent: Extent, folder: &Path, table: &mut Table) {
+    let folder = folder.join(part);
+    std::fs::create_dir(&folder).expect("a folder");
+    match part {
+        "idle" => idle::measure(extent, &folder, table).await,
+        "flush" => flush::measure(extent, &folder, table).await,
+        "alone" => librdkafka::measure_alone(extent, &folder, table).await,
+        "many" => librdkafka::measure_many(extent, &folder, table).await,
+        "fast" => librdkafka::measure_fast(extent, &folder, table).await,
+        "wire" => wire::measure(extent, &folder, table).await,
+        "paced" => paced::measure(extent, &folder, table).await,
+        "consume" => consume::measure(extent, &folder, table).await,
+        "rest" => rest::measure(extent, &folder, table).await,
+        _ => unreachable!("{part} is not a part"),
+    }
+    // The next part has the disk for itself.
+    std::fs::remove_dir_all(&folder).expect("remove the folder");
 }
 
 /// Takes the options out of `words` and leaves what to measure; nothing if they are not understood.
@@ -86,8 +113,7 @@ fn extent(words: &mut Vec<String>) -> Option<Extent> {
             .collect();
         extent.rounds = option.get(1)?.parse().ok().filter(|rounds| *rounds > 0)?;
     }
-    let known = ["rest", "wire", "idle"];
-    let is_known = words.iter().all(|word| known.contains(&word.as_str()));
+    let is_known = words.iter().all(|word| PARTS.contains(&word.as_str()));
     is_known.then_some(extent)
 }
 

@@ -12,15 +12,13 @@ use crate::load::{self, pause, resume, settle};
 use crate::rounds::{Promise, Samples, Table};
 
 pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
-    let folder = folder.join("rest");
-    std::fs::create_dir(&folder).expect("a folder");
     let program = std::env::current_exe().expect("the path of this program");
-    let mut peer = Server::start("bare", Command::new(program).arg("bare"), &folder);
+    let mut peer = Server::start("bare", Command::new(program).arg("bare"), folder);
     let bare = peer
         .ready(Duration::from_secs(10), Addresses::find)
         .await
         .expect("it is ready");
-    let sluice = Sluice::bundled(&folder, &[]).await;
+    let sluice = Sluice::bundled(folder, &[]).await;
 
     // 100 bytes of JSON as the record's value.
     let body = format!(r#"{{"records":[{{"value":"{}"}}]}}"#, "x".repeat(98));
@@ -29,14 +27,14 @@ pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     for _ in 0..extent.rounds {
         settle();
         let url = format!("{}/topics/bench", sluice.addresses().http);
-        let rate = load::post(&url, &body, extent.seconds, &folder).await;
+        let rate = load::post(&url, &body, extent.seconds, folder).await;
         ours.push(rate.requests);
         p99.push(rate.p99_ms);
         pause(sluice.server());
         resume(&peer);
         let url = format!("{}/topics/bench", bare.http);
         theirs.push(
-            load::post(&url, &body, extent.seconds, &folder)
+            load::post(&url, &body, extent.seconds, folder)
                 .await
                 .requests,
         );

@@ -70,11 +70,17 @@ impl Promise {
 impl std::fmt::Display for Promise {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::AtLeast(least) => write!(f, "at least {least}"),
-            Self::AtMost(most) => write!(f, "at most {most}"),
+            Self::AtLeast(least) => write!(f, "at least {}", short(*least)),
+            Self::AtMost(most) => write!(f, "at most {}", short(*most)),
             Self::Nothing => Ok(()),
         }
     }
+}
+
+/// A number with two digits behind the point at most.
+fn short(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The table of results on standard output, in Markdown.
@@ -87,7 +93,8 @@ pub(crate) struct Table {
 impl Table {
     /// Prints the head. A promise missed by more than the factor `slack` is broken.
     pub(crate) fn begin(slack: f64) -> Self {
-        println!("| what | unit | ours | peer | ratio | promised |\n|---|---|---|---|---|---|");
+        println!("| what | unit | ours | peer | ratio | promised | kept |");
+        println!("|---|---|---|---|---|---|---|");
         let broken = Vec::new();
         Self { slack, broken }
     }
@@ -101,25 +108,48 @@ impl Table {
         promise: Promise,
     ) {
         let ratio = ours.median() / peer.median();
-        println!("| {what} | {unit} | {ours} | {peer} | {ratio:.2} | {promise} |");
-        self.check(what, ratio, promise);
+        let shown = match promise {
+            Promise::Nothing => String::new(),
+            promise => format!("{promise} x"),
+        };
+        let kept = self.check(what, ratio, promise);
+        println!("| {what} | {unit} | {ours} | {peer} | {ratio:.2} | {shown} | {kept} |");
+    }
+
+    /// Prints a row of ours beside a peer's; the promise is about ours.
+    pub(crate) fn tell_beside(
+        &mut self,
+        what: &str,
+        unit: &str,
+        [ours, peer]: [&Samples; 2],
+        promise: Promise,
+    ) {
+        let ratio = ours.median() / peer.median();
+        let kept = self.check(what, ours.median(), promise);
+        println!("| {what} | {unit} | {ours} | {peer} | {ratio:.2} | {promise} | {kept} |");
     }
 
     /// Prints a row that has no peer.
     pub(crate) fn tell(&mut self, what: &str, unit: &str, ours: &Samples, promise: Promise) {
-        println!("| {what} | {unit} | {ours} | | | {promise} |");
-        self.check(what, ours.median(), promise);
+        let kept = self.check(what, ours.median(), promise);
+        println!("| {what} | {unit} | {ours} | | | {promise} | {kept} |");
     }
 
     /// Prints a row that could not be measured.
     pub(crate) fn leave_out(&self, what: &str, reason: &str) {
-        println!("| {what} | | left out: {reason} | | | |");
+        println!("| {what} | | left out: {reason} | | | | |");
     }
 
-    fn check(&mut self, what: &str, found: f64, promise: Promise) {
+    /// Notes a promise that is broken; whether it is kept to the letter.
+    fn check(&mut self, what: &str, found: f64, promise: Promise) -> &'static str {
         if !promise.is_kept(found, self.slack) {
             self.broken
                 .push(format!("{what}: {found:.2} where {promise} is promised"));
+        }
+        match promise {
+            Promise::Nothing => "",
+            promise if promise.is_kept(found, 1.0) => "yes",
+            _ => "no",
         }
     }
 
@@ -138,6 +168,13 @@ mod tests {
         assert!((Samples(vec![3.0, 1.0, 2.0]).median() - 2.0).abs() < 1e-9);
         assert!((Samples(vec![4.0, 1.0, 2.0, 3.0]).median() - 2.5).abs() < 1e-9);
         assert_eq!(Samples(vec![3.0, 1.0, 2.0]).to_string(), "2.00 (1.00-3.00)");
+    }
+
+    #[test]
+    fn a_promise_is_told_in_few_digits() {
+        assert_eq!(Promise::AtMost(1.0 / 3.0).to_string(), "at most 0.33");
+        assert_eq!(Promise::AtLeast(1.2).to_string(), "at least 1.2");
+        assert_eq!(Promise::AtLeast(100_000.0).to_string(), "at least 100000");
     }
 
     #[test]

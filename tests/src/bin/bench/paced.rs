@@ -1,0 +1,51 @@
+//! Latency at a rate that leaves time to breathe, as Kafka's tool for the performance of producers prints it.
+
+use std::path::Path;
+
+use crate::Extent;
+use crate::perf_test;
+use crate::rounds::{Promise, Samples, Table};
+use crate::side::Side;
+
+/// Records a second.
+const RATE: usize = 10_000;
+/// The same record in every partition's own time: nothing waits to be sent with others.
+const PROPERTIES: &str = "linger.ms=0";
+const TOPIC: &str = "paced";
+
+pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
+    let sides = [
+        Side::sluice(folder, "paced", &[]).await,
+        Side::kafka(folder, "paced-kafka", "").await,
+    ];
+    for side in &sides {
+        side.go_on();
+        side.create(TOPIC).await;
+        perf_test::produce(side, TOPIC, extent.records, PROPERTIES).await;
+        side.hold();
+    }
+    // The tool's own JVM is slow at first: that does not count.
+    let warm = RATE * extent.seconds;
+    let records = 2 * warm;
+    let mut p50 = [Samples::default(), Samples::default()];
+    let mut p99 = p50.clone();
+    for _ in 0..extent.rounds {
+        for (place, side) in sides.iter().enumerate() {
+            side.go_on();
+            let took = perf_test::produce_at(side, TOPIC, RATE, [warm, records], PROPERTIES).await;
+            side.hold();
+            p50[place].push(took.p50_ms);
+            p99[place].push(took.p99_ms);
+        }
+    }
+    let what = "kafka-producer-perf-test, 10,000 records/s, linger.ms=0";
+    let (p50, p99) = (p50.each_ref(), p99.each_ref());
+    table.tell_beside(&format!("{what}, p50"), "ms", p50, Promise::AtMost(1.0));
+    table.tell_beside(&format!("{what}, p99"), "ms", p99, Promise::AtMost(10.0));
+    table.compare(
+        &format!("{what}, p99 vs Apache Kafka"),
+        "ms",
+        p99,
+        Promise::AtMost(1.0 / 3.0),
+    );
+}
