@@ -15,7 +15,7 @@ use bytes::Bytes;
 use sluice_broker::log::{
     Checkpoint, CommitLog, CommitLogConfig, Disk, Durability, FileSystem, FlushQueue, Journal,
     LogConfig, LogContext, LogKey, LogOptions, PartitionLog, RecoveryPoints, Replay, Retention,
-    SegmentWriter, SyncPool, checkpoint_until_closed, flush_once,
+    SegmentWriter, Space, SpaceConfig, SyncPool, checkpoint_until_closed, flush_once,
 };
 use sluice_protocol::Uuid;
 use sluice_protocol::compression::Compression;
@@ -94,11 +94,12 @@ struct Partitions {
 impl Partitions {
     fn open(directory: &Path) -> Result<Self, Failure> {
         let disk = Disk::new(FileSystem);
-        let context = LogContext::new(disk.clone(), 100);
+        let space = Space::open(&disk, directory, SpaceConfig::default())?;
+        let context = LogContext::new(disk.clone(), 100, Arc::clone(&space));
         let queue = FlushQueue::new(usize::MAX);
         let commit_log = directory.join("commit-log");
         let config = CommitLogConfig::default();
-        let (replay, extents) = Replay::open(&disk, &commit_log, config, true, (0, 0))?;
+        let (replay, extents) = Replay::open(&disk, &space, &commit_log, config, true, (0, 0))?;
         let checkpoint = Arc::new(Checkpoint::new(
             Arc::clone(&queue),
             Arc::clone(&extents),
