@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sluice_broker::log::{
     Checkpoint, CommitLog, CommitLogConfig, Disk, Durability, FileSystem, FlushQueue, Journal,
-    LogConfig, LogContext, LogKey, LogOptions, PartitionLog, RecoveryPoints, Replay, Retention,
-    SegmentWriter, Space, SpaceConfig, SyncPool, checkpoint_until_closed, flush_once,
+    LogConfig, LogContext, LogKey, LogOptions, PartitionLog, RecoveryPoint, RecoveryPoints, Replay,
+    Retention, SegmentWriter, Space, SpaceConfig, SyncPool, checkpoint_until_closed, flush_once,
 };
 use sluice_protocol::Uuid;
 use sluice_protocol::compression::Compression;
@@ -49,7 +49,7 @@ fn main() -> Result<(), Failure> {
         Arc::clone(&ours.queue),
         Arc::clone(&ours.journal.checkpoint),
     );
-    let syncing = std::thread::spawn(move || checkpoint_until_closed(&queue, &checkpoint));
+    let syncing = std::thread::spawn(move || checkpoint_until_closed(&queue, &checkpoint, || ()));
     // The first turn makes directories and extents.
     turn(&mut ours, &mut peer)?;
     let mut out = std::io::stdout();
@@ -169,7 +169,7 @@ fn options(directory: &Path, partition: i32) -> LogOptions {
             compaction: None,
         },
         log_start: 0,
-        recovery_point: 0,
+        recovery_point: RecoveryPoint::default(),
         on_change: Box::new(|| {}),
     }
 }

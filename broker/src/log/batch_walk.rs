@@ -10,7 +10,11 @@ use super::storage::DiskFile;
 
 /// Bytes read at once: few reads where batches are small, little waste where they are large.
 const PIECE_BYTES: usize = 64 * 1024;
-/// The same where records are read too.
+/// The same where batches are so large that most of what is read would not be looked at.
+const SHORT_PIECE_BYTES: usize = 4 * 1024;
+/// Bytes of a batch that is so large.
+const LARGE_BATCH_BYTES: u64 = 32 * 1024;
+/// Bytes read at once where records are read too.
 const WHOLE_PIECE_BYTES: usize = 1024 * 1024;
 /// Where the bytes begin that the checksum of a batch covers.
 const CHECKED_FROM_SIZE: u64 = 21;
@@ -25,6 +29,8 @@ pub(crate) struct BatchWalk<'a> {
     piece: Bytes,
     /// Position of the piece's first byte.
     piece_at: u64,
+    /// Bytes read at once.
+    header_piece_bytes: usize,
 }
 
 /// What stands at the position of a walk.
@@ -47,7 +53,15 @@ impl<'a> BatchWalk<'a> {
             end,
             piece: Bytes::new(),
             piece_at: 0,
+            header_piece_bytes: PIECE_BYTES,
         }
+    }
+
+    /// As [`BatchWalk::new`], for who wants the header of one batch and no more.
+    pub(crate) const fn single(file: &'a DiskFile, position: u64, end: u64) -> Self {
+        let mut walk = Self::new(file, position, end);
+        walk.header_piece_bytes = HEADER_BYTES;
+        walk
     }
 
     /// Where the next batch begins.
@@ -126,7 +140,7 @@ impl<'a> BatchWalk<'a> {
 
     /// The header at the position and the size of its batch, where the batch fits before the end.
     fn header(&mut self) -> Result<Option<(BatchHeader, u64)>, StorageError> {
-        let bytes = self.piece_of(HEADER_BYTES, PIECE_BYTES)?;
+        let bytes = self.piece_of(HEADER_BYTES, self.header_piece_bytes)?;
         let Ok(header) = BatchHeader::decode(&bytes) else {
             return Ok(None);
         };
@@ -134,6 +148,9 @@ impl<'a> BatchWalk<'a> {
         let Some(size) = size.filter(|_| header.magic == MAGIC) else {
             return Ok(None);
         };
+        if size > LARGE_BATCH_BYTES {
+            self.header_piece_bytes = self.header_piece_bytes.min(SHORT_PIECE_BYTES);
+        }
         let fits = self.position.saturating_add(size) <= self.end;
         Ok(fits.then_some((header, size)))
     }

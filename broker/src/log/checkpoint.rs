@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::commit_log::{Extents, Retired};
 use super::flush::FlushQueue;
-use super::recovery_points::RecoveryPoints;
+use super::recovery_points::{RecoveryPoint, RecoveryPoints};
 use super::space::Room;
 use super::storage::{Disk, Volume};
 use super::sync_pool::SyncPool;
@@ -41,8 +41,8 @@ pub(super) struct Dirty {
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
     pub(super) dirty: Dirty,
-    /// One past the last offset written, by log.
-    pub(super) ends: HashMap<LogKey, i64>,
+    /// Where what was written ends, by log.
+    pub(super) ends: HashMap<LogKey, RecoveryPoint>,
     /// Extents that are full.
     pub(super) retired: Vec<Retired>,
     /// Generation and number of the first extent that is needed once this is synced; `None` where
@@ -252,7 +252,7 @@ impl Checkpoint {
     /// compacted: the commit log would bring it back with what it still has.
     #[must_use]
     pub fn point(&self, key: LogKey) -> i64 {
-        self.points.lock().of(key)
+        self.points.lock().of(key).offset
     }
 
     /// Forgets all logs but those that exist: a process that was killed may have left more.
@@ -266,15 +266,17 @@ impl Checkpoint {
         self.points.lock().forget(key);
     }
 
-    /// Runs whenever there is much to sync, or something has waited, until it is closed.
+    /// Runs whenever there is much to sync, or something has waited, until it is closed; calls `after`
+    /// each time.
     ///
     /// # Errors
     /// The first failure. Nothing may be flushed any more then.
-    pub fn run_until_closed(&self) -> Result<(), StorageError> {
+    pub fn run_until_closed(&self, mut after: impl FnMut()) -> Result<(), StorageError> {
         self.extents.prepare()?;
         while self.wait() {
             self.run()?;
             self.extents.prepare()?;
+            after();
         }
         Ok(())
     }

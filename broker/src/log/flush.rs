@@ -20,6 +20,7 @@ use super::burial::Burial;
 use super::checkpoint::{Checkpoint, Dirty, Unsynced};
 use super::commit_log::CommitLog;
 use super::partition_log::PartitionLog;
+use super::recovery_points::RecoveryPoint;
 use super::segment_writer::{SegmentWriter, Written};
 use super::write::WriteError;
 use super::{Durability, LogKey, StorageError};
@@ -257,11 +258,11 @@ pub fn flush_until_closed(
     }
 }
 
-/// Runs checkpoints until they are closed or one fails.
-pub fn checkpoint_until_closed(queue: &FlushQueue, checkpoint: &Checkpoint) {
+/// Runs checkpoints until they are closed or one fails; calls `after` behind each.
+pub fn checkpoint_until_closed(queue: &FlushQueue, checkpoint: &Checkpoint, after: impl FnMut()) {
     let _end = FailAtPanic(queue);
     // Its failure is the queue's.
-    drop(checkpoint.run_until_closed());
+    drop(checkpoint.run_until_closed(after));
 }
 
 /// Fails the queue when its thread dies, so that nobody waits for ever.
@@ -370,11 +371,10 @@ impl Round {
                 != self.is_committed()
     }
 
-    /// One past the last offset written.
-    fn end(&self) -> Option<(LogKey, i64)> {
-        let batches = self.batches();
-        let last = batches.last().filter(|_| !self.is_closed)?;
-        Some((self.log.key, last.header().last_offset().saturating_add(1)))
+    /// Where what was written ends.
+    fn end(&self) -> Option<(LogKey, RecoveryPoint)> {
+        let is_written = !self.is_closed && !self.batches().is_empty();
+        is_written.then(|| (self.log.key, self.log.written_end()))
     }
 
     /// Writes the batches to their segment, through the page cache.

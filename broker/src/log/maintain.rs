@@ -1,4 +1,4 @@
-//! What is done to a log beside writing it: dropping old segments, and leaving it at a stop.
+//! What is done to a log beside writing it: dropping old segments, and writing indexes of full ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,10 +8,9 @@ use super::StorageError;
 use parking_lot::MutexGuard;
 
 use super::checkpoint::Dirty;
-use super::index::encode_entries;
 use super::partition_log::{PartitionLog, Writer};
 use super::retention::{self, PartitionFacts, SegmentFacts};
-use super::segment::{OFFSET_INDEX, SealedSegment, TIME_INDEX};
+use super::segment::SealedSegment;
 
 /// How long to wait for a flush; a disk that takes longer has other worries.
 const PUBLISH_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -111,29 +110,6 @@ impl PartitionLog {
         for segment in sealed {
             segment.write_index(&self.context.disk)?;
         }
-        Ok(())
-    }
-
-    /// Leaves the log so that the next start need not read the last segment: writes its indexes. The
-    /// caller makes everything durable before it says that the stop was clean.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub fn leave(&self) -> Result<(), StorageError> {
-        self.write_indexes()?;
-        let view = self.view.lock();
-        let Some(active) = &view.active else {
-            return Ok(());
-        };
-        let mut index = active.index.clone();
-        let path = active.file.path();
-        drop(view);
-        index.seal();
-        let disk = &self.context.disk;
-        let offsets = encode_entries(&index.offsets);
-        disk.write_file(&path.with_extension(OFFSET_INDEX), &offsets)?;
-        let times = encode_entries(&index.times);
-        disk.write_file(&path.with_extension(TIME_INDEX), &times)?;
         Ok(())
     }
 

@@ -43,6 +43,8 @@ mod read_buffers;
 mod recovery;
 mod recovery_points;
 pub mod retention;
+mod saved_index;
+mod saving;
 pub(crate) mod segment;
 mod segment_read;
 mod segment_scan;
@@ -78,7 +80,10 @@ pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
 pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery};
-pub use recovery_points::{RECOVERY_POINTS_FILE, RecoveryPoints, offsets_text, parse_offsets};
+pub use recovery_points::{
+    PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, offsets_text, parse_offsets,
+};
+pub use saved_index::{SavedEntries, SavedIndex};
 pub use segment_writer::SegmentWriter;
 pub use space::{DiskFull, Room, Space, SpaceConfig, SpaceFacts};
 pub use storage::{Disk, OpenMode, Storage, StorageFile};

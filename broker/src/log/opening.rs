@@ -36,7 +36,7 @@ impl PartitionLog {
     ) -> Result<(Arc<Self>, LogRecovery), StorageError> {
         // What lies below the log start is replayed too, unless its segment is gone: the state of
         // producers may be there and nowhere else.
-        let (key, from) = (options.key, options.recovery_point);
+        let (key, from) = (options.key, options.recovery_point.offset);
         let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
         let recovery = Recovery {
             context,
@@ -97,9 +97,9 @@ impl PartitionLog {
         run: &[StampedBatch],
         checkpoint: &Checkpoint,
     ) -> Result<(), StorageError> {
-        let Some(last) = run.last() else {
+        if run.is_empty() {
             return Ok(());
-        };
+        }
         let batches: Vec<&StampedBatch> = run.iter().collect();
         let mut unsynced = Unsynced::default();
         match self.write(&batches, &mut unsynced.dirty) {
@@ -108,8 +108,7 @@ impl PartitionLog {
             Err(WriteError::Storage(error)) => return Err(error),
         }
         self.publish(&batches);
-        let end = last.header().last_offset().saturating_add(1);
-        unsynced.ends.insert(self.key, end);
+        unsynced.ends.insert(self.key, self.written_end());
         checkpoint.note(unsynced);
         Ok(())
     }

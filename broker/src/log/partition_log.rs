@@ -19,6 +19,8 @@ use super::bookmarks::Bookmarks;
 use super::leader_epochs::LeaderEpochs;
 use super::open_files::{OpenFiles, SegmentFile};
 use super::read_buffers::ReadBuffers;
+use super::recovery_points::{PointPlace, RecoveryPoint};
+use super::saving::Unsaved;
 use super::segment::{ActiveSegment, SealedSegment};
 use super::storage::Disk;
 use super::tail::{CachedBatch, Tail, Tails};
@@ -108,6 +110,8 @@ pub struct PartitionLog {
     pub(super) is_committed: AtomicBool,
     /// An offset at which a segment begins, whatever the configuration says.
     pub(super) segment_start: AtomicI64,
+    /// What a start after a crash would have to look through.
+    pub(super) unsaved: Unsaved,
     /// Offset of the last snapshot of producers that is durable.
     pub(super) synced_snapshot: AtomicI64,
     pub(super) tending: Mutex<()>,
@@ -131,9 +135,8 @@ pub struct LogOptions {
     pub config: LogConfig,
     /// The first offset that may be read, by what is known elsewhere.
     pub log_start: i64,
-    /// An offset up to which the log is known to be durable, or 0: what is behind it is checked after
-    /// an unclean stop.
-    pub recovery_point: i64,
+    /// How far the log is known to be durable: what is behind that is checked after an unclean stop.
+    pub recovery_point: RecoveryPoint,
     /// Called when there may be something new to see: data, another start, an end.
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }
@@ -195,6 +198,20 @@ pub(super) struct Opened {
     pub(super) has_directory: bool,
 }
 
+impl Opened {
+    /// Where it ends.
+    pub(super) fn end(&self) -> RecoveryPoint {
+        RecoveryPoint {
+            offset: self.next_offset,
+            place: self.active.as_ref().map(|active| PointPlace {
+                segment: active.base_offset,
+                position: active.size,
+                saved: active.saved,
+            }),
+        }
+    }
+}
+
 impl std::fmt::Debug for LogOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LogOptions")
@@ -233,6 +250,7 @@ impl PartitionLog {
             config: ArcSwap::from_pointee(options.config),
             is_committed: AtomicBool::new(true),
             segment_start: AtomicI64::new(-1),
+            unsaved: Unsaved::default(),
             synced_snapshot: AtomicI64::new(-1),
             tending: Mutex::new(()),
             writer: Mutex::new(Writer {

@@ -122,9 +122,11 @@ impl Recovery<'_> {
                 unsynced.dirty.directories.insert(directory.clone());
             }
         }
-        let point = self.options.recovery_point;
+        let point = self.options.recovery_point.offset;
         // Of a log without a recovery point not even the directory is known to be durable.
-        let is_known = point > 0 && opened.next_offset <= point && !is_replayed;
+        let end = opened.end();
+        let is_placed = end.place == self.options.recovery_point.place;
+        let is_known = point > 0 && end.offset <= point && is_placed && !is_replayed;
         if is_known || !opened.has_directory {
             return Ok(unsynced);
         }
@@ -141,7 +143,7 @@ impl Recovery<'_> {
         unsynced.dirty.directories.insert(directory.clone());
         let parent = directory.parent().map(Path::to_owned);
         unsynced.dirty.directories.extend(parent);
-        unsynced.ends.insert(self.options.key, opened.next_offset);
+        unsynced.ends.insert(self.options.key, end);
         Ok(unsynced)
     }
 
@@ -166,7 +168,7 @@ impl Recovery<'_> {
     /// Lets a directory say whose it is; a power cut may have taken that.
     fn label(&self) -> Result<(), StorageError> {
         let (disk, options) = (&self.context.disk, self.options);
-        let found = directory_label(disk, &options.directory, self.last_stop)?;
+        let found = directory_label(disk, &options.directory, self.trust(0))?;
         if found.as_ref() != Some(&options.label) {
             let path = options.directory.join(LABEL_FILE);
             disk.replace_file(&path, options.label.as_bytes())?;
@@ -224,7 +226,7 @@ impl Recovery<'_> {
         let trusted = match self.last_stop {
             LastStop::Clean => bases.len(),
             LastStop::Unclean => {
-                let point = self.options.recovery_point;
+                let point = self.options.recovery_point.offset;
                 bases.partition_point(|base| *base <= point)
             }
         };
@@ -274,7 +276,7 @@ impl Recovery<'_> {
     /// Whether the log goes on in the segment that begins at `base`.
     fn may_continue(&self, tail: &Tail, base: i64) -> bool {
         let is_next = base == tail.next_offset
-            || (base > tail.next_offset && base <= self.options.recovery_point);
+            || (base > tail.next_offset && base <= self.options.recovery_point.offset);
         is_next && !tail.is_cut && tail.cut_bytes == 0 && self.cut_at.is_none_or(|cut| base < cut)
     }
 
@@ -288,7 +290,7 @@ impl Recovery<'_> {
         {
             return Ok(tail);
         }
-        let mut tail = match self.scanned_tail(base, &segment, size, self.options.recovery_point)? {
+        let mut tail = match self.known_tail(base, &segment, size)? {
             Some(tail) => tail,
             // What was known to be durable is not what it was: look at everything.
             None => self
@@ -302,7 +304,8 @@ impl Recovery<'_> {
         let end = tail.active.size;
         if end < size {
             // What is torn behind the recovery point was on its way, and the commit log has it.
-            tail.is_cut |= self.cut_at.is_some() && tail.next_offset >= self.options.recovery_point;
+            tail.is_cut |=
+                self.cut_at.is_some() && tail.next_offset >= self.options.recovery_point.offset;
             if !tail.is_cut {
                 tail.cut_bytes = size.saturating_sub(end);
             }
@@ -315,9 +318,20 @@ impl Recovery<'_> {
         Ok(tail)
     }
 
+    /// How a file is read that was synced with the batches before `end`: where those are known to be
+    /// durable, the system's memory of it is as good as the disk.
+    fn trust(&self, end: i64) -> LastStop {
+        let point = self.options.recovery_point.offset;
+        match point > 0 && end <= point {
+            true => LastStop::Clean,
+            false => self.last_stop,
+        }
+    }
+
     /// Offsets that are known to have been durable and are not there.
     fn missing_offsets(&self, tail: &Tail) -> i64 {
-        let missing = self.options.recovery_point.saturating_sub(tail.next_offset);
+        let point = self.options.recovery_point.offset;
+        let missing = point.saturating_sub(tail.next_offset);
         missing.max(0)
     }
 
@@ -347,7 +361,7 @@ impl Recovery<'_> {
         tail: &Tail,
     ) -> Result<LeaderEpochs, StorageError> {
         let path = self.options.directory.join(leader_epochs::FILE_NAME);
-        let bytes = read_small(&self.context.disk, &path, self.last_stop)?;
+        let bytes = read_small(&self.context.disk, &path, self.trust(tail.next_offset))?;
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let mut epochs = match text.as_deref().and_then(LeaderEpochs::parse) {
             Some(epochs) => epochs,
@@ -382,10 +396,11 @@ impl Recovery<'_> {
         let missing = self
             .options
             .recovery_point
+            .offset
             .saturating_sub(opened.next_offset);
         if missing > 0 {
-            opened.next_offset = self.options.recovery_point;
-            opened.log_start = self.options.recovery_point;
+            opened.next_offset = self.options.recovery_point.offset;
+            opened.log_start = self.options.recovery_point.offset;
         }
         LogRecovery {
             missing_offsets: missing.max(0),

@@ -2,24 +2,50 @@
 //! is needed.
 //!
 //! The file `recovery-points` has a line `version 2`, a line `commit-log <generation> <number>`, a line
-//! with the number of entries, and for each log a line `topic-id partition offset`. It is replaced as
+//! with the number of entries, and for each log a line `topic-id partition offset`, which goes on with
+//! where that is: `segment position`, and how many entries of its indexes are durable, each with their
+//! checksum: `offsets crc times crc`. Who does not know these reads the line without them. The file is replaced as
 //! a whole, durably, by every checkpoint. One that cannot be read costs time: all is checked then.
 //! Version 1 had no second line, and was written before there was a commit log.
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::str::Split;
 
+use super::saved_index::{SavedEntries, SavedIndex};
 use super::{LogKey, id_text, parse_id};
 
 /// Name of the file.
 pub const RECOVERY_POINTS_FILE: &str = "recovery-points";
 const VERSION: &str = "version 2";
 const VERSION_BEFORE_COMMIT_LOG: &str = "version 1";
+/// What a line takes, about.
+const LINE_BYTES: usize = 96;
 
-/// The offsets up to which logs are durable.
+/// How far a log is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryPoint {
+    /// One past the last durable offset; 0 where nothing is known.
+    pub offset: i64,
+    /// Where that is in the files, as far as is known.
+    pub place: Option<PointPlace>,
+}
+
+/// Where a recovery point is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PointPlace {
+    /// Base offset of the segment.
+    pub segment: i64,
+    /// Bytes of the segment before the point.
+    pub position: u64,
+    /// What of its indexes is durable.
+    pub saved: SavedIndex,
+}
+
+/// The points up to which logs are durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryPoints {
-    offsets: HashMap<LogKey, i64>,
+    points: HashMap<LogKey, RecoveryPoint>,
     live: (u32, u64),
 }
 
@@ -36,14 +62,19 @@ impl RecoveryPoints {
             VERSION_BEFORE_COMMIT_LOG => (0, 0),
             _ => return None,
         };
-        let offsets = parse_offsets(lines)?;
-        text.ends_with('\n').then_some(Self { offsets, live })
+        let points = parse_lines(lines, |fields| {
+            Some(RecoveryPoint {
+                offset: fields.next()?.parse().ok()?,
+                place: parse_place(fields)?,
+            })
+        })?;
+        text.ends_with('\n').then_some(Self { points, live })
     }
 
-    /// The offset up to which a log is durable at least; 0 where nothing is known.
+    /// The point up to which a log is durable at least.
     #[must_use]
-    pub fn of(&self, key: LogKey) -> i64 {
-        self.offsets.get(&key).copied().unwrap_or_default()
+    pub fn of(&self, key: LogKey) -> RecoveryPoint {
+        self.points.get(&key).copied().unwrap_or_default()
     }
 
     /// Generation and number of the first extent that is needed.
@@ -54,28 +85,38 @@ impl RecoveryPoints {
 
     /// The offsets by log.
     pub fn iter(&self) -> impl Iterator<Item = (LogKey, i64)> {
-        self.offsets.iter().map(|(key, offset)| (*key, *offset))
+        self.points.iter().map(|(key, point)| (*key, point.offset))
     }
 
     pub(super) fn to_text(&self) -> String {
         let (generation, number) = self.live;
-        let offsets = offsets_text(&self.offsets);
-        format!("{VERSION}\ncommit-log {generation} {number}\n{offsets}")
+        let count = self.points.len();
+        let mut text = format!("{VERSION}\ncommit-log {generation} {number}\n{count}\n");
+        text.reserve(count.saturating_mul(LINE_BYTES));
+        for (key, point) in &self.points {
+            // Writing to a string cannot fail.
+            write_line(&mut text, *key, *point).unwrap_or_default();
+        }
+        text
     }
 
     /// Takes note of a checkpoint.
-    pub(super) fn advance(&mut self, ends: &HashMap<LogKey, i64>, live: Option<(u32, u64)>) {
-        self.offsets.extend(ends);
+    pub(super) fn advance(
+        &mut self,
+        ends: &HashMap<LogKey, RecoveryPoint>,
+        live: Option<(u32, u64)>,
+    ) {
+        self.points.extend(ends);
         self.live = live.unwrap_or(self.live);
     }
 
     /// Forgets the logs that are not wanted.
     pub(super) fn retain(&mut self, is_wanted: impl Fn(LogKey) -> bool) {
-        self.offsets.retain(|key, _| is_wanted(*key));
+        self.points.retain(|key, _| is_wanted(*key));
     }
 
     pub(super) fn forget(&mut self, key: LogKey) {
-        self.offsets.remove(&key);
+        self.points.remove(&key);
     }
 }
 
@@ -92,18 +133,61 @@ pub fn offsets_text(offsets: &HashMap<LogKey, i64>) -> String {
 }
 
 /// The offsets in such lines; `None` where they are not all there.
-pub fn parse_offsets<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<HashMap<LogKey, i64>> {
+pub fn parse_offsets<'a>(lines: impl Iterator<Item = &'a str>) -> Option<HashMap<LogKey, i64>> {
+    parse_lines(lines, |fields| fields.next()?.parse().ok())
+}
+
+/// What `parse` makes of each line behind its key, behind a line with their number.
+fn parse_lines<'a, T>(
+    mut lines: impl Iterator<Item = &'a str>,
+    parse: impl Fn(&mut Split<'a, char>) -> Option<T>,
+) -> Option<HashMap<LogKey, T>> {
     let count: usize = lines.next()?.parse().ok()?;
-    let mut offsets = HashMap::new();
+    let mut parsed = HashMap::new();
     for line in lines {
         let mut fields = line.split(' ');
         let key = LogKey {
             topic: parse_id(fields.next()?)?,
             partition: fields.next()?.parse().ok()?,
         };
-        offsets.insert(key, fields.next()?.parse().ok()?);
+        parsed.insert(key, parse(&mut fields)?);
     }
-    (offsets.len() == count).then_some(offsets)
+    (parsed.len() == count).then_some(parsed)
+}
+
+/// The place behind an offset, which a line may lack.
+fn parse_place(fields: &mut Split<'_, char>) -> Option<Option<PointPlace>> {
+    let Some(segment) = fields.next() else {
+        return Some(None);
+    };
+    let position = fields.next()?.parse().ok()?;
+    let mut saved = || {
+        Some(SavedEntries {
+            count: fields.next()?.parse().ok()?,
+            crc: fields.next()?.parse().ok()?,
+        })
+    };
+    Some(Some(PointPlace {
+        segment: segment.parse().ok()?,
+        position,
+        saved: SavedIndex {
+            offsets: saved()?,
+            times: saved()?,
+        },
+    }))
+}
+
+fn write_line(text: &mut String, key: LogKey, point: RecoveryPoint) -> std::fmt::Result {
+    let LogKey { topic, partition } = key;
+    write!(text, "{} {partition} {}", id_text(topic), point.offset)?;
+    if let Some(place) = point.place {
+        let SavedIndex { offsets, times } = place.saved;
+        write!(text, " {} {}", place.segment, place.position)?;
+        write!(text, " {} {}", offsets.count, offsets.crc)?;
+        write!(text, " {} {}", times.count, times.crc)?;
+    }
+    text.push('\n');
+    Ok(())
 }
 
 #[cfg(test)]
@@ -116,8 +200,27 @@ mod tests {
     fn points_come_back_and_a_file_that_is_not_whole_is_ignored() {
         let topic = Uuid([7; 16]);
         let key = |partition| LogKey { topic, partition };
+        let saved = |count| SavedEntries {
+            count,
+            crc: u32::MAX - count,
+        };
+        let placed = RecoveryPoint {
+            offset: 1 << 40,
+            place: Some(PointPlace {
+                segment: 1 << 39,
+                position: 1 << 30,
+                saved: SavedIndex {
+                    offsets: saved(7),
+                    times: saved(8),
+                },
+            }),
+        };
+        let unplaced = RecoveryPoint {
+            offset: 17,
+            place: None,
+        };
         let points = RecoveryPoints {
-            offsets: [(key(0), 17), (key(1), 1 << 40)].into(),
+            points: [(key(0), unplaced), (key(1), placed)].into(),
             live: (3, 99),
         };
         let text = points.to_text();
@@ -127,8 +230,8 @@ mod tests {
         }
         let read = RecoveryPoints::parse(&text).unwrap();
         assert_eq!(read, points);
-        assert_eq!(read.of(key(1)), 1 << 40);
-        assert_eq!(read.of(key(2)), 0);
+        assert_eq!(read.of(key(1)), placed);
+        assert_eq!(read.of(key(2)), RecoveryPoint::default());
     }
 
     #[test]
@@ -141,7 +244,10 @@ mod tests {
                 topic,
                 partition: 2
             }),
-            5
+            RecoveryPoint {
+                offset: 5,
+                place: None
+            }
         );
         assert_eq!(points.live(), (0, 0));
     }

@@ -14,6 +14,7 @@ use super::index::{
 };
 use super::open_files::{OpenFiles, SegmentFile};
 use super::partition_log::LogContext;
+use super::saved_index::{SavedEntries, SavedIndex};
 use super::storage::{Disk, DiskFile, OpenMode};
 
 /// What the name of a segment's file ends in.
@@ -51,6 +52,8 @@ pub(crate) struct ActiveSegment {
     /// Bytes that are durable.
     pub(crate) size: u64,
     pub(crate) index: SegmentIndex,
+    /// What of the index is in its files, and is synced by the next checkpoint at the latest.
+    pub(crate) saved: SavedIndex,
     /// Largest timestamp of the first batch.
     pub(crate) first_timestamp: Option<i64>,
 }
@@ -62,6 +65,10 @@ impl ActiveSegment {
             file,
             size: 0,
             index,
+            saved: SavedIndex {
+                offsets: SavedEntries { count: 0, crc: 0 },
+                times: SavedEntries { count: 0, crc: 0 },
+            },
             first_timestamp: None,
         }
     }

@@ -9,6 +9,8 @@ use super::batch_walk::{BatchWalk, Step};
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::Recovery;
+use super::recovery_points::PointPlace;
+use super::saved_index::SavedIndex;
 use super::segment::{ActiveSegment, OFFSET_INDEX, TIME_INDEX};
 use super::storage::DiskFile;
 
@@ -66,8 +68,10 @@ impl Recovery<'_> {
         size: u64,
     ) -> Result<Option<Tail>, StorageError> {
         let file = self.context.files.get(segment)?;
+        let saved = SavedIndex::of(&index);
         let from = index.offsets.last().map_or(0, |entry| entry.position);
         let mut active = ActiveSegment::new(base, Arc::clone(segment), index);
+        active.saved = saved;
         active.first_timestamp = first_timestamp(&file, size)?;
         active.size = u64::from(from);
         let interval = self.options.config.index_interval_bytes;
@@ -90,6 +94,44 @@ impl Recovery<'_> {
             cut_bytes: 0,
             is_cut: false,
         }))
+    }
+
+    /// The last segment, of which what lies before the recovery point is known to be as it was; `None`
+    /// where it is not.
+    pub(super) fn known_tail(
+        &self,
+        base: i64,
+        segment: &Arc<SegmentFile>,
+        size: u64,
+    ) -> Result<Option<Tail>, StorageError> {
+        match self.resumed_tail(base, segment, size)? {
+            Some(tail) => Ok(Some(tail)),
+            None => self.scanned_tail(base, segment, size, self.options.recovery_point.offset),
+        }
+    }
+
+    /// As [`Recovery::scanned_tail`] from the recovery point on. What lies before is not looked at, but
+    /// for the batches behind the last one that has an entry in the saved indexes; `None` where those
+    /// do not lead to the point.
+    fn resumed_tail(
+        &self,
+        base: i64,
+        segment: &Arc<SegmentFile>,
+        size: u64,
+    ) -> Result<Option<Tail>, StorageError> {
+        let point = self.options.recovery_point;
+        let is_here = |place: &PointPlace| place.segment == base && place.position <= size;
+        let Some(place) = point.place.filter(is_here) else {
+            return Ok(None);
+        };
+        let Some(index) = place.saved.load(&self.context.disk, &segment.path())? else {
+            return Ok(None);
+        };
+        let tail = self.indexed_tail(base, segment, index, place.position)?;
+        match tail.filter(|tail| tail.next_offset == point.offset) {
+            Some(tail) => self.checked_tail(tail, size).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The last segment up to the first batch that is not whole. Batches from `checked_from` on are
@@ -115,8 +157,18 @@ impl Recovery<'_> {
                 Step::End => break,
             }
         }
-        file.drop_cache(walk.position())?;
-        let mut walk = BatchWalk::new(&file, walk.position(), size);
+        self.checked_tail(tail, size).map(Some)
+    }
+
+    /// Goes on from the end of `tail` up to the first batch that is not whole, as it is on the disk.
+    fn checked_tail(&self, mut tail: Tail, size: u64) -> Result<Tail, StorageError> {
+        if tail.active.size >= size {
+            return Ok(tail);
+        }
+        let interval = self.options.config.index_interval_bytes;
+        let file = self.context.files.get(&tail.active.file)?;
+        file.drop_cache(tail.active.size)?;
+        let mut walk = BatchWalk::new(&file, tail.active.size, size);
         while let Step::Batch((_, batch)) = walk.next_batch()? {
             let header = batch.header();
             if self.cut_at.is_some_and(|cut| header.base_offset >= cut) {
@@ -128,7 +180,7 @@ impl Recovery<'_> {
             }
             tail.push(header, interval);
         }
-        Ok(Some(tail))
+        Ok(tail)
     }
 }
 
@@ -140,7 +192,7 @@ pub(super) fn may_follow(header: &BatchHeader, next_offset: i64) -> bool {
 }
 
 fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {
-    let mut walk = BatchWalk::new(file, 0, size);
+    let mut walk = BatchWalk::single(file, 0, size);
     Ok(match walk.next_header()? {
         Step::Batch((_, header)) => Some(header.max_timestamp),
         Step::End | Step::Torn => None,

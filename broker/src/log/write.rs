@@ -110,6 +110,7 @@ impl PartitionLog {
         // Written again it is the same: nobody reads it before it is whole.
         let space = &self.context.space;
         space.when_there_is_room(|| file.write_at(position, &chunks))?;
+        self.unsaved.add(size);
         dirty.files.insert(active.file.path().as_ref().clone());
         Ok(())
     }
@@ -122,6 +123,8 @@ impl PartitionLog {
         dirty: &mut Dirty,
     ) -> Result<(), StorageError> {
         self.make_directory(writer, dirty)?;
+        self.unsaved
+            .seal(writer.active.as_ref().map_or(0, |full| full.size));
         self.create_segment(writer, batch.header().base_offset)?;
         dirty.directories.insert(self.directory.clone());
         Ok(())

@@ -20,7 +20,7 @@ use super::{
     Partition, Topic, Topics, to_its_end,
 };
 use crate::log::{
-    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, StorageError, Unclean,
+    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, RecoveryPoint, StorageError, Unclean,
     id_text, random_id,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
@@ -30,8 +30,8 @@ use crate::model::{PartitionId, TopicName, Uuid};
 pub(super) struct KnownStart {
     /// The first offset that may be read.
     pub(super) log_start: i64,
-    /// An offset up to which it is durable.
-    pub(super) recovery_point: i64,
+    /// How far it is durable.
+    pub(super) recovery_point: RecoveryPoint,
 }
 
 impl Topics {

@@ -18,7 +18,8 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
     Checkpoint, Durability, Durable, FlushError, FlushQueue, LogConfig, LogContext, LogKey,
-    LogOptions, LogRead, LogReadError, OpenError, PartitionLog, Retention, StorageError, Unclean,
+    LogOptions, LogRead, LogReadError, OpenError, PartitionLog, RecoveryPoint, Retention,
+    StorageError, Unclean,
 };
 
 /// The metadata log.
@@ -43,7 +44,7 @@ impl MetadataLog {
         context: &Arc<LogContext>,
         queue: Arc<FlushQueue>,
         directory: &Path,
-        recovery_point: i64,
+        recovery_point: RecoveryPoint,
         unclean: Option<Unclean<'_>>,
         clock: Clock,
     ) -> Result<Self, OpenError> {

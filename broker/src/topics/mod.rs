@@ -23,6 +23,7 @@ mod partition_read;
 mod read;
 mod recovery_report;
 mod registry;
+mod saver;
 #[cfg(test)]
 mod tests;
 mod to_its_end;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::change::{KnownStart, directory_name, label};
 use super::compaction::Compaction;
@@ -15,7 +15,8 @@ use super::metadata_log::MetadataLog;
 use super::observation::Observation;
 use super::partition::PartitionContext;
 use super::recovery_report::{CutLog, RecoveryReport};
-use super::registry::Registry;
+use super::registry::{Catalog, Registry};
+use super::saver::Saver;
 use super::topic_config::TopicConfig;
 use super::upkeep::Graveyard;
 use super::{Partition, Topic, Topics, TopicsConfig};
@@ -81,8 +82,12 @@ impl Topics {
         })?;
         let queue = Arc::clone(&topics.0.queue);
         let checkpoint = Arc::clone(&topics.0.checkpoint);
+        let saver = Arc::clone(&topics.0.saver);
         topics.0.run("sluice-checkpoint", move || {
-            checkpoint_until_closed(&queue, &checkpoint);
+            checkpoint_until_closed(&queue, &checkpoint, || {
+                // What could not be saved costs the next start some time.
+                saver.save_grown().unwrap_or_default();
+            });
         })?;
         Ok(topics)
     }
@@ -125,6 +130,8 @@ impl Topics {
         }
         let state = metadata.state();
         let metadata = Arc::new(metadata);
+        let catalog = Arc::<RwLock<Catalog>>::default();
+        let grown_bytes = config.commit_log.grown_bytes;
         let compaction = Compaction::read(&log_context, &config.directory)?;
         let registry = Registry {
             partition_context: Arc::new(PartitionContext {
@@ -142,12 +149,17 @@ impl Topics {
             log_context,
             queue: Arc::clone(&queue),
             metadata,
-            catalog: Arc::default(),
+            catalog: Arc::clone(&catalog),
             changes: Arc::default(),
             graveyard: Mutex::new(Graveyard::default()),
             checkpoint: Arc::clone(&found.checkpoint),
             space: Arc::clone(&space),
-            upkeep: Mutex::new(()),
+            saver: Arc::new(Saver {
+                catalog,
+                checkpoint: Arc::clone(&found.checkpoint),
+                upkeep: Mutex::new(()),
+                grown_bytes,
+            }),
             compaction: Mutex::new(compaction),
             threads: Mutex::default(),
         };
@@ -256,7 +268,7 @@ impl Registry {
         state: &MetadataState,
         found: &FoundJournal,
     ) -> Result<Topics, OpenError> {
-        self.sort_out(disk, state)?;
+        self.sort_out(disk, state, &found.points)?;
         let (topics, expected) = self.expected(state, &found.points)?;
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
         let checkpoint = &found.checkpoint;
@@ -286,30 +298,45 @@ impl Registry {
 
     /// Moves away the directories that belong to no topic: those of deleted topics to be removed,
     /// others to be kept.
-    fn sort_out(&mut self, disk: &Disk, state: &MetadataState) -> Result<(), StorageError> {
+    fn sort_out(
+        &mut self,
+        disk: &Disk,
+        state: &MetadataState,
+        points: &RecoveryPoints,
+    ) -> Result<(), StorageError> {
         let topics = self.directory.topics();
         disk.create_dir(&topics)?;
         disk.sync_dir(topics.parent().unwrap_or(&topics))?;
-        let labels: HashMap<String, String> = state
+        let labels: HashMap<String, (String, bool)> = state
             .topics
             .iter()
             .flat_map(|(id, topic)| {
-                let label = label(*id);
+                let (topic_id, label) = (*id, label(*id));
                 (0..topic.partitions).map(move |partition| {
                     let name = directory_name(&topic.name, PartitionId(partition));
-                    (name, label.clone())
+                    let key = LogKey {
+                        topic: topic_id,
+                        partition,
+                    };
+                    (name, (label.clone(), points.of(key).offset > 0))
                 })
             })
             .collect();
         let deleted: Vec<String> = state.deleted.iter().map(|id| label(*id)).collect();
         let mut is_changed = false;
         for name in disk.list(&topics)? {
-            let found = directory_label(disk, &topics.join(&name), self.directory.last_stop())?;
+            let expected = labels.get(&name);
+            // The label of a log that is known to be durable is so too.
+            let trust = match expected {
+                Some((_, true)) => LastStop::Clean,
+                Some((_, false)) | None => self.directory.last_stop(),
+            };
+            let found = directory_label(disk, &topics.join(&name), trust)?;
             let topic = found.as_deref().and_then(labelled_topic);
             let is_expected = match topic {
-                Some(_) => labels.get(&name) == found.as_ref(),
+                Some(_) => expected.map(|(label, _)| label) == found.as_ref(),
                 // A power cut may have taken the label, and only then is there none.
-                None => labels.contains_key(&name),
+                None => expected.is_some(),
             };
             if is_expected {
                 continue;

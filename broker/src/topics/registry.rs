@@ -12,6 +12,7 @@ use super::compaction::Compaction;
 use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
 use super::recovery_report::RecoveryReport;
+use super::saver::Saver;
 use super::topic_config::{Settings, TopicConfig};
 use super::upkeep::Graveyard;
 use super::{CreateTopicError, Partition, Topic};
@@ -85,8 +86,8 @@ pub(super) struct Registry {
     pub(super) graveyard: Mutex<Graveyard>,
     pub(super) checkpoint: Arc<Checkpoint>,
     pub(super) space: Arc<Space>,
-    /// Held while files are tended or left: by one at a time.
-    pub(super) upkeep: Mutex<()>,
+    /// Saves what a start needs; by one at a time are files tended or left.
+    pub(super) saver: Arc<Saver>,
     /// Held while a log is compacted: one at a time.
     pub(super) compaction: Mutex<Compaction>,
     /// They end in this order.

@@ -38,7 +38,7 @@ impl Topics {
     /// # Errors
     /// All failures. What was not done is tried again by the next call.
     pub fn retention_check(&self) -> Result<(), Vec<StorageError>> {
-        let _upkeep = self.0.upkeep.lock();
+        let _upkeep = self.0.saver.upkeep.lock();
         if let Some(failure) = self.0.queue.failure() {
             return Err(vec![failure]);
         }
@@ -70,7 +70,7 @@ impl Topics {
     /// [`StorageError`]; the next start then recovers as after a crash.
     pub fn close(&self) -> Result<(), StorageError> {
         self.0.stop_flushing();
-        let _upkeep = self.0.upkeep.lock();
+        let _upkeep = self.0.saver.upkeep.lock();
         let _compaction = self.0.compaction.lock();
         if let Some(failure) = self.0.queue.failure() {
             return Err(failure);

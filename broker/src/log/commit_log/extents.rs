@@ -23,6 +23,9 @@ pub struct CommitLogConfig {
     /// Files and directories that a checkpoint syncs one by one; where there are more, it syncs the whole
     /// file system with one call, if that can be relied on.
     pub synced_singly_max: usize,
+    /// Bytes by which a log grows before what makes the next start quick is saved again: a start after a
+    /// crash looks through the headers of about so much of a log that was written.
+    pub grown_bytes: u64,
 }
 
 impl Default for CommitLogConfig {
@@ -35,6 +38,7 @@ impl Default for CommitLogConfig {
             checkpoint_bytes: 64 * MIB,
             full_bytes_max: 256 * MIB,
             synced_singly_max: 256,
+            grown_bytes: 16 * MIB,
         }
     }
 }

@@ -15,6 +15,7 @@ const CONFIG: CommitLogConfig = CommitLogConfig {
     checkpoint_bytes: 16 * PAGE_BYTES,
     full_bytes_max: 64 * PAGE_BYTES,
     synced_singly_max: 256,
+    grown_bytes: u64::MAX,
 };
 
 const fn key(partition: i32) -> LogKey {

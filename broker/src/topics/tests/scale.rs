@@ -2,7 +2,7 @@
 
 use super::failure::{FaultyWorld, SMALL};
 use super::*;
-use crate::log::{CountedStorage, Disk, FaultyStorage, LogKey, Uses};
+use crate::log::{CountedStorage, Disk, FaultyStorage, LogKey, OpenMode, Uses};
 
 const MANY: i32 = 60;
 
@@ -117,4 +117,109 @@ fn a_start_forgets_how_far_deleted_logs_were_durable() {
     };
     assert_eq!(point(&topic), 0);
     assert_eq!(point(&world.topics.topic("kept").unwrap()), 1);
+}
+
+/// A world in which `orders` has many batches of some 400 bytes, 64 KiB and more, and a few that no
+/// checkpoint has seen.
+fn world_with_a_long_log() -> (FaultyWorld, CountedStorage) {
+    let (world, counted) = counted_world();
+    let configs = [("index.interval.bytes", "1000")];
+    let orders = world
+        .topics
+        .create(new_topic("orders", 1, &configs), Commit::Yes);
+    world.drive(orders).unwrap();
+    for number in 0..LONG {
+        append_numbered(&world, number);
+        if number % 16 == 0 {
+            world.topics.0.checkpoint.run().unwrap();
+        }
+    }
+    (world, counted)
+}
+
+const LONG: i32 = 250;
+
+fn append_numbered(world: &FaultyWorld, number: i32) {
+    let text = format!("{number} {}", "x".repeat(300));
+    let records = [record(&text, NOW + i64::from(number))];
+    let producer = BatchProducer {
+        id: 7,
+        epoch: 0,
+        base_sequence: number,
+    };
+    let batch = batch_of(&records).with_producer(producer).build();
+    let appending = world
+        .partition("orders")
+        .append(batch.unwrap().unwrap(), Acks::All);
+    world.drive(appending.unwrap().durable()).unwrap();
+}
+
+/// Everything is read, from each offset and by each time, and the producer is known.
+fn assert_whole(world: &FaultyWorld, count: i32) {
+    let orders = world.partition("orders");
+    for number in (0..count).step_by(2) {
+        let from = i64::from(number);
+        let read = values(&orders, from);
+        assert_eq!(read.len(), usize::try_from(count - number).unwrap());
+        assert!(read[0].1.starts_with(&format!("{number} ")));
+        let found = orders.log.first_at_or_after(NOW + from, 0, i64::MAX);
+        assert_eq!(found.unwrap().map(|found| found.offset), Some(from));
+    }
+}
+
+/// Mutation: `Recovery::resumed_tail` that finds nothing reads all of the segment, and so does
+/// `Saver::save` without `PartitionLog::save` or without `Partition::save_producers`.
+#[test]
+fn a_start_after_a_kill_reads_of_a_long_log_what_came_last() {
+    let (mut world, counted) = world_with_a_long_log();
+    let size = usize::try_from(world.partition("orders").log.size()).unwrap();
+    world.storage.kill();
+    counted.take_uses();
+    world.reopen();
+    let read = counted.take_uses().segment_bytes;
+    assert!(size > 90_000, "{size}");
+    assert!(read < size / 6, "{read} of {size}");
+    assert_whole(&world, LONG);
+    append_numbered(&world, LONG);
+    assert_whole(&world, LONG + 1);
+    world.storage.cut_power();
+    world.reopen();
+    assert_whole(&world, LONG + 1);
+}
+
+/// Mutation: `SavedEntries::load` that does not compare the checksum believes the entry.
+#[test]
+fn an_index_that_is_not_what_was_saved_is_built_again() {
+    let (mut world, counted) = world_with_a_long_log();
+    let (_, end) = world.partition("orders").log.bounds();
+    assert_eq!(end, i64::from(LONG));
+    world.storage.kill();
+    let path = Path::new("/data/topics/orders-0/00000000000000000000.index");
+    let file = world.disk().open(path, OpenMode::Write).unwrap();
+    let entries = file.read_at(0, 16).unwrap();
+    // The position of the first entry, still before that of the second.
+    let harmed = [entries[4], entries[5], entries[6], entries[7] + 1];
+    file.write_at(4, &[&harmed]).unwrap();
+    counted.take_uses();
+    world.reopen();
+    assert!(counted.take_uses().segment_bytes > 90_000);
+    assert_whole(&world, LONG);
+}
+
+/// Mutation: `Recovery::trust` that returns how the last stop was.
+#[test]
+fn of_logs_that_are_known_to_be_durable_nothing_is_read_from_the_disk_again() {
+    let (mut world, counted) = counted_world();
+    let topic = create_many(&world);
+    append_to_each(&world, &topic, "a");
+    world.topics.0.checkpoint.run().unwrap();
+    let appending = topic.partitions()[7].append(batch(&["b"]), Acks::All);
+    world.drive(appending.unwrap().durable()).unwrap();
+    world.storage.kill();
+    counted.take_uses();
+    world.reopen();
+    let uses = counted.take_uses();
+    // Of the one that is in doubt: its label, twice, its epochs, its segment; and of the metadata.
+    assert!(uses.drops <= 8, "{uses:?}");
+    assert!(uses.file_syncs + uses.directory_syncs < 20, "{uses:?}");
 }
