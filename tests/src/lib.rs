@@ -20,6 +20,7 @@ pub mod disk;
 pub mod history;
 pub mod http;
 pub mod kcat;
+pub mod partitions;
 pub mod port;
 pub mod process;
 pub mod prometheus;

@@ -80,35 +80,49 @@ pub struct Sluice {
     folder: PathBuf,
     arguments: Vec<String>,
     addresses: Addresses,
+    /// What the system grants it, where that is not what it grants this process.
+    open_files_max: Option<usize>,
 }
 
 impl Sluice {
     /// Starts it with its bundled broker, data in `<folder>/data`, and further arguments.
     pub async fn bundled(folder: &Path, arguments: &[&str]) -> Self {
         let own = ["--broker-listen", "127.0.0.1:0"];
-        Self::start(folder, &[&own, arguments].concat()).await
+        Self::start(folder, &[&own, arguments].concat(), None).await
+    }
+
+    /// As [`Sluice::bundled`], where the system grants the process no more than so many open files.
+    pub async fn bundled_with_open_files(
+        folder: &Path,
+        open_files_max: usize,
+        arguments: &[&str],
+    ) -> Self {
+        let own = ["--broker-listen", "127.0.0.1:0"];
+        let arguments = [&own, arguments].concat();
+        Self::start(folder, &arguments, Some(open_files_max)).await
     }
 
     /// Starts it in front of the cluster at `bootstrap`.
     pub async fn in_front_of(bootstrap: &str, folder: &Path, arguments: &[&str]) -> Self {
         let own = ["--bootstrap-servers", bootstrap];
-        Self::start(folder, &[&own, arguments].concat()).await
+        Self::start(folder, &[&own, arguments].concat(), None).await
     }
 
-    async fn start(folder: &Path, arguments: &[&str]) -> Self {
+    async fn start(folder: &Path, arguments: &[&str], open_files_max: Option<usize>) -> Self {
         let own = ["--data-dir", "data", "--http-listen", "127.0.0.1:0"];
         let arguments = own
             .iter()
             .chain(arguments)
             .map(|&argument| argument.to_owned())
             .collect();
-        let mut server = launch(folder, &arguments);
+        let mut server = launch(folder, &arguments, open_files_max);
         let addresses = server.ready(START, Addresses::find).await;
         Self {
             server,
             folder: folder.to_owned(),
             arguments,
             addresses: addresses.unwrap_or_else(|error| panic!("{error}")),
+            open_files_max,
         }
     }
 
@@ -173,7 +187,7 @@ impl Sluice {
         if let Some(broker) = self.addresses.broker.clone() {
             self.pin("--broker-listen", broker);
         }
-        self.server = launch(&self.folder, &self.arguments);
+        self.server = launch(&self.folder, &self.arguments, self.open_files_max);
     }
 
     fn pin(&mut self, flag: &str, address: String) {
@@ -182,8 +196,29 @@ impl Sluice {
     }
 }
 
-fn launch(folder: &Path, arguments: &Vec<String>) -> Server {
-    Server::start("sluice", command(folder).args(arguments), folder)
+fn launch(folder: &Path, arguments: &Vec<String>, open_files_max: Option<usize>) -> Server {
+    let mut command = match open_files_max {
+        None => command(folder),
+        Some(count) => limited(&command(folder), count),
+    };
+    Server::start("sluice", command.args(arguments), folder)
+}
+
+/// A shell that becomes `command` once it has lowered its own limit of open files.
+fn limited(command: &Command, open_files_max: usize) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    let lower = format!("ulimit -n {open_files_max} && exec \"$0\" \"$@\"");
+    shell.arg("-c").arg(lower).arg(command.get_program());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod produce_consume;
 mod rest_v2;
 mod rest_v3;
 mod restart;
+mod scale;
 mod tidy;
 mod topics;
 mod ui;

@@ -20,8 +20,8 @@ use super::{
     Partition, Topic, Topics, to_its_end,
 };
 use crate::log::{
-    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, RecoveryPoint, StorageError, Unclean,
-    id_text, random_id,
+    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, RecoveryPoint,
+    StorageError, Unclean, id_text, random_id,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
