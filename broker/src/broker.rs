@@ -21,6 +21,7 @@ use crate::log::{
 };
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
+use crate::net::request_buffers::RequestBuffers;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
@@ -42,6 +43,8 @@ const FULL_DISK_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The part of `in_flight_bytes_max` that connections from within the process get, on top of it.
 const OWN_PART: usize = 2;
+/// The part of that memory which is kept for further requests when nobody uses it.
+const KEPT_PART: usize = 8;
 
 /// A running broker. Dropping it closes its connections at once; [`Broker::shutdown`] lets requests
 /// finish first, and marks the data directory as cleanly closed.
@@ -265,6 +268,7 @@ fn acceptor(
         endpoint: listeners.advertised.clone(),
         budget: Budget::new(config.in_flight_bytes_max),
         own_budget: Budget::new(config.in_flight_bytes_max / OWN_PART),
+        buffers: RequestBuffers::new(config.in_flight_bytes_max / KEPT_PART),
         phase: services.phase.clone(),
         telemetry: Arc::clone(&services.telemetry),
         at_work,

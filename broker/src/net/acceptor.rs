@@ -10,6 +10,7 @@ use tokio::sync::{Mutex as Turn, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::connection::{Closed, Connection, ConnectionLimits};
 use super::link::{FrameSink, FrameSource, LinkError};
+use super::request_buffers::RequestBuffers;
 use super::stream::{StreamLimits, StreamSink, StreamSource};
 use crate::budget::Budget;
 use crate::config::{HostPort, NetworkConfig};
@@ -35,6 +36,8 @@ pub(crate) struct Acceptor {
     pub(crate) budget: Budget,
     /// Memory of the connections from within the process.
     pub(crate) own_budget: Budget,
+    /// What large requests are received into.
+    pub(crate) buffers: RequestBuffers,
     /// When to stop.
     pub(crate) phase: PhaseWatch,
     /// Where events go.
@@ -105,7 +108,8 @@ impl Acceptor {
             stall_timeout,
         };
         let (read, write) = stream.into_split();
-        let source = StreamSource::new(read, limits, self.budget.clone());
+        let budget = self.budget.clone();
+        let source = StreamSource::new(read, limits, budget, self.buffers.clone());
         let sink = StreamSink::new(write, stall_timeout);
         let peer = self.peer(host, &self.budget);
         self.spawn(source, sink, peer, Some(permit));

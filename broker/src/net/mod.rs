@@ -13,6 +13,7 @@ pub(crate) mod connection;
 pub(crate) mod connector;
 pub(crate) mod link;
 pub(crate) mod listener;
+pub(crate) mod request_buffers;
 pub(crate) mod stream;
 
 pub use connector::{Connector, InProcessLink};

@@ -14,14 +14,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::{Frame, FrameSink, FrameSource, LinkError};
+use super::request_buffers::{BUFFER_BYTES_MIN, RequestBuffer, RequestBuffers};
 use crate::budget::{Budget, Reservation, SMALL_BYTES_MAX};
 
 /// Bytes in front of every frame.
 const LENGTH_BYTES: usize = 4;
 /// Room for the first bytes of a frame; most requests fit, and an idle connection costs no more.
 const FIRST_READ_BYTES: usize = 4 * 1024;
-/// The least a buffer grows by once a frame is larger than the first read.
-const GROWTH_BYTES_MIN: usize = 64 * 1024;
+/// How much more room than has arrived a large frame gets.
+const GROWTH_FACTOR: usize = 4;
 
 /// The least rate at which a frame must arrive on average, in bytes a second.
 const RATE_MIN: usize = 1024 * 1024;
@@ -39,7 +40,11 @@ pub(crate) struct StreamLimits {
 #[derive(Debug)]
 pub(crate) struct StreamSource<R> {
     stream: R,
+    /// What has arrived, until it is known to be of a large frame.
     buffer: BytesMut,
+    /// The beginning of a large frame, and nothing behind it.
+    large: Option<RequestBuffer>,
+    buffers: RequestBuffers,
     reservation: Reservation,
     /// What a large frame holds of what such frames may hold together.
     unfinished: Reservation,
@@ -58,10 +63,17 @@ pub(crate) struct StreamSink<W> {
 
 impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
     /// A source over `stream`.
-    pub(crate) fn new(stream: R, limits: StreamLimits, budget: Budget) -> Self {
+    pub(crate) fn new(
+        stream: R,
+        limits: StreamLimits,
+        budget: Budget,
+        buffers: RequestBuffers,
+    ) -> Self {
         Self {
             stream,
             buffer: BytesMut::new(),
+            large: None,
+            buffers,
             reservation: Reservation::default(),
             unfinished: Reservation::default(),
             deadline: None,
@@ -70,9 +82,16 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
         }
     }
 
+    /// What has arrived and was not taken.
+    fn arrived(&self) -> &[u8] {
+        self.large
+            .as_ref()
+            .map_or(&self.buffer, RequestBuffer::bytes)
+    }
+
     /// Bytes of the next frame with its length, once the length is there.
     fn announced(&self) -> Result<Option<usize>, LinkError> {
-        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else {
+        let Some(length) = self.arrived().first_chunk::<LENGTH_BYTES>() else {
             return Ok(None);
         };
         let length = i32::from_be_bytes(*length);
@@ -93,16 +112,32 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
         let patience = self.limits.stall_timeout + Duration::from_secs(seconds);
         let begun = Instant::now();
         let deadline = *self.deadline.get_or_insert(begun + patience);
-        let have = self.buffer.len();
-        let room = (size - have).min(have.max(GROWTH_BYTES_MIN));
-        if size > SMALL_BYTES_MAX {
-            self.hold_unfinished(have + room).await?;
+        let have = self.arrived().len();
+        if size <= SMALL_BYTES_MAX {
+            self.hold(size, size).await?;
+            self.buffer.reserve(size - have);
+        } else if self
+            .large
+            .as_ref()
+            .is_none_or(|large| have == large.capacity())
+        {
+            let wanted = size.min(BUFFER_BYTES_MIN.max(have.saturating_mul(GROWTH_FACTOR)));
+            let capacity = RequestBuffers::capacity_for(wanted);
+            self.hold_unfinished(capacity).await?;
+            self.hold(capacity, size).await?;
+            self.enlarge(wanted);
         }
-        self.hold(have + room, size).await?;
         // That others are in the way is not the client's fault.
         self.deadline = Some(deadline + begun.elapsed());
-        self.buffer.reserve(room);
         Ok(())
+    }
+
+    /// Moves what has arrived of a large frame to where there is more room.
+    fn enlarge(&mut self, bytes: usize) {
+        let mut larger = self.buffers.take(bytes);
+        larger.extend(self.arrived());
+        self.buffer = BytesMut::new();
+        self.large = Some(larger);
     }
 
     /// Takes as much of the budget as `bytes` of a frame of `size` bytes need.
@@ -133,14 +168,20 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
         Ok(())
     }
 
-    /// Reads what the stream has, into the room there is.
-    async fn read_more(&mut self) -> Result<(), LinkError> {
-        let between_frames = self.buffer.is_empty();
+    /// Reads what the stream has, into the room there is; of a large frame, which is of `size` bytes, no
+    /// more than its end.
+    async fn read_more(&mut self, size: usize) -> Result<(), LinkError> {
+        let between_frames = self.arrived().is_empty();
         let silent = Instant::now() + self.limits.stall_timeout;
         let until = self
             .deadline
             .map_or(silent, |deadline| silent.min(deadline));
-        let read = self.stream.read_buf(&mut self.buffer);
+        let read = async {
+            match &mut self.large {
+                Some(large) => self.stream.read_buf(&mut large.rest(size)).await,
+                None => self.stream.read_buf(&mut self.buffer).await,
+            }
+        };
         let count = if between_frames {
             // How long nothing may be asked is the connection's to know.
             read.await?
@@ -158,7 +199,13 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
 
     /// Takes a complete frame out of the buffer.
     fn split(&mut self, size: usize) -> Frame {
-        let mut frame = self.buffer.split_to(size);
+        let (mut frame, memory) = match self.large.take() {
+            Some(large) => {
+                let memory = large.capacity();
+                (large.freeze(), memory)
+            }
+            None => (self.buffer.split_to(size).freeze(), size),
+        };
         if self.buffer.is_empty() {
             // A buffer of its own for each frame: one that is kept for long pins no other's memory.
             self.buffer = BytesMut::new();
@@ -167,9 +214,9 @@ impl<R: AsyncRead + Unpin + Send + 'static> StreamSource<R> {
         self.unfinished = Reservation::default();
         self.deadline = None;
         let mut reservation = std::mem::take(&mut self.reservation);
-        reservation.shrink_to(size);
+        reservation.shrink_to(memory);
         Frame {
-            chunks: vec![frame.freeze()],
+            chunks: vec![frame],
             reservation,
         }
     }
@@ -188,15 +235,17 @@ async fn patiently(
 impl<R: AsyncRead + Unpin + Send + 'static> FrameSource for StreamSource<R> {
     async fn next(&mut self) -> Result<Frame, LinkError> {
         loop {
-            match self.announced()? {
+            let announced = self.announced()?;
+            match announced {
                 None => self.buffer.reserve(FIRST_READ_BYTES),
-                Some(size) if size <= self.buffer.len() => {
+                Some(size) if size <= self.arrived().len() => {
                     self.hold(size, size).await?;
                     return Ok(self.split(size));
                 }
                 Some(size) => self.make_room(size).await?,
             }
-            self.read_more().await?;
+            self.read_more(announced.unwrap_or(FIRST_READ_BYTES))
+                .await?;
         }
     }
 }

@@ -24,6 +24,7 @@ settings! {
         /// Bytes of requests in memory, over all connections (Kafka's `queued.max.request.bytes`). At
         /// least `broker.request_size_max`. Fetched records have half as much besides. Small requests, the
         /// work on large ones and the gateway itself have about as much again, set aside for them.
+        /// An eighth of it stays in memory for further requests.
         request_memory_max: ByteCount = "256MiB",
         /// Whether a topic that a client asks for is created (Kafka's `auto.create.topics.enable`).
         auto_create_topics: bool = "true",

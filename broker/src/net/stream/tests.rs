@@ -1,12 +1,19 @@
 use super::*;
 
+/// Bytes of buffers that are kept.
+const BUFFERS_MAX: usize = 4 * 1024 * 1024;
+
 const LIMITS: StreamLimits = StreamLimits {
     size_max: 1024 * 1024,
     stall_timeout: Duration::from_secs(30),
 };
 
+fn source<R: AsyncRead + Unpin + Send + 'static>(stream: R, budget: Budget) -> StreamSource<R> {
+    StreamSource::new(stream, LIMITS, budget, RequestBuffers::new(BUFFERS_MAX))
+}
+
 async fn error_of(bytes: &'static [u8]) -> LinkError {
-    let mut source = StreamSource::new(bytes, LIMITS, Budget::new(4 * 1024 * 1024));
+    let mut source = source(bytes, Budget::new(4 * 1024 * 1024));
     source.next().await.unwrap_err()
 }
 
@@ -24,7 +31,7 @@ async fn frames_are_taken_one_by_one_however_they_arrive() {
         }
     };
     let read = async move {
-        let mut source = StreamSource::new(server, LIMITS, Budget::new(4 * 1024 * 1024));
+        let mut source = source(server, Budget::new(4 * 1024 * 1024));
         for frame in frames {
             let taken = source.next().await.unwrap();
             assert_eq!(taken.chunks.concat(), frame);
@@ -61,7 +68,7 @@ async fn a_stream_that_ends_inside_a_frame_is_an_error() {
 #[tokio::test]
 async fn memory_grows_with_the_bytes_that_arrive_and_not_with_the_length_announced() {
     let (mut client, server) = tokio::io::duplex(64);
-    let mut source = StreamSource::new(server, LIMITS, Budget::new(4 * 1024 * 1024));
+    let mut source = source(server, Budget::new(4 * 1024 * 1024));
     client
         .write_all(&1_000_000_i32.to_be_bytes())
         .await
@@ -69,15 +76,15 @@ async fn memory_grows_with_the_bytes_that_arrive_and_not_with_the_length_announc
     client.write_all(&[7; 32]).await.unwrap();
     let next = timeout(Duration::from_millis(20), source.next()).await;
     assert!(next.is_err(), "{next:?}");
-    let capacity = source.buffer.capacity();
-    assert!(capacity < 2 * GROWTH_BYTES_MIN, "{capacity}");
-    assert!(source.reservation.bytes() < 2 * GROWTH_BYTES_MIN);
+    let large = source.large.unwrap();
+    assert_eq!(large.capacity(), BUFFER_BYTES_MIN);
+    assert_eq!(source.reservation.bytes(), BUFFER_BYTES_MIN);
 }
 
 #[tokio::test(start_paused = true)]
 async fn silence_inside_a_frame_is_a_stall() {
     let (mut client, server) = tokio::io::duplex(64);
-    let mut source = StreamSource::new(server, LIMITS, Budget::new(1024 * 1024));
+    let mut source = source(server, Budget::new(1024 * 1024));
     client.write_all(&[0, 0]).await.unwrap();
     assert!(matches!(source.next().await, Err(LinkError::Stalled)));
 }
@@ -92,20 +99,20 @@ async fn a_peer_that_takes_no_response_is_a_stall() {
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_gives_up_where_the_rest_of_it_finds_no_room_in_memory() {
-    let budget = Budget::new(100_000);
+    let budget = Budget::new(300_000);
     let (mut client, server) = tokio::io::duplex(256 * 1024);
-    let mut source = StreamSource::new(server, LIMITS, budget.clone());
-    client.write_all(&200_000_i32.to_be_bytes()).await.unwrap();
-    client.write_all(&[7; 100_000]).await.unwrap();
+    let mut source = source(server, budget.clone());
+    client.write_all(&600_000_i32.to_be_bytes()).await.unwrap();
+    client.write_all(&[7; 200_000]).await.unwrap();
     assert!(matches!(source.next().await, Err(LinkError::OutOfBudget)));
     drop(source);
-    assert_eq!(budget.reserve(100_000).await.bytes(), 100_000);
+    assert_eq!(budget.reserve(300_000).await.bytes(), 300_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_that_trickles_is_a_stall() {
     let (mut client, server) = tokio::io::duplex(256 * 1024);
-    let mut source = StreamSource::new(server, LIMITS, Budget::new(4 * 1024 * 1024));
+    let mut source = source(server, Budget::new(4 * 1024 * 1024));
     client.write_all(&100_000_i32.to_be_bytes()).await.unwrap();
     let trickle = async {
         while client.write_all(&[7]).await.is_ok() {
@@ -127,7 +134,7 @@ async fn frames_that_have_not_arrived_leave_room_for_those_that_have() {
     let mut slow = Vec::new();
     for _ in 0..10 {
         let (mut client, server) = tokio::io::duplex(2 * MIB);
-        let source = StreamSource::new(server, LIMITS, budget.clone());
+        let source = source(server, budget.clone());
         client.write_all(&900_000_i32.to_be_bytes()).await.unwrap();
         client.write_all(&[7; 800_000]).await.unwrap();
         slow.push((client, source));
@@ -141,6 +148,6 @@ async fn frames_that_have_not_arrived_leave_room_for_those_that_have() {
     assert_eq!(budget.reserve(2 * MIB).await.bytes(), 2 * MIB);
     let (mut client, server) = tokio::io::duplex(64);
     client.write_all(&[0, 0, 0, 2, 7, 7]).await.unwrap();
-    let mut small = StreamSource::new(server, LIMITS, budget);
+    let mut small = source(server, budget);
     assert_eq!(small.next().await.unwrap().size(), 2);
 }
