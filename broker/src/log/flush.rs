@@ -299,7 +299,7 @@ pub fn flush_once(queue: &FlushQueue, journal: &mut Journal) -> Result<Flushed, 
     let is_interval = rounds
         .iter()
         .any(|round| round.durability == Durability::Interval);
-    journal.segments.begin(rounds);
+    journal.segments.begin(rounds, flushed.bytes);
     let committed = prepared.and_then(|()| journal.commit_log.commit(&frames));
     let Written {
         rounds,

@@ -1,5 +1,6 @@
 //! Who writes the segments of a flush: a thread of its own, beside the commit log, since a write to a
-//! file may wait for others' when much is dirty; or the caller, where every step is to be seen.
+//! file may wait for others' when much is dirty; or the caller, where there is little to write, or
+//! every step is to be seen.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -8,20 +9,23 @@ use super::StorageError;
 use super::checkpoint::Dirty;
 use super::flush::Round;
 
+/// Bytes of a flush up to which another thread would cost more than it saves.
+const SMALL_BYTES_MAX: usize = 16 * 1024;
+
 /// Writes the segments of one flush after the other.
 #[derive(Debug)]
-pub struct SegmentWriter(How);
+pub struct SegmentWriter {
+    /// What the caller writes, when it asks for the outcome.
+    begun: Option<Vec<Round>>,
+    thread: Option<Beside>,
+}
 
+/// The thread that writes large flushes.
 #[derive(Debug)]
-enum How {
-    /// In the caller's own thread, when it asks for the outcome.
-    Inline(Option<Vec<Round>>),
-    /// In another thread.
-    Beside {
-        rounds: SyncSender<Vec<Round>>,
-        written: Receiver<Written>,
-        thread: Option<JoinHandle<()>>,
-    },
+struct Beside {
+    rounds: SyncSender<Vec<Round>>,
+    written: Receiver<Written>,
+    handle: Option<JoinHandle<()>>,
 }
 
 /// What came of it.
@@ -36,61 +40,73 @@ impl SegmentWriter {
     /// The caller writes.
     #[must_use]
     pub const fn inline() -> Self {
-        Self(How::Inline(None))
+        Self {
+            begun: None,
+            thread: None,
+        }
     }
 
-    /// A thread writes.
+    /// A thread writes, and the caller what is small.
     ///
     /// # Errors
     /// The system's, where it grants no more threads.
     pub fn beside() -> std::io::Result<Self> {
         let (rounds, given) = sync_channel(1);
         let (done, written) = sync_channel(1);
-        let thread = std::thread::Builder::new()
+        let handle = std::thread::Builder::new()
             .name("sluice-segments".to_owned())
             .spawn(move || serve(&given, &done))?;
-        Ok(Self(How::Beside {
-            rounds,
-            written,
-            thread: Some(thread),
-        }))
+        Ok(Self {
+            begun: None,
+            thread: Some(Beside {
+                rounds,
+                written,
+                handle: Some(handle),
+            }),
+        })
     }
 
-    /// Begins to write. To be followed by [`SegmentWriter::finish`].
-    pub(super) fn begin(&mut self, rounds: Vec<Round>) {
-        match &mut self.0 {
-            How::Inline(begun) => *begun = Some(rounds),
-            // Where the thread died, `finish` says so.
-            How::Beside { rounds: given, .. } => drop(given.send(rounds)),
+    /// Begins to write `bytes` bytes of batches. To be followed by [`SegmentWriter::finish`].
+    pub(super) fn begin(&mut self, rounds: Vec<Round>, bytes: usize) {
+        match &mut self.thread {
+            Some(thread) if bytes > SMALL_BYTES_MAX => {
+                // Where the thread died, `finish` says so.
+                drop(thread.rounds.send(rounds));
+            }
+            _ => self.begun = Some(rounds),
         }
     }
 
     /// What came of what was begun.
     pub(super) fn finish(&mut self) -> Written {
-        match &mut self.0 {
-            How::Inline(begun) => write(begun.take().unwrap_or_default()),
-            How::Beside { written, .. } => written.recv().unwrap_or_else(|_dead| Written {
-                rounds: Vec::new(),
-                dirty: Dirty::default(),
-                outcome: Err(StorageError::new(
-                    "write segments in",
-                    "".as_ref(),
-                    std::io::Error::other("the thread that writes segments died"),
-                )),
-            }),
+        match (self.begun.take(), &self.thread) {
+            (None, Some(thread)) => thread
+                .written
+                .recv()
+                .unwrap_or_else(|_dead| Written::died()),
+            (rounds, _) => write(rounds.unwrap_or_default()),
         }
     }
 }
 
-impl Drop for How {
+impl Written {
+    fn died() -> Self {
+        let cause = std::io::Error::other("the thread that writes segments died");
+        Self {
+            rounds: Vec::new(),
+            dirty: Dirty::default(),
+            outcome: Err(StorageError::new("write segments in", "".as_ref(), cause)),
+        }
+    }
+}
+
+impl Drop for Beside {
     fn drop(&mut self) {
-        if let Self::Beside { rounds, thread, .. } = self {
-            // The thread ends when nobody can send any more.
-            let (closed, _) = sync_channel(1);
-            *rounds = closed;
-            if let Some(thread) = thread.take() {
-                drop(thread.join());
-            }
+        // The thread ends when nobody can send any more.
+        let (closed, _) = sync_channel(1);
+        self.rounds = closed;
+        if let Some(handle) = self.handle.take() {
+            drop(handle.join());
         }
     }
 }
