@@ -18,7 +18,8 @@ pub struct CommitLogConfig {
     pub extent_bytes: u64,
     /// Bytes of full extents at which segments are synced, so that the extents can be used again.
     pub checkpoint_bytes: u64,
-    /// Bytes of full extents at which the flush waits for that.
+    /// Bytes of full extents at which the flush waits for that. As many stay to be used again: making one
+    /// takes longer than filling it.
     pub full_bytes_max: u64,
     /// Files and directories that a checkpoint syncs one by one; where there are more, it syncs the whole
     /// file system with one call, if that can be relied on.
@@ -141,7 +142,7 @@ impl Extents {
             let mut pool = self.pool.lock();
             let spares = u64::try_from(pool.spares.len()).unwrap_or(u64::MAX);
             let kept = spares.saturating_mul(self.config.extent_bytes);
-            if extent.size == self.config.extent_bytes && kept < self.config.checkpoint_bytes {
+            if extent.size == self.config.extent_bytes && kept < self.config.full_bytes_max {
                 pool.spares.push_back(extent);
                 continue;
             }
