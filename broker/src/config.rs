@@ -210,7 +210,7 @@ impl Default for NetworkConfig {
             connections_max: 10_000,
             request_bytes_max: 100 * 1024 * 1024,
             connection_requests_max: 64,
-            connection_bytes_max: 8 * 1024 * 1024,
+            connection_bytes_max: 32 * 1024 * 1024,
             in_flight_bytes_max: 256 * 1024 * 1024,
             idle_timeout: Duration::from_secs(600),
             stall_timeout: Duration::from_secs(30),
