@@ -1,6 +1,7 @@
 //! A broker from its start to its stop.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services, Turns};
 use crate::log::compaction::CompactError;
 use crate::log::{
-    CommitLogConfig, Disk, FileSystem, LastStop, OpenError, Room, Space, StorageError,
+    CommitLogConfig, DamageNews, Disk, FileSystem, LastStop, OpenError, Room, Space, StorageError,
 };
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
@@ -26,12 +27,13 @@ use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
     BrokerListening, BrokerStopped, CloseFailed, CommitLogDamaged, CompactionFailed,
-    CompactionLooked, CompactionUnavailable, DirectoryOpened, DirectoryQuarantined, LogFlushed,
-    PartitionCompacted, RefusedByDisk, RetentionFailed, SpaceLooked, SpaceUnknown, TailCut,
-    Telemetry,
+    CompactionLooked, CompactionUnavailable, DamageCounted, DamagedExtentsKept, DirectoryOpened,
+    DirectoryQuarantined, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk,
+    RetentionFailed, ScrubFailed, SegmentsScrubbed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{
-    CompactionLook, Compactor, Observation, RecoveryReport, SpaceConfig, Topics, TopicsConfig,
+    CompactionLook, Compactor, Observation, RecoveryReport, ScrubNews, Scrubber, SpaceConfig,
+    Topics, TopicsConfig,
 };
 use crate::transactions::ProducerIds;
 
@@ -55,6 +57,7 @@ pub struct Broker {
     services: Arc<Services>,
     phase: PhaseSwitch,
     compactor: Compactor,
+    scrubber: Scrubber,
     /// Held while the broker takes connections.
     at_work: mpsc::Sender<()>,
     /// Ends once nothing is at work any more.
@@ -111,6 +114,13 @@ impl Broker {
                 return Err(error);
             }
         };
+        let scrubber = match scrubber(&config, &topics, &telemetry) {
+            Ok(scrubber) => scrubber,
+            Err(error) => {
+                close(move || topics.close(), CLOSE_TIMEOUT_MIN).await;
+                return Err(error);
+            }
+        };
         let phase = PhaseSwitch::new();
         let services = Arc::new(Services {
             turns: Turns::new(),
@@ -144,6 +154,7 @@ impl Broker {
             services,
             phase,
             compactor,
+            scrubber,
             at_work,
             work_ended,
         })
@@ -186,6 +197,7 @@ impl Broker {
             services,
             phase,
             compactor,
+            scrubber,
             at_work,
             mut work_ended,
             ..
@@ -195,12 +207,14 @@ impl Broker {
         phase.advance(Phase::Draining);
         services.groups.stop();
         compactor.ask_to_stop();
+        scrubber.ask_to_stop();
         let is_drained = timeout(deadline, work_ended.recv()).await.is_ok();
         phase.advance(Phase::Closed);
         let left = deadline.saturating_sub(services.clock.now().duration_since(started));
         let topics = services.topics.clone();
         let finish = move || {
             compactor.stop();
+            scrubber.stop();
             topics.close()
         };
         close(finish, left.max(CLOSE_TIMEOUT_MIN)).await;
@@ -226,6 +240,35 @@ fn compactor(
         Err(error) => CompactionUnavailable { reason: &error }.emit(),
     };
     Compactor::start(topics.clone(), config.compaction, observe).map_err(StartError::Thread)
+}
+
+/// Starts the thread that looks for damage.
+fn scrubber(
+    config: &Config,
+    topics: &Topics,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Scrubber, StartError> {
+    let telemetry = Arc::clone(telemetry);
+    let observe = move |news| match news {
+        ScrubNews::Checked(bytes) => {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            SegmentsScrubbed { bytes }.emit(&telemetry);
+        }
+        ScrubNews::Failed(error) => ScrubFailed { reason: &error }.emit(),
+    };
+    Scrubber::start(topics.clone(), config.scrub, observe).map_err(StartError::Thread)
+}
+
+fn tell_damage(news: DamageNews<'_>, telemetry: &Telemetry) {
+    match news {
+        DamageNews::Count(ranges) => DamageCounted { ranges }.emit(telemetry),
+        DamageNews::Found { directory, range } => RecordsDamaged {
+            directory,
+            begin: range.begin,
+            end: range.end,
+        }
+        .emit(),
+    }
 }
 
 fn tell_compaction(look: &CompactionLook, memory_max: usize, telemetry: &Telemetry) {
@@ -295,9 +338,13 @@ async fn open(
     };
     let open = move || {
         let space = config.space;
-        let observe = move |observation| observed(&observation, &space, &telemetry);
+        let of_work = Arc::clone(&telemetry);
+        let observe = move |observation| observed(&observation, &space, &of_work);
         let topics = Topics::open(config, clock, observe)?;
         tell_recovery(topics.recovery());
+        let count = topics.damaged_extents().map_err(OpenError::from)?;
+        DamagedExtentsKept { count }.emit(&telemetry);
+        topics.observe_damage(move |news| tell_damage(news, &telemetry));
         let producer_ids =
             ProducerIds::open(&Disk::new(FileSystem), &directory).inspect_err(|_| {
                 if let Err(error) = topics.close() {
@@ -335,9 +382,18 @@ fn tell_recovery(report: &RecoveryReport) {
         TailCut {
             directory: &log.directory,
             bytes: log.bytes,
-            missing_offsets: log.missing_offsets,
         }
         .emit();
+    }
+    for log in &report.damaged_logs {
+        for range in &log.ranges {
+            RecordsDamaged {
+                directory: Path::new(&log.directory),
+                begin: range.begin,
+                end: range.end,
+            }
+            .emit();
+        }
     }
     for extent in &report.damaged {
         CommitLogDamaged { extent }.emit();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::groups::GroupConfig;
 use crate::topics::topic_config::Settings;
-use crate::topics::{CompactionConfig, SpaceConfig};
+use crate::topics::{CompactionConfig, ScrubConfig, SpaceConfig};
 
 /// Everything a broker is told at its start.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub space: SpaceConfig,
     /// How much compaction may take.
     pub compaction: CompactionConfig,
+    /// How much the search for damage may take.
+    pub scrub: ScrubConfig,
     /// Times and limits of groups.
     pub groups: GroupConfig,
 }
@@ -122,6 +124,7 @@ impl Config {
             topics: TopicDefaults::default(),
             space: SpaceConfig::default(),
             compaction: CompactionConfig::default(),
+            scrub: ScrubConfig::default(),
             groups: GroupConfig::default(),
         }
     }

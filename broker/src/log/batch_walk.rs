@@ -1,6 +1,7 @@
 //! A walk over the batches of a segment file, by their headers.
 //!
-//! Reads the file in pieces; records are looked at only where the caller asks for whole batches.
+//! Reads the file in pieces; records are looked at only where the caller asks for whole batches. What
+//! the disk cannot read is zeroes here, which are no batch.
 
 use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC, RawBatch};
@@ -21,7 +22,7 @@ const CHECKED_FROM_SIZE: u64 = 21;
 const _: () = assert!(CHECKED_FROM == 21);
 
 /// Stands before a batch of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BatchWalk<'a> {
     file: &'a DiskFile,
     position: u64,
@@ -31,6 +32,7 @@ pub(crate) struct BatchWalk<'a> {
     piece_at: u64,
     /// Bytes read at once.
     header_piece_bytes: usize,
+    is_read_once: bool,
 }
 
 /// What stands at the position of a walk.
@@ -54,6 +56,7 @@ impl<'a> BatchWalk<'a> {
             piece: Bytes::new(),
             piece_at: 0,
             header_piece_bytes: PIECE_BYTES,
+            is_read_once: false,
         }
     }
 
@@ -62,6 +65,12 @@ impl<'a> BatchWalk<'a> {
         let mut walk = Self::new(file, position, end);
         walk.header_piece_bytes = HEADER_BYTES;
         walk
+    }
+
+    /// The same walk, which leaves nothing in the system's memory that was not there.
+    pub(crate) const fn read_once(mut self) -> Self {
+        self.is_read_once = true;
+        self
     }
 
     /// Where the next batch begins.
@@ -170,7 +179,10 @@ impl<'a> BatchWalk<'a> {
             }
         }
         let length = needed.max(piece_bytes).min(left);
-        self.piece = self.file.read_at(self.position, length)?;
+        self.piece = match self.is_read_once {
+            true => self.file.read_once_at(self.position, length)?,
+            false => self.file.read_readable_at(self.position, length)?,
+        };
         self.piece_at = self.position;
         Ok(self.piece.clone())
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::StorageError;
+use super::damage::DamagedRanges;
 use super::partition_log::PartitionLog;
 use super::storage::Disk;
 use super::tail::Tail;
@@ -35,10 +36,13 @@ impl PartitionLog {
     pub(super) fn bury(&self, grave: &Path, burial: &mut Burial) -> Result<(), StorageError> {
         let _tending = self.tending.lock();
         let mut writer = self.writer.lock();
+        // Nobody may write into a directory of this name that is another log's.
+        let _damaged_file = self.damaged_file.lock();
         writer.is_closed = true;
         let mut view = self.view.lock();
         view.is_closed = true;
         view.tail = Tail::default();
+        self.change_damaged(&mut view, |damaged| *damaged = DamagedRanges::default());
         drop(view);
         (self.on_change)();
         if !writer.has_directory {

@@ -21,6 +21,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sluice_protocol::Uuid;
 
+use super::commit_log::DAMAGED_DIRECTORY;
 use super::recovery::LastStop;
 use super::space;
 use super::{Disk, StorageError};
@@ -193,6 +194,12 @@ impl DataDirectory {
     #[must_use]
     pub fn commit_log(&self) -> PathBuf {
         self.path.join("commit-log")
+    }
+
+    /// Where extents of the commit log are kept that are damaged.
+    #[must_use]
+    pub fn damaged_extents(&self) -> PathBuf {
+        self.commit_log().join(DAMAGED_DIRECTORY)
     }
 
     /// Where deleted partitions go.

@@ -184,6 +184,20 @@ impl StorageFile for RealFile {
         }
     }
 
+    fn read_once_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        let mut buffer = vec![0; length];
+        let mut slices = [IoSliceMut::new(&mut buffer)];
+        // What is in memory already stays there, for others seem to read it.
+        let cached = preadv2(&self.0, &mut slices, position, ReadWriteFlags::NOWAIT);
+        if cached == Ok(length) {
+            return Ok(buffer.into());
+        }
+        let bytes = self.read_at(position, length)?;
+        let length = u64::try_from(length).ok().and_then(NonZeroU64::new);
+        fadvise(&self.0, position, length, Advice::DontNeed)?;
+        Ok(bytes)
+    }
+
     fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()> {
         let mut slices = io_slices(chunks);
         let mut rest = slices.as_mut_slice();

@@ -2,15 +2,15 @@
 //!
 //! The time index of a segment tells from which batch on to look; the headers tell which batch; the
 //! records of that one batch are read, decompressed within a bound. The caller sees to it that not
-//! many do so at once.
+//! many do so at once. What is damaged is passed over: what its records said nobody knows.
 
 use sluice_protocol::record::Record;
 use sluice_protocol::record_batch::RawBatch;
 
-use super::batch_walk::{BatchWalk, Step};
 use super::index::{TimeEntry, floor};
 use super::partition_log::PartitionLog;
-use super::read::{LogReadError, Place, Start, corrupt};
+use super::read::{LogReadError, Place, Start};
+use super::sound_walk::{Anchor, Found, SoundWalk};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
 /// A record's place in time.
@@ -105,39 +105,41 @@ impl PartitionLog {
         from: i64,
         end: i64,
     ) -> Result<Option<TimedOffset>, LogReadError> {
-        let start = self.position_by_time(place, timestamp, from)?;
+        let anchor = self.anchor_by_time(place, timestamp, from)?;
         let file = self.context.files.get(&place.file)?;
-        let mut walk = BatchWalk::new(&file, start, place.size);
+        let ground = place.ground(&file, false);
+        let mut walk = SoundWalk::from(ground.clone(), anchor);
         loop {
-            let position = walk.position();
             match walk.next_header()? {
-                Step::Batch((_, header)) if header.base_offset >= end => return Ok(None),
-                Step::Batch((_, header))
+                Found::Batch(_, header) if header.base_offset >= end => return Ok(None),
+                Found::Batch(position, header)
                     if header.max_timestamp >= timestamp && header.last_offset() >= from =>
                 {
-                    let mut whole = BatchWalk::new(&file, position, place.size);
-                    let Step::Batch((_, batch)) = whole.next_batch()? else {
-                        return Err(corrupt(place, position, header.base_offset));
+                    let anchor = Anchor {
+                        position,
+                        last_offset: Some(header.last_offset()),
                     };
-                    let found = first_in_batch(&batch, timestamp, from..end);
-                    if found.is_some() {
-                        return Ok(found);
+                    // One that is not what it was is passed over like all that is lost.
+                    let whole = SoundWalk::from(ground.clone(), anchor).next_batch()?;
+                    if let Found::Batch(_, batch) = whole
+                        && let Some(found) = first_in_batch(&batch, timestamp, from..end)
+                    {
+                        return Ok(Some(found));
                     }
                 }
-                Step::Batch(_) => {}
-                Step::End => return Ok(None),
-                Step::Torn => return Err(corrupt(place, position, from)),
+                Found::Batch(..) | Found::Hole(_) => {}
+                Found::End => return Ok(None),
             }
         }
     }
 
     /// Where to begin to look for `timestamp`, not before `from`.
-    fn position_by_time(
+    fn anchor_by_time(
         &self,
         place: &Place,
         timestamp: i64,
         from: i64,
-    ) -> Result<u64, LogReadError> {
+    ) -> Result<Anchor, LogReadError> {
         let context = &self.context;
         let first = from.max(place.base_offset);
         let offset_of = |entry: TimeEntry| {
@@ -148,17 +150,20 @@ impl PartitionLog {
             Start::ByIndex(segment) => {
                 let entry = segment.time_floor(timestamp, &context.disk, &context.files)?;
                 let offset = entry.map_or(first, offset_of);
-                Ok(segment.position_of(offset, &context.disk, &context.files)?)
+                Ok(Anchor {
+                    position: segment.position_of(offset, &context.disk, &context.files)?,
+                    last_offset: None,
+                })
             }
             Start::At(_) => {
                 let view = self.view.lock();
                 let active = view.active.as_ref();
                 Ok(active
                     .filter(|active| active.base_offset == place.base_offset)
-                    .map_or(0, |active| {
+                    .map_or_else(Anchor::default, |active| {
                         let entry =
                             floor(&active.index.times, |entry| entry.timestamp <= timestamp);
-                        active.position_of(entry.map_or(first, offset_of))
+                        active.anchor_of(entry.map_or(first, offset_of))
                     }))
             }
         }
@@ -172,16 +177,17 @@ fn largest_in_range(
     from: i64,
     end: i64,
 ) -> Result<Option<TimedOffset>, LogReadError> {
-    let start = log.position_in(place, from)?;
+    let anchor = log.anchor_in(place, from)?;
     let file = log.context.files.get(&place.file)?;
-    let mut walk = BatchWalk::new(&file, start, place.size);
+    let mut walk = SoundWalk::from(place.ground(&file, false), anchor);
     let mut best: Option<TimedOffset> = None;
-    while let Step::Batch((_, batch)) = walk.next_batch()? {
-        let header = batch.header();
-        if header.base_offset >= end {
-            break;
-        }
-        if best.is_some_and(|best| best.timestamp >= header.max_timestamp) {
+    loop {
+        let batch = match walk.next_batch()? {
+            Found::Batch(_, batch) if batch.header().base_offset < end => batch,
+            Found::Hole(_) => continue,
+            Found::Batch(..) | Found::End => break,
+        };
+        if best.is_some_and(|best| best.timestamp >= batch.header().max_timestamp) {
             continue;
         }
         let records = batch

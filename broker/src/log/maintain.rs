@@ -8,6 +8,7 @@ use super::StorageError;
 use parking_lot::MutexGuard;
 
 use super::checkpoint::Dirty;
+use super::log_start;
 use super::partition_log::{PartitionLog, Writer};
 use super::retention::{self, PartitionFacts, SegmentFacts};
 use super::segment::SealedSegment;
@@ -64,11 +65,19 @@ impl PartitionLog {
         if due == 0 {
             return Ok(None);
         }
+        let last = due.checked_sub(1).and_then(|last| segments.get(last));
+        if let Some(last) = last {
+            let path = self.directory.join(log_start::LOG_START_FILE);
+            let text = log_start::text(last.next_offset);
+            self.context.disk.replace_file(&path, text.as_bytes())?;
+            writer.has_start = true;
+        }
         let sealed_count = self.view.lock().sealed.len();
         if due > sealed_count {
             self.seal_active(&mut writer)?;
         }
         let dropped = self.drop_oldest(due);
+        self.forget_old_damage();
         drop(writer);
         (self.on_change)();
         let files = self.rename_dropped(&dropped)?;
@@ -117,6 +126,7 @@ impl PartitionLog {
     fn segment_facts(&self, now: i64) -> Result<Vec<SegmentFacts>, StorageError> {
         let view = self.view.lock();
         let sealed = view.sealed.clone();
+        let damaged = view.damaged.clone();
         let active = view.active.as_ref().map(|active| SegmentFacts {
             next_offset: view.durable_end,
             size: active.size,
@@ -124,16 +134,23 @@ impl PartitionLog {
         });
         drop(view);
         let context = &self.context;
-        let mut facts = Vec::with_capacity(sealed.len().saturating_add(1));
-        for segment in sealed {
+        let mut facts: Vec<_> = active.into_iter().collect();
+        for segment in sealed.iter().rev() {
             let largest = segment.largest_timestamp(&context.disk, &context.files)?;
+            // Of one that lost records nobody knows how young those were: no younger than those behind.
+            let behind = facts.last().map_or(now, |behind| behind.largest_timestamp);
+            let is_whole = !damaged.meets(&segment.offsets());
             facts.push(SegmentFacts {
                 next_offset: segment.next_offset,
                 size: segment.size,
-                largest_timestamp: largest.unwrap_or(now),
+                largest_timestamp: match (largest, is_whole) {
+                    (Some(largest), true) => largest,
+                    (None, true) => now,
+                    (largest, false) => largest.unwrap_or(behind).max(behind),
+                },
             });
         }
-        facts.extend(active);
+        facts.reverse();
         Ok(facts)
     }
 

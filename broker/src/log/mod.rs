@@ -10,17 +10,20 @@
 //! this layer, batches arrive stamped. Invariants:
 //! * what readers see is durable; what is acknowledged is what readers see;
 //! * up to its recovery point a log is durable in its segments; what is behind that, the commit log has;
-//! * after a failed write or sync nothing is acknowledged again.
+//! * after a failed write or sync nothing is acknowledged again;
+//! * what the disk loses of what was durable is a damaged range: told, kept apart, never given out again.
 
 mod batch_walk;
 mod bookmarks;
 mod burial;
+mod careful_read;
 mod checkpoint;
 pub(crate) mod commit_log;
 pub mod compaction;
 mod config;
 #[cfg(test)]
 mod counted_storage;
+mod damage;
 mod data_directory;
 mod error;
 #[cfg(test)]
@@ -30,6 +33,7 @@ mod flush;
 pub(crate) mod index;
 pub(crate) mod label;
 pub(crate) mod leader_epochs;
+mod log_start;
 mod look_up;
 mod maintain;
 mod open_files;
@@ -38,18 +42,22 @@ mod partition_log;
 mod producer_recovery;
 pub(crate) mod producer_snapshot;
 mod producer_state;
+mod quarantine;
 mod read;
 mod read_buffers;
 mod recovery;
 mod recovery_points;
+mod resync;
 pub mod retention;
 mod saved_index;
 mod saving;
+mod scrub;
 pub(crate) mod segment;
 mod segment_read;
 mod segment_scan;
 pub(crate) mod segment_survey;
 mod segment_writer;
+mod sound_walk;
 mod space;
 pub(crate) mod storage;
 mod sync_pool;
@@ -61,6 +69,7 @@ pub use commit_log::{CommitLog, CommitLogConfig, Extents, Replay};
 pub use config::{Durability, LogConfig, Retention};
 #[cfg(test)]
 pub(crate) use counted_storage::{CountedStorage, Uses};
+pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub use error::StorageError;
 #[cfg(test)]
@@ -78,12 +87,14 @@ pub use opening::Unclean;
 pub use partition_log::{LogContext, LogOptions, PartitionLog};
 pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
+pub use quarantine::DamageNews;
 pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery};
 pub use recovery_points::{
     PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, offsets_text, parse_offsets,
 };
 pub use saved_index::{SavedEntries, SavedIndex};
+pub use scrub::ScrubPace;
 pub use segment_writer::SegmentWriter;
 pub use space::{DiskFull, Room, Space, SpaceConfig, SpaceFacts};
 pub use storage::{Disk, OpenMode, Storage, StorageFile};

@@ -7,7 +7,8 @@ use sluice_protocol::record_batch::StampedBatch;
 use super::StorageError;
 use super::checkpoint::{Checkpoint, Unsynced};
 use super::commit_log::{Batches, Replay};
-use super::partition_log::{LogContext, LogOptions, PartitionLog};
+use super::damage::DamagedRange;
+use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
 use super::recovery::{LastStop, LogRecovery, Recovery};
 use super::write::WriteError;
 
@@ -49,8 +50,13 @@ impl PartitionLog {
                 .filter(|_| unclean.is_some_and(|unclean| unclean.replay.is_whole()))
                 .and_then(|batches| batches.first_offset()),
             replayed_end: batches.and_then(|batches| batches.end_offset()),
+            keeps_all: unclean.is_some_and(|unclean| !unclean.replay.is_whole()),
         };
-        let (opened, found) = recovery.run()?;
+        let (mut opened, mut found) = recovery.run()?;
+        if let Some(batches) = batches {
+            note_missing(&recovery, &mut opened, batches)?;
+        }
+        found.damaged = opened.damaged.as_slice().to_vec();
         if let (Some(batches), Some(unclean)) = (batches, unclean) {
             let is_replayed = batches.first_offset().is_some();
             unclean
@@ -111,5 +117,29 @@ impl PartitionLog {
         unsynced.ends.insert(self.key, self.written_end());
         checkpoint.note(unsynced);
         Ok(())
+    }
+}
+
+/// What neither the segments have nor the commit log, and what follows is there, is lost.
+fn note_missing(
+    recovery: &Recovery<'_>,
+    opened: &mut Opened,
+    batches: Batches<'_>,
+) -> Result<(), StorageError> {
+    let known = opened.damaged.clone();
+    let mut next_offset = opened.next_offset;
+    for (base_offset, last_offset) in batches.offsets() {
+        if last_offset >= next_offset {
+            let missing = DamagedRange::new(next_offset, base_offset);
+            if let Some(missing) = missing {
+                opened.damaged.note(missing);
+            }
+            next_offset = last_offset.saturating_add(1);
+        }
+    }
+    opened.damaged.forget_below(opened.log_start);
+    match opened.damaged == known {
+        true => Ok(()),
+        false => recovery.keep_damage(opened),
     }
 }

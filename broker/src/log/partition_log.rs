@@ -16,8 +16,10 @@ use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::{BatchHeader, StampedBatch};
 
 use super::bookmarks::Bookmarks;
+use super::damage::DamagedRanges;
 use super::leader_epochs::LeaderEpochs;
 use super::open_files::{OpenFiles, SegmentFile};
+use super::quarantine::Damages;
 use super::read_buffers::ReadBuffers;
 use super::recovery_points::{PointPlace, RecoveryPoint};
 use super::saving::Unsaved;
@@ -37,6 +39,7 @@ pub struct LogContext {
     pub(crate) space: Arc<Space>,
     /// Segments taken out of logs so far.
     pub(crate) retired: AtomicU64,
+    pub(crate) damages: Damages,
 }
 
 impl LogContext {
@@ -52,6 +55,7 @@ impl LogContext {
             buffers: ReadBuffers::new(limits::READ_BUFFER_BYTES_KEPT),
             space,
             retired: AtomicU64::new(0),
+            damages: Damages::default(),
         })
     }
 
@@ -114,6 +118,10 @@ pub struct PartitionLog {
     pub(super) unsaved: Unsaved,
     /// Offset of the last snapshot of producers that is durable.
     pub(super) synced_snapshot: AtomicI64,
+    /// Whether it is or was compacted, so that offsets may have no record.
+    pub(super) is_sparse: AtomicBool,
+    /// Held while the file of damaged ranges is written; taken before `view`.
+    pub(super) damaged_file: Mutex<()>,
     pub(super) tending: Mutex<()>,
     pub(super) writer: Mutex<Writer>,
     /// Notified when what was written is published.
@@ -135,8 +143,11 @@ pub struct LogOptions {
     pub config: LogConfig,
     /// The first offset that may be read, by what is known elsewhere.
     pub log_start: i64,
-    /// How far the log is known to be durable: what is behind that is checked after an unclean stop.
+    /// How far the log is known to be durable: what is behind that is checked after an unclean stop, and
+    /// what is not there before it is lost after any.
     pub recovery_point: RecoveryPoint,
+    /// Whether it was ever compacted, so that offsets may have no record.
+    pub was_compacted: bool,
     /// Called when there may be something new to see: data, another start, an end.
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }
@@ -151,6 +162,8 @@ pub(super) struct Writer {
     pub(super) steps: Vec<WriteStep>,
     pub(super) epochs: LeaderEpochs,
     pub(super) has_directory: bool,
+    /// Whether the directory tells where the log begins.
+    pub(super) has_start: bool,
     pub(super) is_closed: bool,
 }
 
@@ -185,6 +198,8 @@ pub(super) struct View {
     pub(super) active: Option<ActiveSegment>,
     pub(super) epochs: LeaderEpochs,
     pub(super) tail: Tail,
+    /// Lost offsets, as far as is known.
+    pub(super) damaged: DamagedRanges,
     pub(super) is_closed: bool,
 }
 
@@ -196,6 +211,8 @@ pub(super) struct Opened {
     pub(super) log_start: i64,
     pub(super) epochs: LeaderEpochs,
     pub(super) has_directory: bool,
+    pub(super) has_start: bool,
+    pub(super) damaged: DamagedRanges,
 }
 
 impl Opened {
@@ -241,7 +258,8 @@ impl PartitionLog {
             size: active.size,
             first_timestamp: active.first_timestamp,
         });
-        Arc::new(Self {
+        let is_sparse = options.was_compacted || options.config.compaction.is_some();
+        let log = Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             key: options.key,
             context,
@@ -252,6 +270,8 @@ impl PartitionLog {
             segment_start: AtomicI64::new(-1),
             unsaved: Unsaved::default(),
             synced_snapshot: AtomicI64::new(-1),
+            is_sparse: AtomicBool::new(is_sparse),
+            damaged_file: Mutex::new(()),
             tending: Mutex::new(()),
             writer: Mutex::new(Writer {
                 active,
@@ -259,6 +279,7 @@ impl PartitionLog {
                 steps: Vec::new(),
                 epochs: opened.epochs.clone(),
                 has_directory: opened.has_directory,
+                has_start: opened.has_start,
                 is_closed: false,
             }),
             published: Condvar::new(),
@@ -269,11 +290,14 @@ impl PartitionLog {
                 active: opened.active,
                 epochs: opened.epochs,
                 tail: Tail::default(),
+                damaged: DamagedRanges::default(),
                 is_closed: false,
             }),
             bookmarks: Bookmarks::default(),
             on_change: options.on_change,
-        })
+        });
+        log.change_damaged(&mut log.view.lock(), |known| *known = opened.damaged);
+        log
     }
 
     /// Whose it is.
@@ -290,7 +314,14 @@ impl PartitionLog {
 
     /// Obeys other settings from now on.
     pub fn set_config(&self, config: LogConfig) {
+        self.is_sparse
+            .fetch_or(config.compaction.is_some(), Ordering::Relaxed);
         self.config.store(Arc::new(config));
+    }
+
+    /// Whether every offset has a record.
+    pub(super) fn is_dense(&self) -> bool {
+        !self.is_sparse.load(Ordering::Relaxed)
     }
 
     /// Lets the batch that will begin at `offset` begin a segment. To be called before it is queued.
@@ -364,12 +395,19 @@ impl PartitionLog {
         view.log_start = to.min(view.durable_end).max(view.log_start);
         let log_start = view.log_start;
         drop(view);
+        self.forget_old_damage();
         (self.on_change)();
         log_start
     }
 }
 
 impl View {
+    /// The first offset of the first segment.
+    pub(super) fn first_base(&self) -> Option<i64> {
+        let sealed = self.sealed.first().map(|segment| segment.base_offset);
+        sealed.or_else(|| self.active.as_ref().map(|active| active.base_offset))
+    }
+
     /// Takes note of something written.
     pub(super) fn apply(&mut self, step: &WriteStep, interval: u32) {
         match step {

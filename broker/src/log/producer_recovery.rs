@@ -2,16 +2,17 @@
 //!
 //! The newest snapshot that can be read, then the headers of the batches behind it. Two snapshots
 //! are kept, so that a harmed one costs a longer walk and nothing else, and the last one that was
-//! synced, which may be all that tells of records that are gone.
+//! synced, which may be all that tells of records that are gone. What a damaged range told of its
+//! producers is lost: one that goes on behind it is refused for its sequence, and begins a new epoch.
 
 use std::sync::atomic::Ordering;
 
 use super::StorageError;
-use super::batch_walk::{BatchWalk, Step};
 use super::partition_log::PartitionLog;
 use super::producer_snapshot::{self, SNAPSHOT};
 use super::producer_state::ProducerStates;
 use super::segment::{file_name, parse_file_name};
+use super::sound_walk::SoundWalk;
 
 /// Snapshots that are kept.
 const SNAPSHOTS_KEPT: usize = 2;
@@ -51,14 +52,14 @@ impl PartitionLog {
             }
         }
         while let Some(place) = self.place_of(from) {
-            let position = self.position_in(&place, from)?;
+            let anchor = self.anchor_in(&place, from)?;
             let file = self.context.files.get(&place.file)?;
-            let mut walk = BatchWalk::new(&file, position, place.size);
-            while let Step::Batch((_, header)) = walk.next_header()? {
+            let walk = SoundWalk::from(place.ground(&file, false), anchor);
+            walk.each_header(|_, header| {
                 if header.base_offset >= from && header.producer_id >= 0 {
                     states.record(&header, now);
                 }
-            }
+            })?;
             from = place.end_offset;
         }
         Ok(RecoveredProducers {

@@ -10,10 +10,13 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::HEADER_BYTES;
 
 use super::StorageError;
+use super::damage::DamagedRange;
 use super::open_files::SegmentFile;
 use super::partition_log::PartitionLog;
 use super::segment::SealedSegment;
 use super::segment_read::{Found, Reach, SegmentRead, Start as ReadStart, Unread};
+use super::sound_walk::{Anchor, Ground};
+use super::storage::DiskFile;
 
 /// Bytes that are read ahead of a reader that goes on where it stopped and has come to the disk.
 const READ_AHEAD_BYTES: u64 = 4 * 1024 * 1024;
@@ -21,15 +24,11 @@ const READ_AHEAD_BYTES: u64 = 4 * 1024 * 1024;
 /// Why batches cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogReadError {
-    /// The bytes on disk are not batches where batches must be.
-    #[error("{path} is corrupt at byte {position}, looked at for offset {offset}")]
-    Corrupt {
-        /// The offset looked for.
-        offset: i64,
-        /// The file.
-        path: String,
-        /// Where in the file.
-        position: u64,
+    /// What was at the offset is lost.
+    #[error("the disk lost or changed the records from offset {} to {}", range.begin, range.end)]
+    Damaged {
+        /// All that is lost there.
+        range: DamagedRange,
     },
     /// The first batch is larger than the reader has room for.
     #[error("the first batch takes {bytes} bytes, for which there is no room")]
@@ -71,7 +70,7 @@ pub(super) struct Place {
 /// Where in a segment to begin.
 #[derive(Clone, Debug)]
 pub(super) enum Start {
-    At(u64),
+    At(Anchor),
     ByIndex(Arc<SealedSegment>),
 }
 
@@ -109,7 +108,7 @@ impl PartitionLog {
             Ok(chunks) => Ok(chunks),
             Err(Unread::Failed(error)) => Err(error),
             // That is no outcome of a read that may wait.
-            Err(Unread::NotResident) => Ok(Vec::new()),
+            Err(Unread::NotResident | Unread::InDoubt) => Ok(Vec::new()),
         }
     }
 
@@ -119,12 +118,13 @@ impl PartitionLog {
     pub fn read_resident(&self, read: LogRead) -> Option<Result<Vec<Bytes>, LogReadError>> {
         match self.read_segments(read, Reach::Memory) {
             Ok(chunks) => Some(Ok(chunks)),
-            // The disk fails, or something is corrupt: who may wait finds out for good.
+            // The disk fails, or something is not what it was: who may wait finds out for good.
             Err(
-                Unread::NotResident
-                | Unread::Failed(LogReadError::Storage(_) | LogReadError::Corrupt { .. }),
+                Unread::NotResident | Unread::InDoubt | Unread::Failed(LogReadError::Storage(_)),
             ) => None,
-            Err(Unread::Failed(error @ LogReadError::NoRoom { .. })) => Some(Err(error)),
+            Err(Unread::Failed(
+                error @ (LogReadError::NoRoom { .. } | LogReadError::Damaged { .. }),
+            )) => Some(Err(error)),
         }
     }
 
@@ -133,12 +133,22 @@ impl PartitionLog {
             return Ok(Vec::new());
         }
         let mut offset = read.from;
-        while let Some(place) = self.place_of(offset) {
-            if place.base_offset >= read.end {
-                break;
+        while offset < read.end {
+            if let Some(range) = self.view.lock().damaged.at(offset) {
+                return Err(LogReadError::Damaged { range }.into());
             }
-            if let Some(found) = self.read_place(&place, offset, read, reach)? {
-                return Ok(found.chunks);
+            let place = self.place_of(offset);
+            let Some(place) = place.filter(|place| place.base_offset < read.end) else {
+                break;
+            };
+            let found = match self.read_place(&place, offset, read, reach) {
+                Err(Unread::InDoubt) if reach == Reach::Disk => {
+                    self.read_carefully(&place, offset, read)?
+                }
+                found => found?.map(|found| found.chunks),
+            };
+            if let Some(chunks) = found {
+                return Ok(chunks);
             }
             offset = place.end_offset;
         }
@@ -157,11 +167,11 @@ impl PartitionLog {
         let start = match (bookmark, &place.start) {
             (Some(position), _) => ReadStart::at(position),
             _ if offset <= place.base_offset => ReadStart::at(0),
-            (None, Start::At(position)) => ReadStart::near(*position),
+            (None, Start::At(anchor)) => ReadStart::near(anchor.position),
             (None, Start::ByIndex(_)) if reach == Reach::Memory => {
                 return Err(Unread::NotResident);
             }
-            (None, Start::ByIndex(_)) => ReadStart::near(self.position_in(place, offset)?),
+            (None, Start::ByIndex(_)) => ReadStart::near(self.anchor_in(place, offset)?.position),
         };
         let file = match reach {
             Reach::Disk => self.context.files.get(&place.file)?,
@@ -174,6 +184,7 @@ impl PartitionLog {
             file: &file,
             place,
             buffers: &self.context.buffers,
+            is_dense: self.is_dense(),
             read,
             reach,
         };
@@ -208,25 +219,35 @@ impl PartitionLog {
             end_offset: view.durable_end,
             file: Arc::clone(&active.file),
             size: active.size,
-            start: Start::At(active.position_of(offset)),
+            start: Start::At(active.anchor_of(offset)),
         })
     }
 
     /// Where in the segment to begin to look for `offset`.
-    pub(super) fn position_in(&self, place: &Place, offset: i64) -> Result<u64, StorageError> {
+    pub(super) fn anchor_in(&self, place: &Place, offset: i64) -> Result<Anchor, StorageError> {
         match &place.start {
-            Start::At(position) => Ok(*position),
+            Start::At(anchor) => Ok(*anchor),
             Start::ByIndex(segment) => {
-                segment.position_of(offset, &self.context.disk, &self.context.files)
+                let position =
+                    segment.position_of(offset, &self.context.disk, &self.context.files)?;
+                Ok(Anchor {
+                    position,
+                    last_offset: None,
+                })
             }
         }
     }
 }
 
-pub(super) fn corrupt(place: &Place, position: u64, offset: i64) -> LogReadError {
-    LogReadError::Corrupt {
-        offset,
-        path: place.file.path().display().to_string(),
-        position,
+impl Place {
+    pub(super) const fn ground<'a>(&self, file: &'a DiskFile, is_dense: bool) -> Ground<'a> {
+        Ground {
+            file,
+            size: self.size,
+            base_offset: self.base_offset,
+            end_offset: Some(self.end_offset),
+            is_dense,
+            is_read_once: false,
+        }
     }
 }

@@ -10,10 +10,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sluice_protocol::record_batch::OUTLINE_BYTES;
+use sluice_protocol::record_batch::{CHECKED_FROM, OUTLINE_BYTES};
 
 /// Bytes of a piece.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
+
+/// Where the checksum lies in a batch.
+const CRC_AT: usize = 17;
 
 /// The pieces that nobody uses now.
 #[derive(Debug)]
@@ -116,6 +119,37 @@ impl ReadBuffer {
         let next = self.pieces.get(index.checked_add(1)?)?;
         back.copy_from_slice(next.bytes.get(..back.len())?);
         Some(outline)
+    }
+
+    /// Whether the batch of `size` bytes at `position` has the checksum that it says.
+    pub(super) fn is_true_at(&self, position: usize, size: usize) -> bool {
+        let Some(outline) = self.outline_at(position) else {
+            return false;
+        };
+        let stored = outline.get(CRC_AT..).and_then(<[u8]>::first_chunk);
+        let begin = position.saturating_add(CHECKED_FROM);
+        let computed = self.crc_of(begin..position.saturating_add(size));
+        stored.is_some_and(|stored| u32::from_be_bytes(*stored) == computed)
+    }
+
+    /// CRC-32C of the bytes of a range.
+    fn crc_of(&self, range: Range<usize>) -> u32 {
+        let mut crc = 0;
+        let mut at = range.start;
+        while at < range.end {
+            let piece = self.pieces.get(at / PIECE_BYTES);
+            let rest = piece.and_then(|piece| piece.bytes.get(at % PIECE_BYTES..));
+            let wanted = range.end.saturating_sub(at);
+            let Some(bytes) = rest.map(|rest| rest.get(..wanted).unwrap_or(rest)) else {
+                break;
+            };
+            crc = crc32c::crc32c_append(crc, bytes);
+            at = at.saturating_add(bytes.len());
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        crc
     }
 
     /// The bytes of a range, in chunks. Memory of which nothing is in the range is free at once.

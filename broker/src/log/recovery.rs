@@ -7,6 +7,10 @@
 //! one. Nothing is served before all that was found is synced. Where the commit log itself is damaged
 //! nothing is cut for its sake: what is whole in the segments stays.
 //!
+//! Before the recovery point nothing is ever cut, after any stop: what is not there any more, or not
+//! what it was, is a damaged range ([`super::damage`]), its bytes stay, and the log goes on behind it. So
+//! the next offset is never below the recovery point, and the log start moves for nothing that is lost.
+//!
 //! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
 //! as after an unclean one.
 
@@ -14,23 +18,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::StorageError;
-use super::batch_walk::{BatchWalk, Step};
 use super::checkpoint::Unsynced;
 use super::compaction;
-use super::index::SegmentIndex;
+use super::damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 use super::label::{LABEL_FILE, directory_label, read_small};
 use super::leader_epochs::{self, LeaderEpochs};
+use super::log_start::{self, LOG_START_FILE};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened};
 use super::producer_snapshot::SNAPSHOT;
-use super::segment::{ActiveSegment, LOG, SealedSegment, parse_file_name};
-use super::segment_scan::Tail;
-use super::storage::{DiskFile, OpenMode};
-
-/// What the name of a file of rescued bytes ends in.
-const RESCUED: &str = "log.cut";
-/// Bytes copied at once.
-const RESCUE_PIECE_BYTES: usize = 1024 * 1024;
+use super::segment::{LOG, SealedSegment, parse_file_name};
+use super::segment_scan::Scanned;
+use super::sound_walk::SoundWalk;
+use super::storage::OpenMode;
 
 /// How the last process that had the directory ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +42,12 @@ pub enum LastStop {
 }
 
 /// What opening a log found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogRecovery {
-    /// Bytes behind the last whole batch, which are gone now.
+    /// Bytes behind the last whole batch, which are gone now. They were never promised to stay.
     pub cut_bytes: u64,
-    /// Offsets that are missing though they were known to be durable: the disk lost or changed them.
-    pub missing_offsets: i64,
+    /// Offsets whose records the disk lost, or changed, though they were durable; all that are known.
+    pub damaged: Vec<DamagedRange>,
 }
 
 /// Recovers one log.
@@ -59,51 +59,132 @@ pub(super) struct Recovery<'a> {
     pub(super) cut_at: Option<i64>,
     /// One past the last offset that the commit log has.
     pub(super) replayed_end: Option<i64>,
+    /// Whether the commit log may lack what was durable, so that what is whole stays, wherever it is.
+    pub(super) keeps_all: bool,
 }
 
 impl Recovery<'_> {
     pub(super) fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
-        let names = self.context.disk.list(&self.options.directory)?;
-        let names = compaction::settle(&self.context.disk, &self.options.directory, names)?;
+        let (disk, directory) = (&self.context.disk, &self.options.directory);
+        let names = disk.list(directory)?;
+        let names = compaction::settle(disk, directory, names)?;
         let bases = self.sort_out(&names)?;
         if self.last_stop == LastStop::Unclean && !names.is_empty() {
             self.label()?;
         }
-        let mut opened = Opened {
-            sealed: Vec::new(),
-            active: None,
-            next_offset: self.options.log_start,
-            log_start: self.options.log_start,
-            epochs: LeaderEpochs::default(),
-            has_directory: !names.is_empty(),
-        };
-        let bases = self.without_orphans(bases, &mut opened)?;
-        let Some((doubtful, sealed)) = self.doubtful(&bases) else {
-            let recovery = self.begin_behind_what_is_gone(&mut opened);
-            return Ok((opened, recovery));
-        };
-        let ends = bases.iter().skip(1);
-        for (base, end) in sealed.iter().zip(ends) {
-            opened.sealed.push(self.sealed(*base, *end)?);
+        let known = self.known_damage()?;
+        let start = log_start::read(disk, directory, self.trust(0))?;
+        let first = bases.first().copied();
+        let log_start = start.or(first).unwrap_or_default();
+        let log_start = log_start.max(self.options.log_start);
+        let bases = self.without_orphans(bases)?;
+        let mut scanned = self.scanned(&bases, log_start, known.clone())?;
+        // Records that were deleted before a segment of theirs was durable may be all that tells of a
+        // producer.
+        if bases.is_empty() && self.replayed_end >= Some(log_start) {
+            let begin = self.cut_at.unwrap_or(log_start);
+            scanned.next_offset = log_start.min(begin);
         }
-        let tail = self.last_of(doubtful, &mut opened.sealed)?;
-        let first = bases.first().copied().unwrap_or_default();
-        opened.next_offset = tail.next_offset;
-        opened.log_start = self.options.log_start.max(first);
-        opened.epochs = self.epochs(&opened.sealed, &tail)?;
+        let end = self.options.recovery_point.offset.max(known.end());
+        scanned.end_at(end.min(self.cut_at.unwrap_or(end)));
+        let epochs = self.epochs(&scanned)?;
         let recovery = LogRecovery {
-            cut_bytes: tail.cut_bytes,
-            missing_offsets: self.missing_offsets(&tail),
+            cut_bytes: scanned.cut_bytes,
+            damaged: Vec::new(),
         };
-        opened.active = Some(tail.active);
-        if opened.log_start
-            > opened
-                .next_offset
-                .max(self.replayed_end.unwrap_or_default())
-        {
+        let mut opened = Opened {
+            next_offset: scanned.next_offset,
+            log_start,
+            epochs,
+            has_directory: !names.is_empty(),
+            has_start: start.is_some(),
+            sealed: scanned.sealed,
+            active: scanned.active,
+            damaged: scanned.damaged,
+        };
+        let replayed_end = self.replayed_end.unwrap_or_default();
+        if log_start > opened.next_offset.max(replayed_end) {
             self.begin_again(&mut opened)?;
         }
+        opened.damaged.forget_below(log_start);
+        if opened.damaged != known {
+            self.keep_damage(&mut opened)?;
+        }
         Ok((opened, recovery))
+    }
+
+    /// The segments as they are: those before the recovery point as they are known to be, the others
+    /// looked at.
+    fn scanned(
+        &self,
+        bases: &[i64],
+        log_start: i64,
+        known: DamagedRanges,
+    ) -> Result<Scanned, StorageError> {
+        let trusted = match self.last_stop {
+            LastStop::Clean => bases.len(),
+            LastStop::Unclean => {
+                let point = self.options.recovery_point.offset;
+                bases.partition_point(|base| *base <= point)
+            }
+        };
+        let (sealed, doubtful) = bases
+            .split_at_checked(trusted.saturating_sub(1))
+            .unwrap_or_default();
+        let mut scanned = Scanned::new(log_start, self.options.config.index_interval_bytes, known);
+        if let Some(first) = bases.first() {
+            scanned.lose(log_start, *first);
+        }
+        for (base, end) in sealed.iter().zip(bases.iter().skip(1)) {
+            scanned.sealed.push(self.sealed(*base, *end)?);
+        }
+        let ends = doubtful.iter().skip(1).copied().map(Some);
+        for (base, end) in doubtful.iter().zip(ends.chain([None])) {
+            match scanned.next_is(*base, self) {
+                true => self.scan(*base, end, &mut scanned)?,
+                false => self.leave_out(*base, &mut scanned)?,
+            }
+        }
+        Ok(scanned)
+    }
+
+    /// Removes a segment that is behind the end of the log.
+    fn leave_out(&self, base: i64, scanned: &mut Scanned) -> Result<(), StorageError> {
+        let file = self.file(base);
+        scanned.is_cut |= self.cut_at.is_some_and(|cut| base >= cut);
+        if !scanned.is_cut {
+            let size = self.context.files.get(&file)?.size()?;
+            scanned.cut_bytes = scanned.cut_bytes.saturating_add(size);
+        }
+        self.context.disk.remove_file(&file.path())?;
+        self.context.disk.sync_dir(&self.options.directory)
+    }
+
+    /// The damaged ranges that are known since an earlier time.
+    fn known_damage(&self) -> Result<DamagedRanges, StorageError> {
+        let path = self.options.directory.join(DAMAGED_RANGES_FILE);
+        let bytes = read_small(&self.context.disk, &path, self.trust(0))?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let known = text.as_deref().and_then(DamagedRanges::parse);
+        Ok(known.unwrap_or_default())
+    }
+
+    /// Writes down what is damaged, and where the log begins, which the segments may not tell.
+    pub(super) fn keep_damage(&self, opened: &mut Opened) -> Result<(), StorageError> {
+        let (disk, directory) = (&self.context.disk, &self.options.directory);
+        if !opened.has_directory {
+            disk.create_dir(directory)?;
+            disk.replace_file(&directory.join(LABEL_FILE), self.options.label.as_bytes())?;
+            disk.sync_dir(directory.parent().unwrap_or(directory))?;
+            opened.has_directory = true;
+        }
+        if !opened.has_start {
+            let text = log_start::text(opened.log_start);
+            disk.replace_file(&directory.join(LOG_START_FILE), text.as_bytes())?;
+            opened.has_start = true;
+        }
+        let text = opened.damaged.to_text();
+        disk.replace_file(&directory.join(DAMAGED_RANGES_FILE), text.as_bytes())
     }
 
     /// What was found and is not known to be durable, the directory itself with it: perhaps it is in the
@@ -176,7 +257,7 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn file(&self, base: i64) -> Arc<SegmentFile> {
+    pub(super) fn file(&self, base: i64) -> Arc<SegmentFile> {
         let name = super::segment::file_name(base, LOG);
         SegmentFile::new(self.options.directory.join(name), OpenMode::Write)
     }
@@ -193,23 +274,11 @@ impl Recovery<'_> {
     /// Without the segments, where those before them are lost: segments are dropped only up to the
     /// recovery point, so the disk did that, and the commit log has all of them. Where there are none
     /// the log begins with what it has.
-    fn without_orphans(
-        &self,
-        bases: Vec<i64>,
-        opened: &mut Opened,
-    ) -> Result<Vec<i64>, StorageError> {
+    fn without_orphans(&self, bases: Vec<i64>) -> Result<Vec<i64>, StorageError> {
         let Some(cut) = self.cut_at else {
             return Ok(bases);
         };
-        let Some(first) = bases.first() else {
-            // Records that were deleted before a segment of theirs was durable may be all that tells of
-            // a producer.
-            if self.replayed_end >= Some(opened.log_start) {
-                opened.next_offset = opened.next_offset.min(cut);
-            }
-            return Ok(bases);
-        };
-        if *first <= cut {
+        if bases.first().is_none_or(|first| *first <= cut) {
             return Ok(bases);
         }
         for base in &bases {
@@ -217,105 +286,7 @@ impl Recovery<'_> {
             self.context.disk.remove_file(&path)?;
         }
         self.context.disk.sync_dir(&self.options.directory)?;
-        opened.next_offset = cut;
         Ok(Vec::new())
-    }
-
-    /// The segments that have to be looked at, at least one, and those before them.
-    fn doubtful<'b>(&self, bases: &'b [i64]) -> Option<(&'b [i64], &'b [i64])> {
-        let trusted = match self.last_stop {
-            LastStop::Clean => bases.len(),
-            LastStop::Unclean => {
-                let point = self.options.recovery_point.offset;
-                bases.partition_point(|base| *base <= point)
-            }
-        };
-        let (sealed, doubtful) = bases.split_at_checked(trusted.saturating_sub(1))?;
-        (!doubtful.is_empty()).then_some((doubtful, sealed))
-    }
-
-    /// The segment the log ends in; those before it are added to `sealed`, those behind it go.
-    fn last_of(
-        &self,
-        doubtful: &[i64],
-        sealed: &mut Vec<Arc<SealedSegment>>,
-    ) -> Result<Tail, StorageError> {
-        let mut rest = doubtful.iter();
-        let mut tail = match rest.next() {
-            Some(base) => self.tail(*base)?,
-            None => Tail::new(ActiveSegment::new(
-                self.options.log_start,
-                self.file(self.options.log_start),
-                SegmentIndex::default(),
-            )),
-        };
-        for base in rest {
-            if self.may_continue(&tail, *base) {
-                let next = self.tail(*base)?;
-                let Tail { active, epochs, .. } = std::mem::replace(&mut tail, next);
-                sealed.push(Arc::new(
-                    active.seal(*base, self.options.config.index_interval_bytes),
-                ));
-                tail.epochs.splice(0..0, epochs);
-                continue;
-            }
-            let file = self.file(*base);
-            tail.is_cut |= self.cut_at.is_some_and(|cut| *base >= cut);
-            if !tail.is_cut {
-                let opened = self.context.files.get(&file)?;
-                let size = opened.size()?;
-                tail.cut_bytes = tail.cut_bytes.saturating_add(size);
-                self.rescue(&opened, *base, 0, size)?;
-            }
-            self.context.disk.remove_file(&file.path())?;
-            self.context.disk.sync_dir(&self.options.directory)?;
-        }
-        Ok(tail)
-    }
-
-    /// Whether the log goes on in the segment that begins at `base`.
-    fn may_continue(&self, tail: &Tail, base: i64) -> bool {
-        let is_next = base == tail.next_offset
-            || (base > tail.next_offset && base <= self.options.recovery_point.offset);
-        is_next && !tail.is_cut && tail.cut_bytes == 0 && self.cut_at.is_none_or(|cut| base < cut)
-    }
-
-    fn tail(&self, base: i64) -> Result<Tail, StorageError> {
-        let segment = self.file(base);
-        let file = self.context.files.get(&segment)?;
-        let size = file.size()?;
-        if self.last_stop == LastStop::Clean
-            && let Some(index) = self.loaded_index(&segment)?
-            && let Some(tail) = self.indexed_tail(base, &segment, index, size)?
-        {
-            return Ok(tail);
-        }
-        let mut tail = match self.known_tail(base, &segment, size)? {
-            Some(tail) => tail,
-            // What was known to be durable is not what it was: look at everything.
-            None => self
-                .scanned_tail(base, &segment, size, 0)?
-                .unwrap_or_else(|| {
-                    let active =
-                        ActiveSegment::new(base, Arc::clone(&segment), SegmentIndex::default());
-                    Tail::new(active)
-                }),
-        };
-        let end = tail.active.size;
-        if end < size {
-            // What is torn behind the recovery point was on its way, and the commit log has it.
-            tail.is_cut |=
-                self.cut_at.is_some() && tail.next_offset >= self.options.recovery_point.offset;
-            if !tail.is_cut {
-                tail.cut_bytes = size.saturating_sub(end);
-            }
-            if self.missing_offsets(&tail) > 0 {
-                self.rescue(&file, base, end, size)?;
-            }
-            file.truncate(end)?;
-            file.sync()?;
-        }
-        Ok(tail)
     }
 
     /// How a file is read that was synced with the batches before `end`: where those are known to be
@@ -328,84 +299,33 @@ impl Recovery<'_> {
         }
     }
 
-    /// Offsets that are known to have been durable and are not there.
-    fn missing_offsets(&self, tail: &Tail) -> i64 {
-        let point = self.options.recovery_point.offset;
-        let missing = point.saturating_sub(tail.next_offset);
-        missing.max(0)
-    }
-
-    /// Copies what is about to be cut to a file beside the segment, where it is more than a torn end.
-    fn rescue(&self, file: &DiskFile, base: i64, from: u64, to: u64) -> Result<(), StorageError> {
-        let name = super::segment::file_name(base, RESCUED);
-        let path = self.options.directory.join(name);
-        let copy = self.context.disk.open(&path, OpenMode::Create)?;
-        copy.truncate(0)?;
-        let mut position = from;
-        while position < to {
-            let bytes = file.read_at(position, RESCUE_PIECE_BYTES)?;
-            if bytes.is_empty() {
-                break;
-            }
-            copy.write_at(position.saturating_sub(from), &[&bytes])?;
-            position = position.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        }
-        copy.sync()?;
-        self.context.disk.sync_dir(&self.options.directory)
-    }
-
     /// The epochs by their file, or where there is none to rely on, by the batches.
-    fn epochs(
-        &self,
-        sealed: &[Arc<SealedSegment>],
-        tail: &Tail,
-    ) -> Result<LeaderEpochs, StorageError> {
+    fn epochs(&self, scanned: &Scanned) -> Result<LeaderEpochs, StorageError> {
         let path = self.options.directory.join(leader_epochs::FILE_NAME);
-        let bytes = read_small(&self.context.disk, &path, self.trust(tail.next_offset))?;
+        let trust = self.trust(scanned.next_offset);
+        let bytes = read_small(&self.context.disk, &path, trust)?;
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let mut epochs = match text.as_deref().and_then(LeaderEpochs::parse) {
             Some(epochs) => epochs,
-            None => self.scanned_epochs(sealed, tail)?,
+            None => self.scanned_epochs(scanned)?,
         };
-        epochs.cut(tail.next_offset);
-        for (epoch, start) in &tail.epochs {
+        epochs.cut(scanned.next_offset);
+        for (epoch, start) in &scanned.epochs {
             epochs.push(*epoch, *start);
         }
         Ok(epochs)
     }
 
-    fn scanned_epochs(
-        &self,
-        sealed: &[Arc<SealedSegment>],
-        tail: &Tail,
-    ) -> Result<LeaderEpochs, StorageError> {
+    fn scanned_epochs(&self, scanned: &Scanned) -> Result<LeaderEpochs, StorageError> {
         let mut epochs = LeaderEpochs::default();
-        let sealed = sealed.iter().map(|segment| (&segment.file, segment.size));
-        for (segment, size) in sealed.chain([(&tail.active.file, tail.active.size)]) {
-            let file = self.context.files.get(segment)?;
-            let mut walk = BatchWalk::new(&file, 0, size);
-            while let Step::Batch((_, header)) = walk.next_header()? {
+        for segment in &scanned.sealed {
+            let file = self.context.files.get(&segment.file)?;
+            let walk = SoundWalk::new(segment.ground(&file));
+            walk.each_header(|_, header| {
                 epochs.push(header.leader_epoch, header.base_offset);
-            }
+            })?;
         }
         Ok(epochs)
-    }
-
-    /// Where there are no segments though there were, the offsets that are gone are not given out again.
-    fn begin_behind_what_is_gone(&self, opened: &mut Opened) -> LogRecovery {
-        let missing = self
-            .options
-            .recovery_point
-            .offset
-            .saturating_sub(opened.next_offset);
-        if missing > 0 {
-            opened.next_offset = self.options.recovery_point.offset;
-            opened.log_start = self.options.recovery_point.offset;
-        }
-        LogRecovery {
-            missing_offsets: missing.max(0),
-            ..LogRecovery::default()
-        }
     }
 
     /// Where all that is on disk lies below the log start, it goes, and the log begins there.
@@ -420,6 +340,7 @@ impl Recovery<'_> {
         }
         self.context.disk.sync_dir(&self.options.directory)?;
         opened.epochs = LeaderEpochs::default();
+        opened.damaged = DamagedRanges::default();
         opened.next_offset = opened.log_start;
         Ok(())
     }

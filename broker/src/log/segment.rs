@@ -8,13 +8,13 @@ use parking_lot::Mutex;
 use sluice_protocol::record_batch::{BatchHeader, BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
-use super::batch_walk::{BatchWalk, Step};
 use super::index::{
     IndexEntry, OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
 };
 use super::open_files::{OpenFiles, SegmentFile};
 use super::partition_log::LogContext;
 use super::saved_index::{SavedEntries, SavedIndex};
+use super::sound_walk::{Anchor, Ground, SoundWalk};
 use super::storage::{Disk, DiskFile, OpenMode};
 
 /// What the name of a segment's file ends in.
@@ -84,10 +84,16 @@ impl ActiveSegment {
     }
 
     /// Where to begin to look for `offset`.
-    pub(crate) fn position_of(&self, offset: i64) -> u64 {
+    pub(super) fn anchor_of(&self, offset: i64) -> Anchor {
         let target = relative(offset, self.base_offset);
         let entry = floor(&self.index.offsets, |entry| entry.relative_offset <= target);
-        entry.map_or(0, |entry| u64::from(entry.position))
+        entry.map_or_else(Anchor::default, |entry| Anchor {
+            position: u64::from(entry.position),
+            last_offset: Some(
+                self.base_offset
+                    .saturating_add(i64::from(entry.relative_offset)),
+            ),
+        })
     }
 
     /// The segment, closed for good. Should its indexes have to be built again, a batch gets an entry
@@ -293,7 +299,7 @@ impl SealedSegment {
     /// Whether a batch begins where an entry says, and is the one it says.
     fn is_true(&self, entry: OffsetEntry, files: &OpenFiles) -> Result<bool, StorageError> {
         let file = files.get(&self.file)?;
-        let bytes = file.read_at(u64::from(entry.position), OUTLINE_BYTES)?;
+        let bytes = file.read_readable_at(u64::from(entry.position), OUTLINE_BYTES)?;
         let batch = bytes.first_chunk().and_then(BatchOutline::decode);
         Ok(batch.is_some_and(|batch| {
             relative(batch.last_offset, self.base_offset) == entry.relative_offset
@@ -368,17 +374,38 @@ impl SealedSegment {
         self.indexed_from(0, files).map(Arc::new)
     }
 
-    /// Indexes of the batches from `position` on, by their headers.
+    /// Indexes of the batches from `position` on, by their headers; of those that are whole.
     fn indexed_from(&self, position: u32, files: &OpenFiles) -> Result<SegmentIndex, StorageError> {
         let file = files.get(&self.file)?;
-        let mut walk = BatchWalk::new(&file, u64::from(position), self.size);
+        let anchor = Anchor {
+            position: u64::from(position),
+            last_offset: None,
+        };
+        let walk = SoundWalk::from(self.ground(&file), anchor);
         let mut index = SegmentIndex::default();
-        while let Step::Batch((position, header)) = walk.next_header()? {
+        walk.each_header(|position, header| {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
             index.push(&header, position, self.base_offset, self.interval);
-        }
+        })?;
         index.seal();
         Ok(index)
+    }
+
+    /// All offsets it may hold.
+    pub(super) const fn offsets(&self) -> std::ops::Range<i64> {
+        self.base_offset..self.next_offset
+    }
+
+    /// Its bytes, as one looks at them who does not care for offsets that are missing.
+    pub(super) const fn ground<'a>(&self, file: &'a DiskFile) -> Ground<'a> {
+        Ground {
+            file,
+            size: self.size,
+            base_offset: self.base_offset,
+            end_offset: Some(self.next_offset),
+            is_dense: false,
+            is_read_once: false,
+        }
     }
 
     fn index_file(&self, suffix: &str) -> Arc<SegmentFile> {

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
-use super::read::{LogRead, LogReadError, Place, corrupt};
+use super::read::{LogRead, LogReadError, Place};
 use super::read_buffers::{ReadBuffer, ReadBuffers};
-use super::storage::DiskFile;
+use super::storage::{DiskFile, is_unreadable};
 
 /// Bytes read to find the first batch, where only its neighbourhood is known.
 const LOOK_BYTES: usize = 16 * 1024;
@@ -30,6 +30,8 @@ pub(super) enum Reach {
 pub(super) enum Unread {
     /// It is not in memory, and the read may go no further.
     NotResident,
+    /// Something is not what it was, which takes a closer look.
+    InDoubt,
     /// It cannot be read.
     Failed(LogReadError),
 }
@@ -73,6 +75,8 @@ pub(super) struct SegmentRead<'a> {
     pub(super) file: &'a DiskFile,
     pub(super) place: &'a Place,
     pub(super) buffers: &'a Arc<ReadBuffers>,
+    /// Whether every offset has a record.
+    pub(super) is_dense: bool,
     pub(super) read: LogRead,
     pub(super) reach: Reach,
 }
@@ -98,40 +102,60 @@ impl SegmentRead<'_> {
         self.read.max_bytes.max(OUTLINE_BYTES)
     }
 
+    /// Offsets that a batch may have: in the segment, and from `next_offset` on.
+    fn may_stand(&self, batch: &BatchOutline, next_offset: i64) -> bool {
+        batch.base_offset >= next_offset.max(self.place.base_offset)
+            && batch.last_offset >= batch.base_offset
+            && batch.last_offset < self.place.end_offset
+    }
+
     const fn is_first(&self, batch: &BatchOutline) -> bool {
         batch.last_offset >= self.read.from
     }
 
     /// Where the first batch begins, looked for from `position` on.
     fn locate(&self, mut position: u64) -> Result<Option<u64>, Unread> {
+        let mut next_offset = self.place.base_offset;
         while position < self.place.size {
             let buffer = self.fill(position, LOOK_BYTES)?;
             let mut at = 0;
             while let Some(batch) = self.outline(&buffer, position, at)? {
+                if !self.may_stand(&batch, next_offset) {
+                    return Err(Unread::InDoubt);
+                }
                 if self.is_first(&batch) {
                     return Ok(Some(position.saturating_add(bytes(at))));
                 }
+                next_offset = batch.last_offset.saturating_add(1);
                 at = at.saturating_add(batch.size);
             }
             position = position.saturating_add(bytes(at));
         }
-        Ok(None)
+        match self.is_dense && next_offset < self.place.end_offset {
+            true => Err(Unread::InDoubt),
+            false => Ok(None),
+        }
     }
 
     /// The batches of `buffer`, which was read at `position`, where the first one begins. More is read where it does not hold that.
     fn batches(&self, mut buffer: ReadBuffer, position: u64) -> Result<Found, Unread> {
-        let short = || corrupt(self.place, position, self.read.from);
-        let first = self.outline(&buffer, position, 0)?.ok_or_else(short)?;
+        let first = self.outline(&buffer, position, 0)?;
+        let first = first.ok_or(Unread::InDoubt)?;
+        let wanted = self.read.from.max(self.place.base_offset);
+        let leaves_out = self.is_dense && first.base_offset > wanted;
+        if leaves_out || !self.may_stand(&first, self.place.base_offset) {
+            return Err(Unread::InDoubt);
+        }
         if first.base_offset >= self.read.end || !self.has_room_for(first.size)? {
             return Ok(Found::default());
         }
         if buffer.len() < first.size {
             buffer = self.fill(position, first.size)?;
         }
-        if buffer.len() < first.size {
-            return Err(short().into());
+        let (size, next_offset) = self.true_batches(&buffer, first);
+        if size == 0 {
+            return Err(Unread::InDoubt);
         }
-        let (size, next_offset) = self.whole_batches(&buffer, first);
         Ok(Found {
             chunks: buffer.into_bytes(0..size),
             next: Some((next_offset, position.saturating_add(bytes(size)))),
@@ -143,15 +167,19 @@ impl SegmentRead<'_> {
         let left = self.place.size.saturating_sub(position);
         let wanted = wanted.min(usize::try_from(left).unwrap_or(usize::MAX));
         let mut buffer = self.buffers.take(wanted);
-        let count = match self.reach {
-            Reach::Memory => self.file.read_resident(position, &mut buffer.slices())?,
-            Reach::Disk => self.file.read_into(position, &mut buffer.slices())?,
+        let read = match self.reach {
+            Reach::Memory => self.file.read_resident(position, &mut buffer.slices()),
+            Reach::Disk => self.file.read_into(position, &mut buffer.slices()),
+        };
+        let count = match read {
+            Err(error) if is_unreadable(&error.cause) => return Err(Unread::InDoubt),
+            read => read?,
         };
         if self.reach == Reach::Memory && count < wanted {
             return Err(Unread::NotResident);
         }
         if count < OUTLINE_BYTES {
-            return Err(corrupt(self.place, position, self.read.from).into());
+            return Err(Unread::InDoubt);
         }
         buffer.truncate(count);
         Ok(buffer)
@@ -171,7 +199,7 @@ impl SegmentRead<'_> {
         let outline = BatchOutline::decode(&outline);
         let fits = |batch: &BatchOutline| here.saturating_add(bytes(batch.size)) <= self.place.size;
         match outline.filter(fits) {
-            None => Err(corrupt(self.place, here, self.read.from).into()),
+            None => Err(Unread::InDoubt),
             found => Ok(found),
         }
     }
@@ -187,23 +215,33 @@ impl SegmentRead<'_> {
     }
 
     /// Bytes of all batches that are there whole and within the limits, from the first on, and the offset
-    /// behind the last one.
-    fn whole_batches(&self, buffer: &ReadBuffer, first: BatchOutline) -> (usize, i64) {
+    /// behind the last one. Each has its checksum and follows the one before; one that leaves
+    /// offsets out is returned only with the one behind it, which might say otherwise.
+    fn true_batches(&self, buffer: &ReadBuffer, first: BatchOutline) -> (usize, i64) {
         let limit = buffer.len().min(self.read.max_bytes.max(first.size));
-        let (mut size, mut last) = (first.size, first);
-        while let Some(outline) = buffer.outline_at(size) {
-            // What is no batch is told to whoever reads on from here.
-            let next = BatchOutline::decode(&outline);
-            let Some(next) = next.filter(|next| next.base_offset < self.read.end) else {
+        let (mut at, mut next_offset) = (0_usize, first.base_offset);
+        // Where the last batch begins that leaves offsets out, until the next one agrees.
+        let mut unsure = None;
+        while let Some(outline) = buffer.outline_at(at) {
+            let Some(batch) = BatchOutline::decode(&outline) else {
                 break;
             };
-            match size.checked_add(next.size).filter(|size| *size <= limit) {
-                Some(whole) => size = whole,
-                None => break,
+            if !self.may_stand(&batch, next_offset) {
+                // Of the first of a log that leaves offsets out nobody knows whether it is right.
+                let is_only_first = at == first.size && !self.is_dense;
+                unsure = unsure.or_else(|| is_only_first.then_some((0, next_offset)));
+                break;
             }
-            last = next;
+            let leaves_out = batch.base_offset > next_offset;
+            let end = at.checked_add(batch.size).filter(|end| *end <= limit);
+            let is_wanted = batch.base_offset < self.read.end && !(leaves_out && self.is_dense);
+            let Some(end) = end.filter(|_| is_wanted && buffer.is_true_at(at, batch.size)) else {
+                return (at, next_offset);
+            };
+            unsure = leaves_out.then_some((at, next_offset));
+            (at, next_offset) = (end, batch.last_offset.saturating_add(1));
         }
-        (size, last.last_offset.saturating_add(1))
+        unsure.unwrap_or((at, next_offset))
     }
 }
 

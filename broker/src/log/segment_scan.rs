@@ -1,4 +1,4 @@
-//! Reading a segment that is in doubt: by its indexes, or batch by batch.
+//! Reading segments that are in doubt: by their indexes, or batch by batch.
 
 use std::sync::Arc;
 
@@ -6,51 +6,244 @@ use sluice_protocol::record_batch::BatchHeader;
 
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
+use super::damage::{DamagedRange, DamagedRanges};
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
-use super::recovery::Recovery;
+use super::recovery::{LastStop, Recovery};
 use super::recovery_points::PointPlace;
 use super::saved_index::SavedIndex;
-use super::segment::{ActiveSegment, OFFSET_INDEX, TIME_INDEX};
+use super::segment::{ActiveSegment, OFFSET_INDEX, SealedSegment, TIME_INDEX};
+use super::sound_walk::{Found, Ground, Hole, SoundWalk};
 use super::storage::DiskFile;
 
-/// The last segment, read.
-pub(super) struct Tail {
-    pub(super) active: ActiveSegment,
+/// What the segments of a log hold, as far as they are looked at.
+pub(super) struct Scanned {
+    pub(super) sealed: Vec<Arc<SealedSegment>>,
+    pub(super) active: Option<ActiveSegment>,
     pub(super) next_offset: i64,
+    /// The epochs of the batches that were read.
     pub(super) epochs: Vec<(i32, i64)>,
+    pub(super) damaged: DamagedRanges,
     pub(super) cut_bytes: u64,
     /// Whether it ends where the commit log goes on.
     pub(super) is_cut: bool,
+    interval: u32,
 }
 
-impl Tail {
-    /// An empty segment.
-    pub(super) const fn new(active: ActiveSegment) -> Self {
+impl Scanned {
+    /// Nothing of a log that begins at `log_start`.
+    pub(super) const fn new(log_start: i64, interval: u32, damaged: DamagedRanges) -> Self {
         Self {
-            next_offset: active.base_offset,
-            active,
+            sealed: Vec::new(),
+            active: None,
+            next_offset: log_start,
             epochs: Vec::new(),
+            damaged,
             cut_bytes: 0,
             is_cut: false,
+            interval,
         }
     }
 
-    /// Takes note of the next batch.
-    pub(super) fn push(&mut self, header: &BatchHeader, interval: u32) {
-        self.active.push(header, interval);
+    /// Whether the log goes on in the segment that begins at `base`; then those before it are full.
+    pub(super) fn next_is(&mut self, base: i64, recovery: &Recovery<'_>) -> bool {
+        let is_first = self.active.is_none();
+        let may_leave_out = base <= recovery.options.recovery_point.offset || recovery.keeps_all;
+        let follows = base == self.next_offset || (base > self.next_offset && may_leave_out);
+        let is_before_cut = recovery.cut_at.is_none_or(|cut| base < cut);
+        let is_next = is_first || (follows && is_before_cut && !self.is_cut && self.cut_bytes == 0);
+        if is_next {
+            self.seal(base);
+            self.next_offset = base;
+        }
+        is_next
+    }
+
+    /// Offsets from `begin` to `end`, if there are any in between, are lost.
+    pub(super) fn lose(&mut self, begin: i64, end: i64) {
+        if let Some(range) = DamagedRange::new(begin, end) {
+            self.damaged.note(range);
+        }
+    }
+
+    /// The log ends at `end`, or behind it: what is not there is lost. The bytes of the last segment
+    /// stay as they are, and another one begins there.
+    pub(super) fn end_at(&mut self, end: i64) {
+        if self.next_offset < end {
+            self.lose(self.next_offset, end);
+            self.next_offset = end;
+            self.seal(end);
+        }
+    }
+
+    fn seal(&mut self, next_offset: i64) {
+        let full = self.active.take();
+        let sealed = full.map(|full| Arc::new(full.seal(next_offset, self.interval)));
+        self.sealed.extend(sealed);
+    }
+
+    /// Takes note of the next batch, and its position.
+    fn push(&mut self, position: u64, header: &BatchHeader) {
+        if let Some(active) = &mut self.active {
+            active.size = position;
+            active.push(header, self.interval);
+        }
         self.next_offset = header.last_offset().saturating_add(1);
         if self.epochs.last().map(|(epoch, _)| *epoch) != Some(header.leader_epoch) {
             self.epochs.push((header.leader_epoch, header.base_offset));
         }
     }
+
+    fn resize(&mut self, size: u64) {
+        if let Some(active) = &mut self.active {
+            active.size = size;
+        }
+    }
 }
 
 impl Recovery<'_> {
-    pub(super) fn loaded_index(
+    /// Reads the segment that begins at `base`; one that is not the last one ends at `end`.
+    pub(super) fn scan(
         &self,
-        log: &SegmentFile,
-    ) -> Result<Option<SegmentIndex>, StorageError> {
+        base: i64,
+        end: Option<i64>,
+        scanned: &mut Scanned,
+    ) -> Result<(), StorageError> {
+        let segment = self.file(base);
+        let file = self.context.files.get(&segment)?;
+        let size = file.size()?;
+        if self.last_stop == LastStop::Clean
+            && let Some(index) = self.loaded_index(&segment)?
+            && let Some((active, next_offset)) = self.by_index(base, &segment, index, size)?
+        {
+            scanned.active = Some(active);
+            scanned.next_offset = next_offset;
+            return Ok(());
+        }
+        let ground = Ground {
+            file: &file,
+            size,
+            base_offset: base,
+            end_offset: end,
+            is_dense: !self.options.was_compacted && self.options.config.compaction.is_none(),
+            is_read_once: false,
+        };
+        let mut walk = if let Some(active) = self.resumed(base, &segment, size)? {
+            let walk = SoundWalk::at(
+                ground,
+                active.size,
+                Some(self.options.recovery_point.offset),
+            );
+            scanned.active = Some(active);
+            scanned.next_offset = self.options.recovery_point.offset;
+            walk
+        } else {
+            let active = ActiveSegment::new(base, Arc::clone(&segment), SegmentIndex::default());
+            scanned.active = Some(active);
+            let mut walk = SoundWalk::new(ground);
+            if self.scan_durable(&mut walk, scanned)? == Reach::ToTheEnd {
+                scanned.resize(size);
+                return Ok(());
+            }
+            walk
+        };
+        if walk.position() >= size {
+            return Ok(());
+        }
+        walk.reread()?;
+        let cut = self.scan_promised(&mut walk, size, scanned)?;
+        scanned.resize(cut);
+        if cut < size {
+            // What is torn behind the recovery point was on its way, and the commit log has it.
+            scanned.is_cut |= self.cut_at.is_some();
+            if !scanned.is_cut {
+                scanned.cut_bytes = size.saturating_sub(cut);
+            }
+            file.truncate(cut)?;
+            file.sync()?;
+        }
+        Ok(())
+    }
+
+    /// The last segment as it is up to the recovery point. What lies before is not looked at, but for the
+    /// batches behind the last one that has an entry in the saved indexes; `None` where those do not lead
+    /// to the point.
+    fn resumed(
+        &self,
+        base: i64,
+        segment: &Arc<SegmentFile>,
+        size: u64,
+    ) -> Result<Option<ActiveSegment>, StorageError> {
+        let point = self.options.recovery_point;
+        let is_here = |place: &PointPlace| place.segment == base && place.position <= size;
+        let Some(place) = point.place.filter(is_here) else {
+            return Ok(None);
+        };
+        let Some(index) = place.saved.load(&self.context.disk, &segment.path())? else {
+            return Ok(None);
+        };
+        let found = self.by_index(base, segment, index, place.position)?;
+        let found = found.filter(|(_, next_offset)| *next_offset == point.offset);
+        Ok(found.map(|(active, _)| active))
+    }
+
+    /// Walks over what is durable, by headers. Nothing of it is cut, whatever has become of it.
+    fn scan_durable(
+        &self,
+        walk: &mut SoundWalk<'_>,
+        scanned: &mut Scanned,
+    ) -> Result<Reach, StorageError> {
+        while scanned.next_offset < self.options.recovery_point.offset {
+            match walk.next_header()? {
+                Found::Batch(position, header) => scanned.push(position, &header),
+                Found::Hole(Hole { end: None, .. }) | Found::End => return Ok(Reach::ToTheEnd),
+                Found::Hole(Hole {
+                    begin,
+                    end: Some(end),
+                    ..
+                }) => {
+                    let end = end.min(self.cut_at.unwrap_or(end));
+                    scanned.lose(begin, end);
+                    scanned.next_offset = end;
+                }
+            }
+        }
+        Ok(Reach::ToRecoveryPoint)
+    }
+
+    /// Walks over what was not promised to be durable in the segments, batch by batch, and returns
+    /// where the log ends.
+    fn scan_promised(
+        &self,
+        walk: &mut SoundWalk<'_>,
+        size: u64,
+        scanned: &mut Scanned,
+    ) -> Result<u64, StorageError> {
+        loop {
+            match walk.next_batch()? {
+                Found::Batch(position, batch) => {
+                    let base_offset = batch.header().base_offset;
+                    if self.cut_at.is_some_and(|cut| base_offset >= cut) {
+                        scanned.is_cut = true;
+                        return Ok(position);
+                    }
+                    scanned.push(position, batch.header());
+                }
+                Found::Hole(hole) => {
+                    // Between two whole batches nothing is torn.
+                    let is_between = hole.position < size && walk.position() == hole.position;
+                    let Some(end) = hole.end.filter(|_| is_between || self.keeps_all) else {
+                        return Ok(hole.position);
+                    };
+                    scanned.lose(hole.begin, end);
+                    scanned.next_offset = end;
+                }
+                Found::End => return Ok(size),
+            }
+        }
+    }
+
+    fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {
         let disk = &self.context.disk;
         let offsets = read_entries(disk, &log.path().with_extension(OFFSET_INDEX))?;
         let times = read_entries(disk, &log.path().with_extension(TIME_INDEX))?;
@@ -59,21 +252,25 @@ impl Recovery<'_> {
             .map(|(offsets, times)| SegmentIndex::loaded(offsets, times)))
     }
 
-    /// The last segment by its indexes; `None` where they do not lead to its end.
-    pub(super) fn indexed_tail(
+    /// The last segment by its indexes, and one past its last offset; `None` where they do not lead to
+    /// its end.
+    fn by_index(
         &self,
         base: i64,
         segment: &Arc<SegmentFile>,
         index: SegmentIndex,
         size: u64,
-    ) -> Result<Option<Tail>, StorageError> {
+    ) -> Result<Option<(ActiveSegment, i64)>, StorageError> {
         let file = self.context.files.get(segment)?;
+        let last = index.offsets.last().copied();
         let saved = SavedIndex::of(&index);
-        let from = index.offsets.last().map_or(0, |entry| entry.position);
         let mut active = ActiveSegment::new(base, Arc::clone(segment), index);
         active.saved = saved;
         active.first_timestamp = first_timestamp(&file, size)?;
-        active.size = u64::from(from);
+        active.size = last.map_or(0, |entry| u64::from(entry.position));
+        if last.is_some() && active.size >= size {
+            return Ok(None);
+        }
         let interval = self.options.config.index_interval_bytes;
         let mut next_offset = base;
         let mut walk = BatchWalk::new(&file, active.size, size);
@@ -87,101 +284,16 @@ impl Recovery<'_> {
                 Step::Batch(_) | Step::Torn => return Ok(None),
             }
         }
-        Ok(Some(Tail {
-            active,
-            next_offset,
-            epochs: Vec::new(),
-            cut_bytes: 0,
-            is_cut: false,
-        }))
+        Ok(Some((active, next_offset)))
     }
+}
 
-    /// The last segment, of which what lies before the recovery point is known to be as it was; `None`
-    /// where it is not.
-    pub(super) fn known_tail(
-        &self,
-        base: i64,
-        segment: &Arc<SegmentFile>,
-        size: u64,
-    ) -> Result<Option<Tail>, StorageError> {
-        match self.resumed_tail(base, segment, size)? {
-            Some(tail) => Ok(Some(tail)),
-            None => self.scanned_tail(base, segment, size, self.options.recovery_point.offset),
-        }
-    }
-
-    /// As [`Recovery::scanned_tail`] from the recovery point on. What lies before is not looked at, but
-    /// for the batches behind the last one that has an entry in the saved indexes; `None` where those
-    /// do not lead to the point.
-    fn resumed_tail(
-        &self,
-        base: i64,
-        segment: &Arc<SegmentFile>,
-        size: u64,
-    ) -> Result<Option<Tail>, StorageError> {
-        let point = self.options.recovery_point;
-        let is_here = |place: &PointPlace| place.segment == base && place.position <= size;
-        let Some(place) = point.place.filter(is_here) else {
-            return Ok(None);
-        };
-        let Some(index) = place.saved.load(&self.context.disk, &segment.path())? else {
-            return Ok(None);
-        };
-        let tail = self.indexed_tail(base, segment, index, place.position)?;
-        match tail.filter(|tail| tail.next_offset == point.offset) {
-            Some(tail) => self.checked_tail(tail, size).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// The last segment up to the first batch that is not whole. Batches from `checked_from` on are
-    /// read from the disk and checked; `None` where there is not a whole batch before.
-    pub(super) fn scanned_tail(
-        &self,
-        base: i64,
-        segment: &Arc<SegmentFile>,
-        size: u64,
-        checked_from: i64,
-    ) -> Result<Option<Tail>, StorageError> {
-        let interval = self.options.config.index_interval_bytes;
-        let file = self.context.files.get(segment)?;
-        let active = ActiveSegment::new(base, Arc::clone(segment), SegmentIndex::default());
-        let mut tail = Tail::new(active);
-        let mut walk = BatchWalk::new(&file, 0, size);
-        while tail.next_offset < checked_from {
-            match walk.next_header()? {
-                Step::Batch((_, header)) if may_follow(&header, tail.next_offset) => {
-                    tail.push(&header, interval);
-                }
-                Step::Batch(_) | Step::Torn => return Ok(None),
-                Step::End => break,
-            }
-        }
-        self.checked_tail(tail, size).map(Some)
-    }
-
-    /// Goes on from the end of `tail` up to the first batch that is not whole, as it is on the disk.
-    fn checked_tail(&self, mut tail: Tail, size: u64) -> Result<Tail, StorageError> {
-        if tail.active.size >= size {
-            return Ok(tail);
-        }
-        let interval = self.options.config.index_interval_bytes;
-        let file = self.context.files.get(&tail.active.file)?;
-        file.drop_cache(tail.active.size)?;
-        let mut walk = BatchWalk::new(&file, tail.active.size, size);
-        while let Step::Batch((_, batch)) = walk.next_batch()? {
-            let header = batch.header();
-            if self.cut_at.is_some_and(|cut| header.base_offset >= cut) {
-                tail.is_cut = true;
-                break;
-            }
-            if !may_follow(header, tail.next_offset) || !batch.has_valid_crc() {
-                break;
-            }
-            tail.push(header, interval);
-        }
-        Ok(tail)
-    }
+/// How far the durable part of a segment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Beyond the end of the file, or to where nothing more can be made out.
+    ToTheEnd,
+    ToRecoveryPoint,
 }
 
 /// Whether a batch may stand at `next_offset`.

@@ -17,6 +17,9 @@ use bytes::Bytes;
 
 use super::StorageError;
 
+/// What disks read at once: where one byte of it is lost, all are.
+const PAGE_BYTES: u64 = 4096;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -156,6 +159,15 @@ pub trait StorageFile: Debug + Send + Sync {
     /// Has the system read `length` bytes from `position` on into its memory, beside what goes on here.
     /// It may fail to: this is a hint.
     fn read_ahead(&self, _position: u64, _length: u64) {}
+
+    /// As [`StorageFile::read_at`], for bytes that nobody will read again soon: what the system did not
+    /// have in memory need not be there afterwards.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn read_once_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
+        self.read_at(position, length)
+    }
 
     /// Writes all chunks, one behind the other, from `position`.
     ///
@@ -355,6 +367,46 @@ impl DiskFile {
         self.file.read_ahead(position, length);
     }
 
+    /// As [`DiskFile::read_at`]; what the disk says it cannot read is zeroes, page by page.
+    pub(crate) fn read_readable_at(
+        &self,
+        position: u64,
+        length: usize,
+    ) -> Result<Bytes, StorageError> {
+        match self.file.read_at(position, length) {
+            Err(error) if is_unreadable(&error) => self.read_by_pages(position, length),
+            read => read.map_err(self.failed("read")),
+        }
+    }
+
+    /// As [`DiskFile::read_readable_at`] and [`StorageFile::read_once_at`].
+    pub(crate) fn read_once_at(&self, position: u64, length: usize) -> Result<Bytes, StorageError> {
+        match self.file.read_once_at(position, length) {
+            Err(error) if is_unreadable(&error) => self.read_by_pages(position, length),
+            read => read.map_err(self.failed("read")),
+        }
+    }
+
+    fn read_by_pages(&self, position: u64, length: usize) -> Result<Bytes, StorageError> {
+        let left = self.size()?.saturating_sub(position);
+        let length = length.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let mut bytes = Vec::with_capacity(length);
+        let mut at = position;
+        while bytes.len() < length {
+            let to_boundary = PAGE_BYTES.saturating_sub(at % PAGE_BYTES);
+            let to_boundary = usize::try_from(to_boundary).unwrap_or(usize::MAX);
+            let end = length.min(bytes.len().saturating_add(to_boundary));
+            match self.file.read_at(at, end.saturating_sub(bytes.len())) {
+                Ok(page) => bytes.extend_from_slice(&page),
+                Err(error) if is_unreadable(&error) => {}
+                Err(error) => return Err(self.failed("read")(error)),
+            }
+            bytes.resize(end, 0);
+            at = position.saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+        }
+        Ok(bytes.into())
+    }
+
     pub(crate) fn write_at(&self, position: u64, chunks: &[&[u8]]) -> Result<(), StorageError> {
         self.file
             .write_at(position, chunks)
@@ -383,6 +435,13 @@ impl DiskFile {
     fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> StorageError {
         at(operation, &self.path)
     }
+}
+
+/// Whether the disk says that the bytes are lost, and not that something else is wrong.
+pub(super) fn is_unreadable(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let lost = [Errno::IO, Errno::BADMSG, Errno::UCLEAN, Errno::NODATA];
+    Errno::from_io_error(error).is_some_and(|errno| lost.contains(&errno))
 }
 
 /// The slices as the system takes them.

@@ -11,6 +11,7 @@ use super::StorageError;
 use super::checkpoint::Dirty;
 use super::label::LABEL_FILE;
 use super::leader_epochs;
+use super::log_start;
 use super::open_files::SegmentFile;
 use super::partition_log::{ActiveWriter, PartitionLog, WriteStep, Writer};
 use super::segment::{LOG, file_name};
@@ -125,8 +126,23 @@ impl PartitionLog {
         self.make_directory(writer, dirty)?;
         self.unsaved
             .seal(writer.active.as_ref().map_or(0, |full| full.size));
+        self.note_start(writer, dirty)?;
         self.create_segment(writer, batch.header().base_offset)?;
         dirty.directories.insert(self.directory.clone());
+        Ok(())
+    }
+
+    /// Notes where the log begins, before its second segment does.
+    fn note_start(&self, writer: &mut Writer, dirty: &mut Dirty) -> Result<(), StorageError> {
+        let Some(active) = writer.active.as_ref().filter(|_| !writer.has_start) else {
+            return Ok(());
+        };
+        let first = self.view.lock().first_base().unwrap_or(active.base_offset);
+        let path = self.directory.join(log_start::LOG_START_FILE);
+        let text = log_start::text(first.min(active.base_offset));
+        self.context.disk.swap_file(&path, text.as_bytes())?;
+        dirty.files.insert(path);
+        writer.has_start = true;
         Ok(())
     }
 

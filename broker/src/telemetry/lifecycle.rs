@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use super::Telemetry;
@@ -43,46 +42,16 @@ impl DirectoryOpened {
     }
 }
 
-/// What is behind the last whole batch of a log was cut off.
+/// What was on its way when the last process died was cut off a log.
 pub(crate) struct TailCut<'a> {
     pub(crate) directory: &'a str,
     pub(crate) bytes: u64,
-    /// Offsets missing though they were known to be durable.
-    pub(crate) missing_offsets: i64,
 }
 
 impl TailCut<'_> {
     pub(crate) fn emit(self) {
-        let Self {
-            directory,
-            bytes,
-            missing_offsets,
-        } = self;
-        if missing_offsets > 0 {
-            tracing::error!(
-                directory,
-                bytes,
-                missing_offsets,
-                "the disk lost acknowledged records; what was cut is kept beside the segment"
-            );
-        } else {
-            tracing::warn!(directory, bytes, "torn end of a log cut off");
-        }
-    }
-}
-
-/// The disk lost or changed a part of the commit log that was durable.
-pub(crate) struct CommitLogDamaged<'a> {
-    pub(crate) extent: &'a Path,
-}
-
-impl CommitLogDamaged<'_> {
-    pub(crate) fn emit(self) {
-        let extent = self.extent;
-        tracing::error!(
-            extent = %extent.display(),
-            "the disk lost or changed a part of the commit log; acknowledged records may be missing: check the disk"
-        );
+        let Self { directory, bytes } = self;
+        tracing::warn!(directory, bytes, "torn end of a log cut off");
     }
 }
 

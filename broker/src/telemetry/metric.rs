@@ -72,6 +72,12 @@ metrics! {
         "Partitions that are not compacted because they cannot be read, or because the disk failed them a short while ago.";
     COMPACTION_MEMORY_MAX = "sluice_broker_compaction_memory_max_bytes", "gauge", [],
         "Limit of the memory for the keys of the partition that is compacted.";
+    DAMAGED_RANGES = "sluice_broker_damaged_ranges", "gauge", [],
+        "Ranges of offsets whose records the disk lost or changed, in all partitions. The log names each; readers get `CORRUPT_MESSAGE` there.";
+    COMMIT_LOG_DAMAGED_EXTENTS = "sluice_broker_commit_log_damaged_extents", "gauge", [],
+        "Extents of the commit log of which the disk lost or changed a part, as kept in `commit-log/damaged/`.";
+    SCRUBBED = "sluice_broker_scrubbed_bytes_total", "counter", [],
+        "Bytes of segments that the scrub read and checked.";
 }
 
 impl Metric {

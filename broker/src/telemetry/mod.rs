@@ -6,6 +6,7 @@
 
 mod compaction;
 mod connection;
+mod damage;
 mod groups;
 mod lifecycle;
 mod metric;
@@ -19,12 +20,16 @@ pub(crate) use connection::{
     AcceptFailed, BytesReceived, BytesSent, ConnectionEnded, ConnectionOpened, ConnectionRefused,
     Ending,
 };
+pub(crate) use damage::{
+    CommitLogDamaged, DamageCounted, DamagedExtentsKept, RecordsDamaged, ScrubFailed,
+    SegmentsScrubbed,
+};
 pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
 };
 pub(crate) use lifecycle::{
-    BrokerListening, BrokerStopped, CloseFailed, CommitLogDamaged, DirectoryOpened,
-    DirectoryQuarantined, LogFlushed, RetentionFailed, TailCut,
+    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined, LogFlushed,
+    RetentionFailed, TailCut,
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use request::{RequestAnswered, RequestRefused};
@@ -54,6 +59,7 @@ pub(crate) struct Telemetry {
     flush_duration: Histogram,
     compaction: compaction::Metrics,
     space: space::Metrics,
+    damage: damage::Metrics,
 }
 
 impl Telemetry {
@@ -72,6 +78,7 @@ impl Telemetry {
             flush_duration: metric::FLUSH_DURATION.histogram(registry, FLUSH_SECONDS)?,
             compaction: compaction::Metrics::register(registry)?,
             space: space::Metrics::register(registry)?,
+            damage: damage::Metrics::register(registry)?,
         })
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct KnownStart {
     pub(super) log_start: i64,
     /// How far it is durable.
     pub(super) recovery_point: RecoveryPoint,
+    /// Whether it was ever compacted.
+    pub(super) was_compacted: bool,
 }
 
 impl Topics {
@@ -293,6 +295,7 @@ impl Registry {
             config: topic.config().log.clone(),
             log_start: start.log_start,
             recovery_point: start.recovery_point,
+            was_compacted: start.was_compacted,
             on_change: Box::new(move || woken.wake()),
         };
         let (log, recovery) = PartitionLog::open(&self.log_context, options, unclean)?;

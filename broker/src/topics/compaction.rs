@@ -204,12 +204,15 @@ impl Registry {
         let outcome = partition
             .save_producers(true)
             .map_err(CompactError::from)
-            .and_then(|_offset| partition.log.compact(&job, &mut progress, pace))
+            .and_then(|_offset| partition.log.compact(&job, &mut progress, &mut *pace))
             .and_then(|()| self.note_cleaned(state, partition, &progress));
         let due = self.clock.now() + progress.delay;
         self.graveyard.lock().add(due, progress.retired);
         if let Err(error) = &outcome {
             self.note_failure(state, partition, error);
+        }
+        if matches!(outcome, Err(CompactError::Damaged { .. })) {
+            self.look_for_damage(state, partition, pace);
         }
         CompactionRun {
             topic: partition.topic().clone(),
@@ -229,7 +232,16 @@ impl Registry {
                 state.set_aside(partition, retry);
             }
             CompactError::Unsettled(error) => self.queue.fail(error),
-            CompactError::Stopped | CompactError::Outdated => {}
+            CompactError::Stopped | CompactError::Outdated | CompactError::Damaged { .. } => {}
+        }
+    }
+
+    /// Finds out what is damaged in a partition, so that the next compaction leaves that alone.
+    fn look_for_damage(&self, state: &mut Compaction, partition: &Partition, pace: Pace<'_>) {
+        let known = partition.log.damaged();
+        let looked = partition.log.scrub(pace);
+        if !matches!(looked, Ok(false)) && partition.log.damaged() == known {
+            state.set_aside(partition, Until::NextStart);
         }
     }
 

@@ -17,8 +17,8 @@ use super::metadata_event::{MetadataEvent, MetadataState};
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    Checkpoint, Durability, Durable, FlushError, FlushQueue, LogConfig, LogContext, LogKey,
-    LogOptions, LogRead, LogReadError, OpenError, PartitionLog, RecoveryPoint, Retention,
+    Checkpoint, DamagedRange, Durability, Durable, FlushError, FlushQueue, LogConfig, LogContext,
+    LogKey, LogOptions, LogRead, LogReadError, OpenError, PartitionLog, RecoveryPoint, Retention,
     StorageError, Unclean,
 };
 
@@ -63,17 +63,14 @@ impl MetadataLog {
             },
             log_start: 0,
             recovery_point,
+            was_compacted: false,
             on_change: Box::new(|| ()),
         };
         let (log, recovery) = PartitionLog::open(context, options, unclean)?;
-        if recovery.missing_offsets > 0 {
-            let missing = recovery.missing_offsets;
+        if let Some(range) = recovery.damaged.first() {
             return Err(OpenError::Unreadable {
                 path: directory.to_owned(),
-                reason: format!(
-                    "the last {missing} events of the metadata are gone, though they were durable; \
-                     restore the directory from a backup"
-                ),
+                reason: lost(range),
             });
         }
         let state = replay(&log, directory)?;
@@ -213,6 +210,15 @@ impl MetadataLog {
     }
 }
 
+/// What is to be done where events are gone that were durable.
+fn lost(range: &DamagedRange) -> String {
+    let DamagedRange { begin, end } = range;
+    format!(
+        "the disk lost or changed the events from {begin} to {end}, though they were durable; \
+         restore the directory from a backup"
+    )
+}
+
 fn replay(log: &PartitionLog, directory: &Path) -> Result<MetadataState, OpenError> {
     let unreadable = |reason: String| OpenError::Unreadable {
         path: directory.to_owned(),
@@ -229,19 +235,12 @@ fn replay(log: &PartitionLog, directory: &Path) -> Result<MetadataState, OpenErr
         };
         let chunks = log.read(read).map_err(|error| match error {
             LogReadError::Storage(error) => error.into(),
-            LogReadError::Corrupt { .. } | LogReadError::NoRoom { .. } => {
-                unreadable(error.to_string())
-            }
+            LogReadError::Damaged { range } => unreadable(lost(&range)),
+            LogReadError::NoRoom { .. } => unreadable(error.to_string()),
         })?;
         let before = from;
         for batch in record_batch::batches(chunks.concat().into()) {
             let batch = batch.map_err(|error| unreadable(error.to_string()))?;
-            if !batch.has_valid_crc() {
-                let offset = batch.header().base_offset;
-                return Err(unreadable(format!(
-                    "the batch at offset {offset} is damaged; restore the directory from a backup"
-                )));
-            }
             let records = batch.records(limits::DECOMPRESSED_BATCH_BYTES_MAX);
             for record in records.map_err(|error| unreadable(error.to_string()))? {
                 let record = record.map_err(|error| unreadable(error.to_string()))?;

@@ -17,6 +17,7 @@ mod metadata_event;
 mod metadata_log;
 mod observation;
 mod open;
+mod pace;
 mod partition;
 mod partition_points;
 mod partition_read;
@@ -24,6 +25,7 @@ mod read;
 mod recovery_report;
 mod registry;
 mod saver;
+mod scrubber;
 #[cfg(test)]
 mod tests;
 mod to_its_end;
@@ -43,7 +45,8 @@ pub use read::{
     DeleteRecordsError, EpochEnd, FoundOffset, PartitionOffsets, ReadError, ReadOutcome,
     ReadRequest,
 };
-pub use recovery_report::{CutLog, RecoveryReport};
+pub use recovery_report::{CutLog, DamagedLog, RecoveryReport};
 pub use registry::{Commit, NewTopic, Topics, TopicsConfig};
+pub use scrubber::{ScrubConfig, ScrubNews, Scrubber};
 pub(crate) use to_its_end::to_its_end;
 pub use topic::Topic;

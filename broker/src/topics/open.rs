@@ -14,7 +14,7 @@ use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
 use super::observation::Observation;
 use super::partition::PartitionContext;
-use super::recovery_report::{CutLog, RecoveryReport};
+use super::recovery_report::RecoveryReport;
 use super::registry::{Catalog, Registry};
 use super::saver::Saver;
 use super::topic_config::TopicConfig;
@@ -276,13 +276,7 @@ impl Registry {
         let opened = self.open_all(&expected, found.unclean())?;
         let mut by_topic: HashMap<_, Vec<Arc<Partition>>> = HashMap::new();
         for (partition, recovery) in opened {
-            if recovery != LogRecovery::default() {
-                self.report.cut.push(CutLog {
-                    directory: directory_name(partition.topic(), partition.id()),
-                    bytes: recovery.cut_bytes,
-                    missing_offsets: recovery.missing_offsets,
-                });
-            }
+            self.report.note(&partition, recovery);
             let of_topic = by_topic.entry(partition.topic_id()).or_default();
             of_topic.push(partition);
         }
@@ -367,6 +361,7 @@ impl Registry {
         state: &MetadataState,
         points: &RecoveryPoints,
     ) -> Result<(Vec<Arc<Topic>>, Vec<Expected>), OpenError> {
+        let compaction = self.compaction.lock();
         let mut topics = Vec::with_capacity(state.topics.len());
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
@@ -389,6 +384,7 @@ impl Registry {
                             topic: *id,
                             partition: partition.0,
                         }),
+                        was_compacted: compaction.cleaned.get(*id, partition).is_some(),
                     },
                 });
             }

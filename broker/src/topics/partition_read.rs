@@ -121,9 +121,10 @@ impl Partition {
         match error {
             LogReadError::Storage(error) => ReadError::Storage(error),
             LogReadError::NoRoom { bytes } => ReadError::NoRoom { bytes },
-            LogReadError::Corrupt { .. } => ReadError::Corrupt {
-                offset: asked,
-                reason: error.to_string(),
+            LogReadError::Damaged { range } => ReadError::Damaged {
+                asked,
+                begin: Offset(range.begin),
+                end: Offset(range.end),
             },
         }
     }

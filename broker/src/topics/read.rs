@@ -74,13 +74,17 @@ pub enum ReadError {
         /// The log end offset.
         log_end: Offset,
     },
-    /// The bytes on disk are not those that were written.
-    #[error("the log is corrupt at offset {offset}: {reason}")]
-    Corrupt {
-        /// Where.
-        offset: Offset,
-        /// What is wrong.
-        reason: String,
+    /// The disk lost or changed what was there. Another offset, from `end` on, can be read.
+    #[error(
+        "the disk lost or changed the records from offset {begin} to {end}; offset {asked} is one of them"
+    )]
+    Damaged {
+        /// The offset asked for.
+        asked: Offset,
+        /// The first offset that is lost there.
+        begin: Offset,
+        /// One past the last.
+        end: Offset,
     },
     /// The first batch is larger than the reader has room for.
     #[error("the first batch takes {bytes} bytes, for which there is no room")]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::log::LastStop;
+use super::Partition;
+use super::change::directory_name;
+use crate::log::{DamagedRange, LastStop, LogRecovery};
 
 /// What opening a data directory found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub struct RecoveryReport {
     pub partition_count: usize,
     /// Logs whose end was not whole, and was cut.
     pub cut: Vec<CutLog>,
+    /// Logs of which the disk lost or changed what was durable.
+    pub damaged_logs: Vec<DamagedLog>,
     /// Directories that belong to no topic, by name; they were moved to `quarantine/`.
     pub quarantined: Vec<String>,
     /// Extents of the commit log of which the disk lost or changed a part.
@@ -26,20 +30,44 @@ impl RecoveryReport {
             last_stop,
             partition_count: 0,
             cut: Vec::new(),
+            damaged_logs: Vec::new(),
             quarantined: Vec::new(),
             damaged: damaged.to_vec(),
         }
     }
+
+    /// Takes note of what opening a partition found.
+    pub(super) fn note(&mut self, partition: &Partition, recovery: LogRecovery) {
+        let directory = || directory_name(partition.topic(), partition.id());
+        if recovery.cut_bytes > 0 {
+            self.cut.push(CutLog {
+                directory: directory(),
+                bytes: recovery.cut_bytes,
+            });
+        }
+        if !recovery.damaged.is_empty() {
+            self.damaged_logs.push(DamagedLog {
+                directory: directory(),
+                ranges: recovery.damaged,
+            });
+        }
+    }
 }
 
-/// A log whose end was cut.
+/// A log whose end was cut: what was on its way when the last process died.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutLog {
     /// Name of its directory.
     pub directory: String,
     /// Bytes cut.
     pub bytes: u64,
-    /// Offsets missing though they were known to be durable. What was cut then is kept in a file
-    /// `.log.cut` beside the segment.
-    pub missing_offsets: i64,
+}
+
+/// A log of which the disk lost or changed what was durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedLog {
+    /// Name of its directory.
+    pub directory: String,
+    /// The offsets whose records are lost.
+    pub ranges: Vec<DamagedRange>,
 }

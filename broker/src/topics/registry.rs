@@ -18,8 +18,8 @@ use super::upkeep::Graveyard;
 use super::{CreateTopicError, Partition, Topic};
 use crate::clock::Clock;
 use crate::log::{
-    Checkpoint, CommitLogConfig, DataDirectory, FlushQueue, LogContext, Space, SpaceConfig,
-    StorageError,
+    Checkpoint, CommitLogConfig, DamageNews, DataDirectory, FlushQueue, LogContext, Space,
+    SpaceConfig, StorageError,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
@@ -198,6 +198,20 @@ impl Topics {
     #[must_use]
     pub fn space(&self) -> &Arc<Space> {
         &self.0.space
+    }
+
+    /// Tells `observer` of damage that is found from now on, and how much there is. The first one stays.
+    pub fn observe_damage(&self, observer: impl Fn(DamageNews<'_>) + Send + Sync + 'static) {
+        self.0.log_context.damages.observe(observer);
+    }
+
+    /// Damaged extents of the commit log that are kept.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn damaged_extents(&self) -> Result<usize, StorageError> {
+        let directory = self.0.directory.damaged_extents();
+        Ok(self.0.log_context.list(&directory)?.len())
     }
 
     /// Resolves when the disk failed: nothing is acknowledged any more, and the process should end.

@@ -9,7 +9,7 @@ use prometheus::Registry;
 use sluice::cluster::Cluster;
 use sluice::config::{Advertised, Config, Durability, Servers, Value as _};
 use sluice_broker::topics::topic_config::{InvalidTopicConfig, Settings, TopicConfig};
-use sluice_broker::topics::{CompactionConfig, SpaceConfig};
+use sluice_broker::topics::{CompactionConfig, ScrubConfig, SpaceConfig};
 use sluice_broker::{Broker, Connector};
 use sluice_client::{Address, Client, Connection, Dial, Dialing, TcpDial};
 use tokio::runtime::Handle;
@@ -212,6 +212,10 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
     broker.space = SpaceConfig {
         free_min: from.disk_free_min.0,
         reserve_bytes: from.disk_reserve.0,
+    };
+    broker.scrub = ScrubConfig {
+        bytes_per_second_max: from.scrub_rate_max.0,
+        interval: from.scrub_interval,
     };
     if from.durability != Durability::Group {
         let durability = from.durability.as_str().to_owned();

@@ -65,6 +65,12 @@ settings! {
         /// Time between two looks for something to compact when nothing is due (Kafka's
         /// `log.cleaner.backoff.ms`).
         compaction_interval: Duration = "15s",
+        /// Bytes of full segments that are read and checked in a second, in the background, to find what
+        /// the disk lost or changed before somebody needs it; 0 turns it off. 4MiB check a terabyte in
+        /// three days.
+        scrub_rate_max: ByteCount = "4MiB",
+        /// Time between the end of such a pass over all partitions and the next one. At least 1s.
+        scrub_interval: Duration = "24h",
         /// Takes any replication factor for the one replica there is, for applications that insist on
         /// one, instead of refusing more than 1.
         accept_any_replication_factor: bool = "false",

@@ -158,6 +158,12 @@ impl Rules {
             "must be from 10ms to 5s",
         );
         self.require(
+            broker.scrub_interval >= SECOND,
+            "broker.scrub_interval",
+            &broker.scrub_interval,
+            "must be at least 1s",
+        );
+        self.require(
             broker.offsets_retention >= SECOND * 60,
             "broker.offsets_retention",
             &broker.offsets_retention,

@@ -153,7 +153,7 @@ fn every_refused_read_or_deletion_has_its_code() {
     let offset = Offset(9);
     check(&[
         (&ReadError::OffsetOutOfRange { asked: offset, log_start: offset, log_end: offset }, ErrorCode::OffsetOutOfRange),
-        (&ReadError::Corrupt { offset, reason: "bits".to_owned() }, ErrorCode::CorruptMessage),
+        (&ReadError::Damaged { asked: offset, begin: offset, end: offset }, ErrorCode::CorruptMessage),
         (&ReadError::NoRoom { bytes: 9 }, ErrorCode::MessageTooLarge),
         (&ReadError::Deleted, ErrorCode::UnknownTopicOrPartition),
         (&ReadError::Storage(storage()), ErrorCode::KafkaStorageError),

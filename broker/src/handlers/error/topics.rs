@@ -97,7 +97,7 @@ impl Refused for ReadError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
-            Self::Corrupt { .. } => ErrorCode::CorruptMessage,
+            Self::Damaged { .. } => ErrorCode::CorruptMessage,
             Self::NoRoom { .. } => ErrorCode::MessageTooLarge,
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             Self::Storage(error) => error.code(),

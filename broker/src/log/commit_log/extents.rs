@@ -11,6 +11,11 @@ use super::{Retired, page_align};
 use crate::log::storage::Disk;
 use crate::log::{Space, StorageError};
 
+/// Where damaged extents are kept.
+pub(in crate::log) const DAMAGED_DIRECTORY: &str = "damaged";
+/// Damaged extents that are kept.
+const DAMAGED_KEPT_MAX: usize = 16;
+
 /// The size of a commit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitLogConfig {
@@ -150,6 +155,32 @@ impl Extents {
             self.disk.remove_file(&extent.path)?;
         }
         Ok(())
+    }
+
+    /// Keeps extents that are damaged, so that somebody may look at them; the oldest go where there are
+    /// too many.
+    pub(super) fn put_aside(
+        &self,
+        generation: u32,
+        damaged: Vec<Extent>,
+    ) -> Result<(), StorageError> {
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let directory = self.directory.join(DAMAGED_DIRECTORY);
+        self.disk.create_dir(&directory)?;
+        for extent in damaged {
+            let name = extent.path.file_name().unwrap_or_default();
+            let name = format!("{generation:010}-{}", name.to_string_lossy());
+            self.disk.rename(&extent.path, &directory.join(name))?;
+        }
+        self.disk.sync_dir(&directory)?;
+        self.disk.sync_dir(&self.directory)?;
+        let mut kept = self.disk.list(&directory)?;
+        kept.sort_unstable();
+        let old = kept.len().saturating_sub(DAMAGED_KEPT_MAX);
+        let mut old = kept.iter().take(old);
+        old.try_for_each(|name| self.disk.remove_file(&directory.join(name)))
     }
 
     fn create(&self, size: u64) -> Result<Extent, StorageError> {

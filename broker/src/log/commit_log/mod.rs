@@ -8,7 +8,8 @@
 //! * one sync at a time, and a frame is written only when all frames before it are durable or written
 //!   in the same flush to the same extent;
 //! * what is durable is never written again before its extent is recycled;
-//! * an extent is recycled only when everything in it is durable elsewhere, by the recovery points.
+//! * an extent is recycled only when everything in it is durable elsewhere, by the recovery points;
+//! * one of which the disk lost or changed a part is not recycled but put aside.
 //!
 //! It does not know segments, and does not care what a batch holds.
 
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use sluice_protocol::record_batch::StampedBatch;
 
 use extent::{Extent, ExtentHeader, PAGE_BYTES, page_align};
+pub(super) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogConfig, Extents};
 use frame::{Chain, size_of_frame};
 pub(crate) use inspection::FoundExtent;
@@ -75,7 +77,10 @@ impl CommitLog {
     pub fn begin(extents: Arc<Extents>, replay: Replay) -> Result<Self, StorageError> {
         let chain = Chain::begin(replay.generation.saturating_add(1));
         let next_number = replay.next_number;
-        extents.keep(replay.into_extents())?;
+        let generation = replay.generation;
+        let (whole, damaged) = replay.into_extents();
+        extents.put_aside(generation, damaged)?;
+        extents.keep(whole)?;
         Ok(Self {
             extents,
             chain,

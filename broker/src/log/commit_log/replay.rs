@@ -95,8 +95,13 @@ impl Replay {
         Ok((replay, Arc::new(extents)))
     }
 
-    pub(super) fn into_extents(self) -> Vec<Extent> {
-        self.extents
+    /// The extents that can be used again, and those of which the disk lost or changed a part.
+    pub(super) fn into_extents(self) -> (Vec<Extent>, Vec<Extent>) {
+        let Self {
+            extents, damaged, ..
+        } = self;
+        let is_damaged = |extent: &Extent| damaged.contains(&extent.path);
+        extents.into_iter().partition(|extent| !is_damaged(extent))
     }
 
     /// Whether nothing that was durable is missing.
@@ -177,6 +182,12 @@ impl Batches<'_> {
     pub(in crate::log) fn end_offset(&self) -> Option<i64> {
         let last = self.found.last()?;
         Some(last.last_offset.saturating_add(1))
+    }
+
+    /// First and last offset of each batch.
+    pub(in crate::log) fn offsets(&self) -> impl Iterator<Item = (i64, i64)> {
+        let found = self.found.iter();
+        found.map(|found| (found.base_offset, found.last_offset))
     }
 
     /// The next batch, and the rest.

@@ -18,6 +18,7 @@ use super::replace::draft;
 use super::sieve::{Sieve, SieveError, Sifted};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::{BatchWalk, Step};
+use crate::log::damage::DamagedRanges;
 use crate::log::open_files::SegmentFile;
 use crate::log::partition_log::PartitionLog;
 use crate::log::segment::{LOG, SealedSegment, file_name};
@@ -66,7 +67,16 @@ pub enum CompactError {
     /// The segments were dropped meanwhile, or the topic deleted.
     #[error("the segments are no longer part of the log")]
     Outdated,
-    /// A batch cannot be read: the log stays as it is until somebody looks at it.
+    /// The disk lost or changed a part of a segment. That is known from now on, and the segment is left
+    /// alone by the next compaction.
+    #[error("{path} is damaged at byte {position}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Where in the file.
+        position: u64,
+    },
+    /// The records of a batch cannot be read: the log stays as it is until somebody looks at it.
     #[error("{path} cannot be compacted at byte {position}: {reason}")]
     Unreadable {
         /// The file.
@@ -144,11 +154,15 @@ impl PartitionLog {
     ) -> Result<(), CompactError> {
         let config = self.config.load_full();
         progress.delay = config.file_delete_delay;
-        let sealed = self.view.lock().sealed.clone();
+        let view = self.view.lock();
+        let sealed = view.sealed.clone();
+        let damaged = view.damaged.clone();
+        drop(view);
         let mut cleaner = Cleaner {
             log: self,
             job,
             config: &config,
+            damaged: &damaged,
             pace,
         };
         let (offsets, end) = cleaner.offsets(&sealed)?;
@@ -157,11 +171,16 @@ impl PartitionLog {
             end,
             now: job.now,
             delete_retention_ms: job.policy.delete_retention_ms,
+            // What they delete may be in a segment that is left alone, and must not come back.
+            keeps_markers: !damaged.as_slice().is_empty(),
             last_batches: job.last_batches,
         };
         let mut left = sealed.as_slice();
         while let Some(first) = left.first().filter(|first| first.base_offset < end) {
-            let count = cleaner.clean_group(first, left, &sieve, progress)?;
+            let count = match cleaner.is_damaged(first) {
+                true => 1,
+                false => cleaner.clean_group(first, left, &sieve, progress)?,
+            };
             left = left.get(count..).unwrap_or_default();
         }
         progress.cleaned_to = Some(end);
@@ -174,10 +193,16 @@ struct Cleaner<'a> {
     log: &'a PartitionLog,
     job: &'a CompactionJob<'a>,
     config: &'a LogConfig,
+    damaged: &'a DamagedRanges,
     pace: Pace<'a>,
 }
 
 impl Cleaner<'_> {
+    /// Whether a segment lost records. What is left of it stays as it is.
+    fn is_damaged(&self, segment: &SealedSegment) -> bool {
+        self.damaged.meets(&segment.offsets())
+    }
+
     fn pace(&mut self, bytes: usize) -> Result<(), CompactError> {
         match (self.pace)(bytes) {
             true => Ok(()),
@@ -195,6 +220,9 @@ impl Cleaner<'_> {
             segment.next_offset > start && segment.base_offset < end
         };
         for segment in sealed.iter().filter(is_dirty) {
+            if self.is_damaged(segment) {
+                continue;
+            }
             let file = self.log.context.files.get(&segment.file)?;
             let position = self.log.position_near(segment, start)?;
             let mut input = Input::new(segment, &file, position);
@@ -260,6 +288,7 @@ impl Cleaner<'_> {
                 size: output.size,
             };
             let joins = segment.base_offset < sieve.end
+                && !self.is_damaged(segment)
                 && group.takes(segment.size, segment.next_offset, limits);
             if count > 0 && !joins {
                 break;

@@ -31,8 +31,10 @@ impl<'a> Input<'a> {
         match self.walk.next_batch()? {
             Step::Batch((position, batch)) if batch.has_valid_crc() => Ok(Some((position, batch))),
             Step::End => Ok(None),
-            Step::Batch(_) => Err(self.unreadable(at, &"the checksum is wrong")),
-            Step::Torn => Err(self.unreadable(at, &"this is not a batch")),
+            Step::Batch(_) | Step::Torn => Err(CompactError::Damaged {
+                path: self.segment.file.path().display().to_string(),
+                position: at,
+            }),
         }
     }
 

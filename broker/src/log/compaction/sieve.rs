@@ -25,6 +25,8 @@ pub(super) struct Sieve<'a> {
     pub(super) now: i64,
     /// How long deletion markers stay, in milliseconds.
     pub(super) delete_retention_ms: i64,
+    /// Whether deletion markers stay whatever their horizon.
+    pub(super) keeps_markers: bool,
     /// Last offset of the last batch of each idempotent producer, by its id.
     pub(super) last_batches: &'a HashMap<i64, i64>,
 }
@@ -99,7 +101,7 @@ impl Sieve<'_> {
     /// Whether the deletion markers of a batch may go.
     fn is_past(&self, header: &BatchHeader) -> bool {
         let horizon = header.delete_horizon();
-        horizon.is_some_and(|horizon| horizon <= self.now)
+        horizon.is_some_and(|horizon| horizon <= self.now) && !self.keeps_markers
     }
 
     fn without_records(&self, batch: &RawBatch) -> Result<Sifted, CompressionError> {

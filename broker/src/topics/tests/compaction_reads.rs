@@ -125,35 +125,64 @@ fn a_compacted_log_is_the_same_after_a_restart_and_only_what_is_new_is_dirty() {
     assert_eq!(found.unwrap().unwrap().offset, Offset(80));
 }
 
+/// Mutations: `is_damaged` that is always false compacts the segment or fails for ever;
+/// `keeps_markers: false` brings back what was deleted.
 #[test]
-fn a_log_that_cannot_be_read_is_left_alone_and_counted() {
+fn a_damaged_segment_is_left_alone_and_nothing_deleted_comes_back_from_it() {
     let world = World::new();
-    let partition = eager_partition(&world, &[]);
-    for round in 0..5 {
-        append_round(&partition, round);
+    let partition = eager_partition(&world, &[("delete.retention.ms", "0")]);
+    append_round(&partition, 0);
+    let append_one = |record: NewRecord| {
+        let batch = batch_of(&[record]).build().unwrap().unwrap();
+        append(&partition, batch).unwrap();
+    };
+    for key in 0..KEYS {
+        append_one(keyed(key, None, NOW + 1));
     }
-    let path = world
-        .directory
-        .path()
-        .join("data/topics/eager-0/00000000000000000000.log");
+    let filler = "x".repeat(900);
+    let append_others = || {
+        for _ in 0..5 {
+            append_one(keyed(KEYS, Some(&filler), NOW + 2));
+        }
+    };
+    append_others();
+    let data = world.directory.path().join("data/topics/eager-0");
+    let path = data.join("00000000000000000000.log");
     let mut bytes = std::fs::read(&path).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
-    let look = || {
-        world
-            .topics
-            .compact_dirtiest(1 << 20, &mut |_| true)
-            .unwrap()
-    };
-    let run = look().run.unwrap();
-    assert!(matches!(run.outcome, Err(CompactError::Unreadable { .. })));
-    let again = look();
-    assert!(again.run.is_none());
-    assert_eq!(again.uncleanable, 1);
+    std::fs::write(&path, &bytes).unwrap();
+    let look = || world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+    let run = look().unwrap().run.unwrap();
+    assert!(matches!(run.outcome, Err(CompactError::Damaged { .. })));
+    let [damaged] = partition.log.damaged().try_into().unwrap();
+    for _ in 0..3 {
+        assert!(compact(&world) > 0);
+        world.clock.advance(Duration::from_secs(10));
+        append_others();
+    }
+    assert_eq!(look().unwrap().uncleanable, 0);
+    let mut deleted = 0;
+    let mut next = damaged.end;
+    while let Ok(outcome) = partition.read(read_request(next)) {
+        let batches = outcome.records.into_iter().flat_map(record_batch::batches);
+        let before = next;
+        for batch in batches.map(Result::unwrap) {
+            next = batch.header().last_offset() + 1;
+            let records = batch.records(1 << 20).unwrap().map(Result::unwrap);
+            deleted += records.filter(|record| record.value.is_none()).count();
+        }
+        if next == before {
+            break;
+        }
+    }
+    assert_eq!(deleted, usize::from(KEYS));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let files = world.files("eager-0");
     let is_draft = |name: &String| name.ends_with(".cleaned");
     assert!(!files.iter().any(is_draft), "{files:?}");
+    let refused = partition.read(read_request(damaged.begin)).unwrap_err();
+    assert!(matches!(refused, ReadError::Damaged { .. }));
 }
 
 #[test]

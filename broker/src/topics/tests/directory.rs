@@ -244,35 +244,6 @@ fn a_directory_of_nobody_is_put_aside_and_not_removed() {
 }
 
 #[test]
-fn rot_below_a_recovery_point_is_reported_and_what_is_cut_is_kept() {
-    let world = World::new();
-    world.create("orders", 1, &[]);
-    let partition = world.partition("orders");
-    for value in ["a", "b", "c"] {
-        append(&partition, batch(&[value])).unwrap();
-    }
-    world.topics.retention_check().unwrap();
-    append(&partition, batch(&["d"])).unwrap();
-    let batch_size = usize::try_from(partition.size()).unwrap() / 4;
-    drop(partition);
-    let log = "data/topics/orders-0/00000000000000000000.log";
-    let path = world.directory.path().join(log);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[batch_size + 8] ^= 0x40;
-    std::fs::write(&path, &bytes).unwrap();
-    let world = world.killed();
-    let cut = &world.topics.recovery().cut;
-    assert_eq!(cut.len(), 1);
-    assert_eq!(cut[0].missing_offsets, 2);
-    assert_eq!(
-        values(&world.partition("orders"), 0),
-        pairs(&[(0, "a"), (3, "d")])
-    );
-    let kept = std::fs::read(path.with_extension("log.cut")).unwrap();
-    assert_eq!(kept, bytes[batch_size..]);
-}
-
-#[test]
 fn a_snapshot_of_the_metadata_replaces_what_led_to_it() {
     let world = World::new();
     world.create("gone", 1, &[]);

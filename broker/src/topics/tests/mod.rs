@@ -2,6 +2,7 @@
 
 mod compaction;
 mod compaction_reads;
+mod damage;
 mod directory;
 mod durability;
 mod failure;

@@ -1,0 +1,131 @@
+//! Finding the next whole batch behind bytes that are none.
+//!
+//! Where the length of a harmed batch still makes sense, the next one begins behind it; that is tried
+//! first. Else every byte may begin a batch: one that has a header which makes sense there, and the
+//! checksum it says. What a search costs is bounded: the bytes are read once, and those whose checksum is
+//! computed are limited, whatever they pretend to be; beyond that, nothing more is found.
+
+use std::ops::Range;
+
+use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC};
+
+use super::StorageError;
+use super::batch_walk::{BatchWalk, Step};
+use super::storage::DiskFile;
+
+/// Bytes read at once.
+const PIECE_BYTES: usize = 1024 * 1024;
+/// Bytes of batches that turn out to be none, at most.
+const CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Where the magic lies in a batch.
+const MAGIC_AT: usize = 16;
+
+/// A whole batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whole {
+    pub(super) position: u64,
+    pub(super) base_offset: i64,
+}
+
+/// Whether a header makes sense for a batch all of whose offsets are among `offsets`.
+pub(super) fn makes_sense(header: &BatchHeader, offsets: &Range<i64>) -> bool {
+    header.magic == MAGIC
+        && header.last_offset_delta >= 0
+        && header.record_count >= 0
+        && i64::from(header.record_count) <= i64::from(header.last_offset_delta).saturating_add(1)
+        && header.base_offset >= offsets.start
+        && header.last_offset() < offsets.end
+}
+
+/// The next whole batch of `file` behind `from`, where something else begins, and before `end`; all its
+/// offsets are among `offsets`.
+pub(super) fn next_whole(
+    file: &DiskFile,
+    from: u64,
+    end: u64,
+    offsets: &Range<i64>,
+) -> Result<Option<Whole>, StorageError> {
+    let mut search = Search {
+        file,
+        end,
+        offsets,
+        checks_left: CHECKED_BYTES_MAX,
+    };
+    let mut searched = from;
+    let mut walk = BatchWalk::new(file, from, end);
+    while let Step::Batch((position, header)) = walk.next_header()? {
+        if !makes_sense(&header, offsets) {
+            break;
+        }
+        searched = position;
+        if position > from && search.is_whole(position)? {
+            return Ok(Some(Whole {
+                position,
+                base_offset: header.base_offset,
+            }));
+        }
+    }
+    search.by_bytes(searched.saturating_add(1))
+}
+
+struct Search<'a> {
+    file: &'a DiskFile,
+    end: u64,
+    offsets: &'a Range<i64>,
+    checks_left: u64,
+}
+
+impl Search<'_> {
+    fn by_bytes(&mut self, from: u64) -> Result<Option<Whole>, StorageError> {
+        let mut at = from;
+        while at < self.end && self.checks_left > 0 {
+            let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
+            let piece = self.file.read_readable_at(at, left.min(PIECE_BYTES))?;
+            let windows = piece.windows(HEADER_BYTES);
+            let looked_at = u64::try_from(windows.len()).unwrap_or(u64::MAX);
+            if looked_at == 0 {
+                break;
+            }
+            for (position, window) in (at..).zip(windows) {
+                let Some(base_offset) = self.candidate(position, window) else {
+                    continue;
+                };
+                if self.checks_left > 0 && self.is_whole(position)? {
+                    return Ok(Some(Whole {
+                        position,
+                        base_offset,
+                    }));
+                }
+            }
+            at = at.saturating_add(looked_at);
+        }
+        Ok(None)
+    }
+
+    /// The base offset of the batch that may begin at `position`.
+    fn candidate(&mut self, position: u64, window: &[u8]) -> Option<i64> {
+        if window.get(MAGIC_AT)?.cast_signed() != MAGIC {
+            return None;
+        }
+        let base_offset = i64::from_be_bytes(window.get(..8)?.try_into().ok()?);
+        if !self.offsets.contains(&base_offset) {
+            return None;
+        }
+        let header = BatchHeader::decode(&bytes::Bytes::copy_from_slice(window)).ok()?;
+        let size = u64::try_from(header.size()?).ok()?;
+        let fits = position.saturating_add(size) <= self.end;
+        if !fits || !makes_sense(&header, self.offsets) {
+            return None;
+        }
+        self.checks_left = self.checks_left.saturating_sub(size);
+        Some(base_offset)
+    }
+
+    fn is_whole(&self, position: u64) -> Result<bool, StorageError> {
+        let mut walk = BatchWalk::new(self.file, position, self.end);
+        Ok(match walk.next_batch()? {
+            Step::Batch((_, batch)) => batch.has_valid_crc(),
+            Step::End | Step::Torn => false,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Reading what nobody reads, to find what the disk lost or changed while there may still be a copy
+//! elsewhere.
+//!
+//! Sealed segments only: they never change again, and the active one is young. What is in the system's
+//! memory is checked there; the rest is read from the disk and not kept in memory.
+
+use std::io::ErrorKind;
+
+use super::StorageError;
+use super::damage::DamagedRange;
+use super::partition_log::PartitionLog;
+use super::segment::SealedSegment;
+use super::sound_walk::{Found, Ground, SoundWalk};
+
+/// Told of every few bytes read; waits as long as it sees fit. `false` ends the scrub.
+pub type ScrubPace<'a> = &'a mut dyn FnMut(usize) -> bool;
+
+impl PartitionLog {
+    /// Checks every batch of the sealed segments, notes what is damaged, and forgets damage that is
+    /// not there any more, such as bytes that could not be read once. `false` where `pace` ended it.
+    ///
+    /// # Errors
+    /// [`StorageError`], where it is not the bytes of a segment that cannot be read.
+    pub fn scrub(&self, pace: ScrubPace<'_>) -> Result<bool, StorageError> {
+        let sealed = self.view.lock().sealed.clone();
+        for segment in sealed {
+            match self.scrub_segment(&segment, pace) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                // Dropped or replaced meanwhile, so long ago that the file is gone.
+                Err(error) if error.cause.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn scrub_segment(
+        &self,
+        segment: &SealedSegment,
+        pace: ScrubPace<'_>,
+    ) -> Result<bool, StorageError> {
+        let file = self.context.files.get(&segment.file)?;
+        let mut walk = SoundWalk::new(Ground {
+            is_dense: self.is_dense(),
+            is_read_once: true,
+            ..segment.ground(&file)
+        });
+        let known = self.damaged();
+        let mut healed: Vec<DamagedRange> = Vec::new();
+        loop {
+            match walk.next_batch()? {
+                Found::Batch(_, batch) => {
+                    let offset = batch.header().base_offset;
+                    healed.extend(known.iter().find(|known| known.contains(offset)));
+                    if !pace(batch.bytes().len()) {
+                        return Ok(false);
+                    }
+                }
+                Found::Hole(hole) => {
+                    if let Some(range) = hole.range() {
+                        healed.retain(|healed| healed.within(&(range.begin..range.end)).is_none());
+                        self.note_damage(&segment.file, range);
+                    }
+                }
+                Found::End => break,
+            }
+        }
+        healed.dedup();
+        self.forget_damage(&healed);
+        Ok(true)
+    }
+}

@@ -1,0 +1,115 @@
+//! The disk loses or changes what was durable.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use prometheus::{IntCounter, IntGauge, Registry};
+
+use super::{Telemetry, metric};
+
+/// The metrics of damage and of the search for it.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    ranges: IntGauge,
+    extents: IntGauge,
+    scrubbed: IntCounter,
+}
+
+impl Metrics {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            ranges: metric::DAMAGED_RANGES.gauge(registry)?,
+            extents: metric::COMMIT_LOG_DAMAGED_EXTENTS.gauge(registry)?,
+            scrubbed: metric::SCRUBBED.counter(registry)?,
+        })
+    }
+}
+
+/// Records of a partition are lost; the rest of it is served.
+pub(crate) struct RecordsDamaged<'a> {
+    /// The directory of the partition.
+    pub(crate) directory: &'a Path,
+    /// The first offset that is lost.
+    pub(crate) begin: i64,
+    /// One past the last.
+    pub(crate) end: i64,
+}
+
+impl RecordsDamaged<'_> {
+    pub(crate) fn emit(self) {
+        let Self {
+            directory,
+            begin,
+            end,
+        } = self;
+        let directory = directory.file_name().unwrap_or(directory.as_os_str());
+        tracing::error!(
+            directory = %directory.display(),
+            begin,
+            end,
+            "the disk lost or changed records from offset begin to before end; readers get CORRUPT_MESSAGE there: check the disk"
+        );
+    }
+}
+
+/// How much damage there is now.
+pub(crate) struct DamageCounted {
+    /// Damaged ranges of all partitions.
+    pub(crate) ranges: i64,
+}
+
+impl DamageCounted {
+    pub(crate) fn emit(self, telemetry: &Telemetry) {
+        telemetry.damage.ranges.set(self.ranges);
+    }
+}
+
+/// The disk lost or changed a part of the commit log that was durable.
+pub(crate) struct CommitLogDamaged<'a> {
+    pub(crate) extent: &'a Path,
+}
+
+impl CommitLogDamaged<'_> {
+    pub(crate) fn emit(self) {
+        let extent = self.extent;
+        tracing::error!(
+            extent = %extent.display(),
+            "the disk lost or changed a part of the commit log, kept in commit-log/damaged; acknowledged records may be missing: check the disk"
+        );
+    }
+}
+
+/// How many damaged extents of the commit log are kept.
+pub(crate) struct DamagedExtentsKept {
+    pub(crate) count: usize,
+}
+
+impl DamagedExtentsKept {
+    pub(crate) fn emit(self, telemetry: &Telemetry) {
+        let count = i64::try_from(self.count).unwrap_or(i64::MAX);
+        telemetry.damage.extents.set(count);
+    }
+}
+
+/// Bytes of segments were checked.
+pub(crate) struct SegmentsScrubbed {
+    pub(crate) bytes: u64,
+}
+
+impl SegmentsScrubbed {
+    pub(crate) fn emit(self, telemetry: &Telemetry) {
+        telemetry.damage.scrubbed.inc_by(self.bytes);
+    }
+}
+
+/// The search for damage failed; it goes on with the next partition.
+pub(crate) struct ScrubFailed<'a> {
+    pub(crate) reason: &'a dyn Display,
+}
+
+impl ScrubFailed<'_> {
+    pub(crate) fn emit(self) {
+        let reason = self.reason;
+        tracing::warn!(%reason, "partition not scrubbed; the next pass tries again");
+    }
+}
