@@ -78,7 +78,7 @@ impl PartitionLog {
     /// Reads batches from memory; `None` where that cannot be done.
     #[must_use]
     pub fn read_tail(&self, read: LogRead) -> Option<Vec<Bytes>> {
-        let view = self.view.lock();
+        let mut view = self.view.lock();
         match view.is_closed || read.from < view.log_start {
             true => None,
             false => view.tail.read(read),

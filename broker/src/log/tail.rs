@@ -17,6 +17,9 @@ use super::read::LogRead;
 /// Flushes of a log that are kept after somebody was last seen at its end.
 const FLUSHES_KEPT: u32 = 64;
 
+/// What keeping a batch takes besides its bytes, about: the entries here and there, and the allocation.
+const KEEPING_BYTES: usize = 128;
+
 /// A batch as it lies in the segment.
 #[derive(Clone, Debug)]
 pub(super) struct CachedBatch {
@@ -78,8 +81,8 @@ impl Tail {
     }
 
     /// What a read returns; `None` where it begins before what is here, or has no room for the first
-    /// batch.
-    pub(super) fn read(&self, read: LogRead) -> Option<Vec<Bytes>> {
+    /// batch. Who gets the last one wants what comes, and need not come back in vain to say so.
+    pub(super) fn read(&mut self, read: LogRead) -> Option<Vec<Bytes>> {
         let first = self.batches.front()?;
         if read.from < first.base_offset {
             return None;
@@ -102,6 +105,10 @@ impl Tail {
                 }
             }
             chunks.push(batch.bytes.clone());
+        }
+        let got = start.saturating_add(chunks.len());
+        if !chunks.is_empty() && got == self.batches.len() {
+            self.follow();
         }
         Some(chunks)
     }
@@ -130,7 +137,7 @@ impl Tails {
     pub(super) fn admit(&self, log: &Arc<PartitionLog>, batches: &[CachedBatch]) {
         let mut ages = self.ages.lock();
         for batch in batches {
-            let size = batch.bytes.len();
+            let size = batch.bytes.len().saturating_add(KEEPING_BYTES);
             ages.bytes = ages.bytes.saturating_add(size);
             let age = (Arc::downgrade(log), batch.base_offset, size);
             ages.batches.push_back(age);
@@ -163,7 +170,7 @@ mod tests {
     }
 
     fn read(
-        tail: &Tail,
+        tail: &mut Tail,
         from: i64,
         max_bytes: usize,
         first_batch_max: Option<usize>,
@@ -182,19 +189,19 @@ mod tests {
     fn a_read_gets_whole_batches_within_its_limits_or_is_sent_to_the_disk() {
         let mut tail = Tail::default();
         let any = Some(usize::MAX);
-        assert_eq!(read(&tail, 0, 100, any), None);
+        assert_eq!(read(&mut tail, 0, 100, any), None);
         tail.follow();
         tail.extend(&batches(4..10));
-        assert_eq!(read(&tail, 7, 100, any), None);
-        assert_eq!(read(&tail, 8, 100, any), Some(vec![4, 5, 6, 7, 8]));
-        assert_eq!(read(&tail, 11, 25, any), Some(vec![5, 6]));
-        assert_eq!(read(&tail, 11, 5, any), Some(vec![5]));
-        assert_eq!(read(&tail, 11, 5, Some(10)), Some(vec![5]));
-        assert_eq!(read(&tail, 11, 5, Some(9)), None);
-        assert_eq!(read(&tail, 11, 5, None), Some(vec![]));
+        assert_eq!(read(&mut tail, 7, 100, any), None);
+        assert_eq!(read(&mut tail, 8, 100, any), Some(vec![4, 5, 6, 7, 8]));
+        assert_eq!(read(&mut tail, 11, 25, any), Some(vec![5, 6]));
+        assert_eq!(read(&mut tail, 11, 5, any), Some(vec![5]));
+        assert_eq!(read(&mut tail, 11, 5, Some(10)), Some(vec![5]));
+        assert_eq!(read(&mut tail, 11, 5, Some(9)), None);
+        assert_eq!(read(&mut tail, 11, 5, None), Some(vec![]));
         tail.forget(10);
-        assert_eq!(read(&tail, 11, 100, any), None);
-        assert_eq!(read(&tail, 12, 10, any), Some(vec![6]));
+        assert_eq!(read(&mut tail, 11, 100, any), None);
+        assert_eq!(read(&mut tail, 12, 10, any), Some(vec![6]));
     }
 
     #[test]
@@ -207,6 +214,24 @@ mod tests {
         }
         assert!(!tail.is_followed());
         tail.extend(&[]);
-        assert_eq!(read(&tail, 2, 100, Some(100)), None);
+        assert_eq!(read(&mut tail, 2, 100, Some(100)), None);
+    }
+
+    /// Fails where `Tail::read` does not follow.
+    #[test]
+    fn who_reads_whatever_comes_goes_on_following() {
+        let mut tail = Tail::default();
+        tail.follow();
+        for number in 0..=i64::from(FLUSHES_KEPT) {
+            assert!(tail.is_followed(), "{number}");
+            tail.extend(&batches(number..number + 1));
+            let read = LogRead {
+                from: number * 2,
+                end: i64::MAX,
+                max_bytes: 100,
+                first_batch_max: None,
+            };
+            assert_eq!(tail.read(read).unwrap().len(), 1);
+        }
     }
 }

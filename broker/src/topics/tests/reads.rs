@@ -1,6 +1,7 @@
 //! Reading a log to its end: nothing is left out, nothing comes twice, whoever reads and wherever it comes from.
 
 use super::*;
+use crate::limits::TAIL_BYTES_MAX;
 
 /// A log of several segments; batches from small ones to some that are larger than what is read at once.
 fn filled(world: &World) -> (Arc<Partition>, Vec<u8>) {
@@ -118,4 +119,43 @@ fn who_goes_on_where_a_read_ended_needs_neither_index_nor_disk() {
         let outcome = partition.read_resident(request).unwrap().unwrap();
         request.offset = behind(&outcome);
     }
+}
+
+/// However many partitions are followed, they share one bound, and what came first goes first. It fails where
+/// `Tails::admit` lets nothing go.
+#[test]
+fn all_tails_together_hold_no_more_than_the_bound() {
+    const PARTITIONS: i32 = 8;
+    const BATCHES: i64 = 6;
+    let world = World::new();
+    world.create("orders", PARTITIONS, &[]);
+    let value = "x".repeat(900_000);
+    let partitions: Vec<_> = (0..PARTITIONS)
+        .map(|partition| world.partition_of("orders", partition))
+        .collect();
+    for partition in &partitions {
+        assert!(partition.read_cached(read_request(0)).is_some());
+        for _ in 0..BATCHES {
+            append(partition, batch(&[&value])).unwrap();
+        }
+    }
+    let everything = |offset| ReadRequest {
+        max_bytes: 1 << 26,
+        ..read_request(offset)
+    };
+    let cached = |partition: &Partition| {
+        let reads = (0..BATCHES).filter_map(|offset| partition.read_cached(everything(offset)));
+        reads.map(|read| read.unwrap().size()).max().unwrap_or(0)
+    };
+    let cached: Vec<_> = partitions
+        .iter()
+        .map(|partition| cached(partition))
+        .collect();
+    let whole: usize = cached.iter().sum();
+    assert!(
+        whole <= TAIL_BYTES_MAX && whole > TAIL_BYTES_MAX / 2,
+        "{cached:?}"
+    );
+    assert_eq!(cached[0], 0, "{cached:?}");
+    assert!(cached[7] > 5_000_000, "{cached:?}");
 }
