@@ -12,6 +12,7 @@ mod groups;
 mod openapi;
 mod oracle;
 mod produce_consume;
+mod reads;
 mod rest_v2;
 mod rest_v3;
 mod restart;

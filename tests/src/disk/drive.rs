@@ -20,6 +20,9 @@ use crate::seed::Random;
 /// What a sync takes, at most.
 const SYNC_MAX: Duration = Duration::from_millis(2);
 
+/// How long reads stall at most: who waits for one cannot be killed.
+const READ_STALL_MAX: Duration = Duration::from_secs(60);
+
 /// One write in so many has the system write some of that file's pages by itself.
 const WRITE_BACK: usize = 50;
 
@@ -39,6 +42,7 @@ pub(super) struct State {
     faults: Faults,
     failed_syncs: u64,
     stalled_syncs: usize,
+    stalled_reads: usize,
     /// What the last power cut took.
     lost: Lost,
     names: Names,
@@ -66,6 +70,7 @@ impl Drive {
             faults: Faults::default(),
             failed_syncs: 0,
             stalled_syncs: 0,
+            stalled_reads: 0,
             lost: Lost::default(),
             names: Names::default(),
             files: BTreeMap::new(),
@@ -93,6 +98,15 @@ impl Drive {
 
     pub(super) fn stalled_syncs(&self) -> usize {
         self.lock().stalled_syncs
+    }
+
+    pub(super) fn stalled_reads(&self) -> usize {
+        self.lock().stalled_reads
+    }
+
+    /// Whether a read would have to wait.
+    pub(super) fn reads_stall(&self) -> bool {
+        self.lock().reads_stall()
     }
 
     pub(super) fn failed_syncs(&self) -> u64 {
@@ -155,6 +169,19 @@ impl Drive {
         Err(Errno::EIO)
     }
 
+    /// Reads, once reads do not stall.
+    pub(super) fn read(&self, inode: u64, position: u64, length: u64) -> Result<Vec<u8>, Errno> {
+        let mut state = self.lock();
+        state.stalled_reads += 1;
+        let waited = self
+            .conditions_changed
+            .wait_timeout_while(state, READ_STALL_MAX, |state| state.reads_stall());
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.stalled_reads -= 1;
+        drop(state);
+        self.with(|state| state.read(inode, position, length))
+    }
+
     /// Passes time, unless the power goes first.
     fn pass(&self, time: Duration) {
         let state = self.lock();
@@ -168,6 +195,10 @@ impl Drive {
 impl State {
     const fn stalls(&self) -> bool {
         self.faults.stalls && self.has_power
+    }
+
+    const fn reads_stall(&self) -> bool {
+        self.faults.reads_stall && self.has_power
     }
 
     /// A part of the time that a sync takes.

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fuser::{BackgroundSession, Config, MountOption};
+use rustix::fs::{Advice, fadvise};
 use rustix::mount::UnmountFlags;
 
 use self::drive::Drive;
@@ -36,6 +37,8 @@ pub struct Faults {
     pub lies: bool,
     /// Syncs wait until this is over, and then fail without having done anything.
     pub stalls: bool,
+    /// Reads that the kernel does not answer from its memory wait until this is over, a minute at most.
+    pub reads_stall: bool,
     /// Changes until the power is cut: 1 cuts it before the next.
     pub changes_left: Option<u64>,
     /// Syncs until one fails with EIO: 1 fails the next.
@@ -105,6 +108,22 @@ impl Disk {
     #[must_use]
     pub fn stalled_syncs(&self) -> usize {
         self.drive.stalled_syncs()
+    }
+
+    /// How many reads wait because they stall.
+    #[must_use]
+    pub fn stalled_reads(&self) -> usize {
+        self.drive.stalled_reads()
+    }
+
+    /// Has the kernel forget what it holds in memory of a file, given by its path on the disk, that is synced.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn forget(&self, path: &Path) {
+        let file = std::fs::File::open(self.mount_point.join(path)).expect("a file on the disk");
+        file.sync_all().expect("sync a file");
+        fadvise(&file, 0, None, Advice::DontNeed).expect("have a file forgotten");
     }
 
     /// How many syncs were made to fail.

@@ -98,8 +98,7 @@ fn a_fuse_disk_fails_the_sync_it_is_told_to_and_forgets_for_good() {
     file.sync_data().unwrap();
     let seen = fs::read(disk.path().join("file")).unwrap();
     assert_eq!(seen, [1; 65536], "the kernel's memory still has it");
-    let everything = rustix::fs::Advice::DontNeed;
-    rustix::fs::fadvise(&file, 0, None, everything).unwrap();
+    fadvise(&file, 0, None, Advice::DontNeed).unwrap();
     let seen = fs::read(disk.path().join("file")).unwrap();
     assert!(seen.contains(&0), "the disk has not");
 }
@@ -141,4 +140,36 @@ fn a_fuse_disk_takes_part_of_a_write_and_says_when_it_is_full() {
     file.write_all_at(&[4; 1500], 0).unwrap();
     file.set_len(100).unwrap();
     assert_eq!(file.write_at(&[5; 10], 1000).unwrap(), 10);
+}
+
+#[test]
+fn reads_of_a_fuse_disk_stall_and_writes_go_on() {
+    let (_folder, disk) = fresh(1);
+    let path = disk.path().join("file");
+    let file = fs::File::options()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    file.write_all_at(&[1; 100_000], 0).unwrap();
+    disk.forget(Path::new("file"));
+    disk.set_faults(Faults {
+        reads_stall: true,
+        ..Faults::default()
+    });
+    std::thread::scope(|scope| {
+        let readers = [(); 20].map(|()| scope.spawn(|| file.read_exact_at(&mut [0; 9000], 50_000)));
+        while disk.stalled_reads() == 0 {
+            std::thread::yield_now();
+        }
+        file.write_all_at(&[2; 5000], 100_000).unwrap();
+        file.sync_data().unwrap();
+        assert!(readers.iter().all(|reader| !reader.is_finished()));
+        disk.set_faults(Faults::default());
+        for reader in readers {
+            reader.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(disk.stalled_reads(), 0);
 }
