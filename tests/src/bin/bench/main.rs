@@ -5,11 +5,13 @@
 //! runs; its ratios say little, so it forgives what is worse than promised by less than a factor. `--rounds` sets the
 //! number of turns. The exit code is 1 if a promise is broken.
 
+mod backlog;
 mod bare;
 mod consume;
 mod flush;
 mod idle;
 mod librdkafka;
+mod link;
 mod load;
 mod paced;
 mod perf_test;
@@ -33,6 +35,8 @@ struct Extent {
     seconds: usize,
     /// Records a turn over the wire.
     records: usize,
+    /// Records of a long log.
+    backlog: i64,
     /// The factor by which a number may be worse than promised.
     slack: f64,
 }
@@ -41,18 +45,20 @@ const WHOLE: Extent = Extent {
     rounds: 5,
     seconds: 5,
     records: 500_000,
+    backlog: 100_000_000,
     slack: 1.0,
 };
 const SHORT: Extent = Extent {
     rounds: 2,
     seconds: 2,
     records: 50_000,
+    backlog: 1_000_000,
     slack: 4.0,
 };
 
 /// What can be measured, in the order in which it is.
-const PARTS: [&str; 9] = [
-    "idle", "flush", "alone", "many", "fast", "wire", "paced", "consume", "rest",
+const PARTS: [&str; 10] = [
+    "idle", "flush", "alone", "many", "fast", "wire", "paced", "consume", "rest", "backlog",
 ];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -96,6 +102,7 @@ async fn measure(part: &str, extent: Extent, folder: &Path, table: &mut Table) {
         "paced" => paced::measure(extent, &folder, table).await,
         "consume" => consume::measure(extent, &folder, table).await,
         "rest" => rest::measure(extent, &folder, table).await,
+        "backlog" => backlog::measure(extent, &folder, table).await,
         _ => unreachable!("{part} is not a part"),
     }
     // The next part has the disk for itself.
