@@ -207,21 +207,35 @@ impl Checkpoint {
     /// # Errors
     /// [`StorageError`]. The commit log keeps what was noted, and nothing is flushed any more.
     pub fn run(&self) -> Result<(), StorageError> {
+        self.run_to(None)
+    }
+
+    /// As [`Checkpoint::run`], before a new generation of the commit log begins at `live`: what is torn of
+    /// that must not be taken for a harm to what nobody needs any more.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn end_generation(&self, live: (u32, u64)) -> Result<(), StorageError> {
+        self.run_to(Some(live))
+    }
+
+    fn run_to(&self, live: Option<(u32, u64)>) -> Result<(), StorageError> {
         let _running = self.running.lock();
         match self.queue.failure() {
             Some(failure) => Err(failure),
-            None => self.sync_noted(),
+            None => self.sync_noted(live),
         }
         .inspect_err(|error| self.queue.fail(error))
     }
 
-    fn sync_noted(&self) -> Result<(), StorageError> {
-        let taken = {
+    fn sync_noted(&self, live: Option<(u32, u64)>) -> Result<(), StorageError> {
+        let mut taken = {
             let mut waiting = self.unsynced.lock();
             waiting.due = None;
             std::mem::take(&mut waiting.unsynced)
         };
-        if taken.is_empty() {
+        taken.live = live.or(taken.live);
+        if taken.is_empty() && live.is_none() {
             return Ok(());
         }
         let started = Instant::now();

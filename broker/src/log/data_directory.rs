@@ -241,12 +241,21 @@ pub fn parse_id(text: &str) -> Option<Uuid> {
 #[must_use]
 pub fn random_id() -> Uuid {
     loop {
-        let id = Uuid(uuid::Uuid::new_v4().into_bytes());
+        let id = Uuid(random_bytes());
         if !id_text(id).starts_with('-') {
             return id;
         }
     }
 }
+
+#[cfg(not(test))]
+fn random_bytes() -> [u8; 16] {
+    uuid::Uuid::new_v4().into_bytes()
+}
+
+/// Bytes that a test can repeat, where it wants to.
+#[cfg(test)]
+use super::faulty_storage::random_bytes;
 
 fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     let names = disk.list(path)?;

@@ -155,14 +155,12 @@ impl PartitionLog {
     }
 
     /// Puts an empty segment behind the active one, durably, so that the log keeps its end when all
-    /// its records go.
+    /// its records go. Those are durable in their segment already, or they would not go.
     fn seal_active(&self, writer: &mut Writer) -> Result<(), StorageError> {
-        if let Some(active) = &writer.active {
-            self.context.files.get(&active.file)?.sync()?;
-        }
         let mut dirty = Dirty::default();
         self.make_directory(writer, &mut dirty)?;
         let next_offset = writer.next_offset;
+        writer.has_begun_segment = true;
         self.create_segment(writer, next_offset)?.sync()?;
         self.context.disk.sync_dir(&self.directory)?;
         let steps = std::mem::take(&mut writer.steps);

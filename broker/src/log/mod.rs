@@ -25,6 +25,7 @@ mod config;
 mod counted_storage;
 mod damage;
 mod data_directory;
+mod epoch_recovery;
 mod error;
 #[cfg(test)]
 mod faulty_storage;
@@ -73,7 +74,7 @@ pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub use error::StorageError;
 #[cfg(test)]
-pub(crate) use faulty_storage::{Faults, FaultyStorage};
+pub(crate) use faulty_storage::{Faults, FaultyStorage, repeat_ids};
 pub use file_system::FileSystem;
 pub use flush::{
     Durable, FlushError, FlushQueue, Flushed, Journal, checkpoint_until_closed, flush_once,
@@ -91,7 +92,8 @@ pub use quarantine::DamageNews;
 pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery};
 pub use recovery_points::{
-    PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, offsets_text, parse_offsets,
+    PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, checked, offsets_text,
+    parse_offsets, with_checksum,
 };
 pub use saved_index::{SavedEntries, SavedIndex};
 pub use scrub::ScrubPace;

@@ -57,16 +57,18 @@ impl PartitionLog {
             note_missing(&recovery, &mut opened, batches)?;
         }
         found.damaged = opened.damaged.as_slice().to_vec();
-        if let (Some(batches), Some(unclean)) = (batches, unclean) {
-            let is_replayed = batches.first_offset().is_some();
-            unclean
-                .checkpoint
-                .note(recovery.in_doubt(&opened, is_replayed)?);
-        }
+        let (Some(batches), Some(unclean)) = (batches, unclean) else {
+            return Ok((Self::assemble(Arc::clone(context), options, opened), found));
+        };
+        let is_replayed = batches.first_offset().is_some();
+        let in_doubt = recovery.in_doubt(&opened, is_replayed)?;
+        let are_epochs_kept = opened.are_epochs_kept;
         let log = Self::assemble(Arc::clone(context), options, opened);
-        if let (Some(batches), Some(unclean)) = (batches, unclean) {
-            log.replay(batches, unclean.checkpoint)?;
+        if !in_doubt.ends.is_empty() && (log.mend_epochs()? || !are_epochs_kept) {
+            log.write_epochs()?;
         }
+        unclean.checkpoint.note(in_doubt);
+        log.replay(batches, unclean.checkpoint)?;
         Ok((log, found))
     }
 

@@ -164,6 +164,8 @@ pub(super) struct Writer {
     pub(super) has_directory: bool,
     /// Whether the directory tells where the log begins.
     pub(super) has_start: bool,
+    /// Whether the name of the active segment may not be durable.
+    pub(super) has_begun_segment: bool,
     pub(super) is_closed: bool,
 }
 
@@ -210,6 +212,8 @@ pub(super) struct Opened {
     pub(super) next_offset: i64,
     pub(super) log_start: i64,
     pub(super) epochs: LeaderEpochs,
+    /// Whether their file says the same.
+    pub(super) are_epochs_kept: bool,
     pub(super) has_directory: bool,
     pub(super) has_start: bool,
     pub(super) damaged: DamagedRanges,
@@ -280,6 +284,7 @@ impl PartitionLog {
                 epochs: opened.epochs.clone(),
                 has_directory: opened.has_directory,
                 has_start: opened.has_start,
+                has_begun_segment: false,
                 is_closed: false,
             }),
             published: Condvar::new(),

@@ -87,7 +87,8 @@ impl Recovery<'_> {
         }
         let end = self.options.recovery_point.offset.max(known.end());
         scanned.end_at(end.min(self.cut_at.unwrap_or(end)));
-        let epochs = self.epochs(&scanned)?;
+        let kept = self.kept_epochs(scanned.next_offset)?;
+        let epochs = self.epochs(kept.as_ref(), &scanned)?;
         let recovery = LogRecovery {
             cut_bytes: scanned.cut_bytes,
             damaged: Vec::new(),
@@ -95,6 +96,7 @@ impl Recovery<'_> {
         let mut opened = Opened {
             next_offset: scanned.next_offset,
             log_start,
+            are_epochs_kept: kept.as_ref() == Some(&epochs),
             epochs,
             has_directory: !names.is_empty(),
             has_start: start.is_some(),
@@ -300,13 +302,13 @@ impl Recovery<'_> {
     }
 
     /// The epochs by their file, or where there is none to rely on, by the batches.
-    fn epochs(&self, scanned: &Scanned) -> Result<LeaderEpochs, StorageError> {
-        let path = self.options.directory.join(leader_epochs::FILE_NAME);
-        let trust = self.trust(scanned.next_offset);
-        let bytes = read_small(&self.context.disk, &path, trust)?;
-        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let mut epochs = match text.as_deref().and_then(LeaderEpochs::parse) {
-            Some(epochs) => epochs,
+    fn epochs(
+        &self,
+        kept: Option<&LeaderEpochs>,
+        scanned: &Scanned,
+    ) -> Result<LeaderEpochs, StorageError> {
+        let mut epochs = match kept {
+            Some(kept) => kept.clone(),
             None => self.scanned_epochs(scanned)?,
         };
         epochs.cut(scanned.next_offset);
@@ -314,6 +316,14 @@ impl Recovery<'_> {
             epochs.push(*epoch, *start);
         }
         Ok(epochs)
+    }
+
+    /// What the file says, which was synced with the batches before `end`.
+    fn kept_epochs(&self, end: i64) -> Result<Option<LeaderEpochs>, StorageError> {
+        let path = self.options.directory.join(leader_epochs::FILE_NAME);
+        let bytes = read_small(&self.context.disk, &path, self.trust(end))?;
+        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok(text.as_deref().and_then(LeaderEpochs::parse))
     }
 
     fn scanned_epochs(&self, scanned: &Scanned) -> Result<LeaderEpochs, StorageError> {

@@ -1,12 +1,13 @@
 //! How far each log is known to be durable in its segments, and from which extent on the commit log
 //! is needed.
 //!
-//! The file `recovery-points` has a line `version 2`, a line `commit-log <generation> <number>`, a line
-//! with the number of entries, and for each log a line `topic-id partition offset`, which goes on with
+//! The file `recovery-points` has a line `version 3`, a line `commit-log <generation> <number>`, a line
+//! with the number of entries, for each log a line `topic-id partition offset`, which goes on with
 //! where that is: `segment position`, and how many entries of its indexes are durable, each with their
-//! checksum: `offsets crc times crc`. Who does not know these reads the line without them. The file is replaced as
-//! a whole, durably, by every checkpoint. One that cannot be read costs time: all is checked then.
-//! Version 1 had no second line, and was written before there was a commit log.
+//! checksum: `offsets crc times crc`, and a line `crc32c` with the checksum of all before. The file is
+//! replaced as a whole, durably, by every checkpoint. One that cannot be read costs time: all is checked
+//! then. Version 2 had no checksum, version 1 no second line either: it was written before there was a
+//! commit log.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -17,7 +18,8 @@ use super::{LogKey, id_text, parse_id};
 
 /// Name of the file.
 pub const RECOVERY_POINTS_FILE: &str = "recovery-points";
-const VERSION: &str = "version 2";
+const VERSION: &str = "version 3";
+const VERSION_WITHOUT_CHECKSUM: &str = "version 2";
 const VERSION_BEFORE_COMMIT_LOG: &str = "version 1";
 /// What a line takes, about.
 const LINE_BYTES: usize = 96;
@@ -53,9 +55,13 @@ impl RecoveryPoints {
     /// What a file says; `None` where it is not whole.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = match text.starts_with(VERSION) {
+            true => checked(text)?,
+            false => text,
+        };
         let mut lines = text.lines();
         let live = match lines.next()? {
-            VERSION => {
+            VERSION | VERSION_WITHOUT_CHECKSUM => {
                 let mut fields = lines.next()?.strip_prefix("commit-log ")?.split(' ');
                 (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?)
             }
@@ -90,14 +96,18 @@ impl RecoveryPoints {
 
     pub(super) fn to_text(&self) -> String {
         let (generation, number) = self.live;
-        let count = self.points.len();
-        let mut text = format!("{VERSION}\ncommit-log {generation} {number}\n{count}\n");
-        text.reserve(count.saturating_mul(LINE_BYTES));
-        for (key, point) in &self.points {
+        let mut text = format!(
+            "{VERSION}\ncommit-log {generation} {number}\n{}\n",
+            self.points.len()
+        );
+        text.reserve(self.points.len().saturating_mul(LINE_BYTES));
+        let mut points: Vec<_> = self.points.iter().collect();
+        points.sort_unstable_by_key(|(key, _)| **key);
+        for (key, point) in points {
             // Writing to a string cannot fail.
             write_line(&mut text, *key, *point).unwrap_or_default();
         }
-        text
+        with_checksum(text)
     }
 
     /// Takes note of a checkpoint.
@@ -120,12 +130,29 @@ impl RecoveryPoints {
     }
 }
 
+/// The text with a last line `crc32c` and its checksum, in 8 hexadecimal digits.
+#[must_use]
+pub fn with_checksum(text: String) -> String {
+    let crc = crc32c::crc32c(text.as_bytes());
+    format!("{text}crc32c {crc:08x}\n")
+}
+
+/// A text without the line of its checksum; `None` where it is not what that was made of.
+#[must_use]
+pub fn checked(text: &str) -> Option<&str> {
+    let (rest, crc) = text.strip_suffix('\n')?.rsplit_once("crc32c ")?;
+    let is_true = crc == format!("{:08x}", crc32c::crc32c(rest.as_bytes()));
+    is_true.then_some(rest)
+}
+
 /// Offsets by log as they stand in a file: a line with their number, then a line
 /// `topic-id partition offset` for each.
 #[must_use]
 pub fn offsets_text(offsets: &HashMap<LogKey, i64>) -> String {
     let mut text = format!("{}\n", offsets.len());
-    for (LogKey { topic, partition }, offset) in offsets {
+    let mut sorted: Vec<_> = offsets.iter().collect();
+    sorted.sort_unstable();
+    for (LogKey { topic, partition }, offset) in sorted {
         // Writing to a string cannot fail.
         writeln!(text, "{} {partition} {offset}", id_text(*topic)).unwrap_or_default();
     }
@@ -227,6 +254,15 @@ mod tests {
         for end in 0..text.len() {
             let part = text.get(..end).unwrap();
             assert_eq!(RecoveryPoints::parse(part), None, "{end}");
+        }
+        for index in 0..text.len() {
+            for bit in 0..7 {
+                let mut harmed = text.clone().into_bytes();
+                harmed[index] ^= 1 << bit;
+                let harmed = String::from_utf8(harmed).unwrap();
+                let read = RecoveryPoints::parse(&harmed);
+                assert!(read.is_none_or(|read| read == points), "{harmed}");
+            }
         }
         let read = RecoveryPoints::parse(&text).unwrap();
         assert_eq!(read, points);

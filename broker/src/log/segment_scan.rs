@@ -230,9 +230,8 @@ impl Recovery<'_> {
                     scanned.push(position, batch.header());
                 }
                 Found::Hole(hole) => {
-                    // Between two whole batches nothing is torn.
-                    let is_between = hole.position < size && walk.position() == hole.position;
-                    let Some(end) = hole.end.filter(|_| is_between || self.keeps_all) else {
+                    // The commit log has what was promised and follows here; or nothing was.
+                    let Some(end) = hole.end.filter(|_| self.keeps_all) else {
                         return Ok(hole.position);
                     };
                     scanned.lose(hole.begin, end);

@@ -124,24 +124,30 @@ impl PartitionLog {
         dirty: &mut Dirty,
     ) -> Result<(), StorageError> {
         self.make_directory(writer, dirty)?;
+        if writer.has_begun_segment {
+            // Else a power cut could leave this one and take the one before.
+            self.context.disk.sync_dir(&self.directory)?;
+        }
         self.unsaved
             .seal(writer.active.as_ref().map_or(0, |full| full.size));
-        self.note_start(writer, dirty)?;
+        self.note_start(writer)?;
         self.create_segment(writer, batch.header().base_offset)?;
+        writer.has_begun_segment = true;
         dirty.directories.insert(self.directory.clone());
         Ok(())
     }
 
     /// Notes where the log begins, before its second segment does.
-    fn note_start(&self, writer: &mut Writer, dirty: &mut Dirty) -> Result<(), StorageError> {
+    fn note_start(&self, writer: &mut Writer) -> Result<(), StorageError> {
         let Some(active) = writer.active.as_ref().filter(|_| !writer.has_start) else {
             return Ok(());
         };
         let first = self.view.lock().first_base().unwrap_or(active.base_offset);
         let path = self.directory.join(log_start::LOG_START_FILE);
         let text = log_start::text(first.min(active.base_offset));
-        self.context.disk.swap_file(&path, text.as_bytes())?;
-        dirty.files.insert(path);
+        // One that is not whole would say that the log begins elsewhere.
+        let (disk, space) = (&self.context.disk, &self.context.space);
+        space.when_there_is_room(|| disk.replace_file(&path, text.as_bytes()))?;
         writer.has_start = true;
         Ok(())
     }
@@ -209,13 +215,26 @@ impl PartitionLog {
         if !writer.epochs.push(header.leader_epoch, header.base_offset) {
             return Ok(());
         }
+        self.write_epochs_of(writer)?;
+        dirty
+            .files
+            .insert(self.directory.join(leader_epochs::FILE_NAME));
+        dirty.directories.insert(self.directory.clone());
+        Ok(())
+    }
+}
+
+impl PartitionLog {
+    /// Writes the file of the leader epochs anew, without making it durable.
+    pub(super) fn write_epochs(&self) -> Result<(), StorageError> {
+        self.write_epochs_of(&self.writer.lock())
+    }
+
+    fn write_epochs_of(&self, writer: &Writer) -> Result<(), StorageError> {
         let path = self.directory.join(leader_epochs::FILE_NAME);
         let text = writer.epochs.to_text();
         let (disk, space) = (&self.context.disk, &self.context.space);
-        space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))?;
-        dirty.files.insert(path);
-        dirty.directories.insert(self.directory.clone());
-        Ok(())
+        space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))
     }
 }
 

@@ -128,6 +128,8 @@ impl Topics {
         if found.last_stop == LastStop::Unclean || directory.is_new() {
             begin_epoch(&metadata, directory.is_new())?;
         }
+        // What it tells is durable before directories are moved for its sake.
+        found.checkpoint.run()?;
         let state = metadata.state();
         let metadata = Arc::new(metadata);
         let catalog = Arc::<RwLock<Catalog>>::default();
@@ -165,7 +167,7 @@ impl Topics {
         };
         let topics = registry.recovered(disk, &state, &found)?;
         // What was found is durable before anybody can read it.
-        found.checkpoint.run()?;
+        found.checkpoint.end_generation(found.replay.next_live())?;
         let mut journal = found.begin(threads.segments)?;
         flush_once(&queue, &mut journal)?;
         Ok((topics, journal))

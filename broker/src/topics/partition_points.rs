@@ -1,17 +1,20 @@
 //! An offset of each partition, in a small text file that is derived and never synced.
 //!
-//! The file has a line `version 1`, a line with the number of entries, and for each partition a line
-//! `topic-id partition offset`. It is replaced as a whole: one that is old only costs time, and one
-//! that is not whole is ignored.
+//! The file has a line `version 2`, a line with the number of entries, for each partition a line
+//! `topic-id partition offset`, and a line `crc32c` with the checksum of all before. It is replaced as a
+//! whole: one that is old only costs time, and one that is not whole, or of the version without a
+//! checksum, is ignored.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::log::{LogContext, LogKey, StorageError, offsets_text, parse_offsets};
+use crate::log::{
+    LogContext, LogKey, StorageError, checked, offsets_text, parse_offsets, with_checksum,
+};
 use crate::model::{PartitionId, Uuid};
 
 /// First line of the file.
-const VERSION: &str = "version 1";
+const VERSION: &str = "version 2";
 
 /// Offsets by partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,16 +48,15 @@ impl PartitionPoints {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
+        let mut lines = checked(text)?.lines();
         if lines.next()? != VERSION {
             return None;
         }
-        let offsets = parse_offsets(lines)?;
-        text.ends_with('\n').then_some(Self(offsets))
+        parse_offsets(lines).map(Self)
     }
 
     fn to_text(&self) -> String {
-        format!("{VERSION}\n{}", offsets_text(&self.0))
+        with_checksum(format!("{VERSION}\n{}", offsets_text(&self.0)))
     }
 }
 

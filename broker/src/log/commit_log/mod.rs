@@ -75,8 +75,8 @@ impl CommitLog {
     /// # Errors
     /// [`StorageError`].
     pub fn begin(extents: Arc<Extents>, replay: Replay) -> Result<Self, StorageError> {
-        let chain = Chain::begin(replay.generation.saturating_add(1));
-        let next_number = replay.next_number;
+        let (next, next_number) = replay.next_live();
+        let chain = Chain::begin(next);
         let generation = replay.generation;
         let (whole, damaged) = replay.into_extents();
         extents.put_aside(generation, damaged)?;

@@ -104,6 +104,12 @@ impl Replay {
         extents.into_iter().partition(|extent| !is_damaged(extent))
     }
 
+    /// Generation and number of the extent that the next process begins with.
+    #[must_use]
+    pub const fn next_live(&self) -> (u32, u64) {
+        (self.generation.saturating_add(1), self.next_number)
+    }
+
     /// Whether nothing that was durable is missing.
     #[must_use]
     pub const fn is_whole(&self) -> bool {

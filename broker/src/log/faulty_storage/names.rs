@@ -1,12 +1,13 @@
 //! The names on the faulty disk, and how they change.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Directory,
-    File(u64),
+    File(usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,25 @@ impl Names {
                 }
             }
         }
+    }
+
+    /// The names in a directory.
+    pub(super) fn list(&self, directory: &Path) -> Vec<String> {
+        self.0
+            .range::<Path, _>((Bound::Included(directory), Bound::Unbounded))
+            .map(|(path, _)| path)
+            .take_while(|path| path.starts_with(directory))
+            .filter(|path| path.parent() == Some(directory))
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The files that have a name.
+    pub(super) fn files(&self) -> impl Iterator<Item = usize> {
+        self.0.values().filter_map(|node| match node {
+            Node::File(inode) => Some(*inode),
+            Node::Directory => None,
+        })
     }
 
     pub(super) fn drop_orphans(&mut self) {

@@ -144,7 +144,7 @@ fn what_was_taken_before_the_disk_was_full_waits_whole_until_there_is_room() {
         assert_eq!(values(&orders, 0), pairs(&[(0, "kept")]));
         assert!(!flushing.is_finished());
         world.storage.leave_free(2 * ROOM);
-        assert!(flushing.join().unwrap());
+        flushing.join().unwrap().unwrap();
     });
     assert_eq!(wait(appending.durable()).unwrap().base_offset, Offset(1));
     let expected = pairs(&[(0, "kept"), (1, &text)]);

@@ -28,7 +28,9 @@ use sluice_protocol::record_batch::{
 use super::topic_config::{Alteration, ConfigChange, ConfigOperation, Settings};
 use super::*;
 use crate::clock::Clock;
-use crate::log::{CommitLogConfig, Durability, LastStop, LogRead, OpenError, SpaceConfig};
+use crate::log::{
+    CommitLogConfig, Durability, LastStop, LogRead, LogReadError, OpenError, SpaceConfig,
+};
 use crate::model::{
     Acks, Isolation, LeaderEpoch, Offset, OffsetSpec, PartitionId, TimestampMs, TopicName,
 };
@@ -195,14 +197,22 @@ fn read_request(offset: i64) -> ReadRequest {
 
 /// Offsets and values from `offset` on, as a consumer sees them.
 fn values(partition: &Partition, offset: i64) -> Vec<(i64, String)> {
+    try_values(partition, offset).unwrap()
+}
+
+/// As [`values`], where the disk may fail.
+fn try_values(
+    partition: &Partition,
+    offset: i64,
+) -> Result<Vec<(i64, String)>, Box<dyn std::error::Error>> {
     let mut values = Vec::new();
     let mut next = offset;
     loop {
-        let outcome = partition.read(read_request(next)).unwrap();
+        let outcome = partition.read(read_request(next))?;
         if outcome.records.is_empty() {
-            return values;
+            return Ok(values);
         }
-        assert_same_on_disk(partition, next, &outcome);
+        assert_same_on_disk(partition, next, &outcome)?;
         let batches = record_batch::batches(outcome.records.concat().into());
         for batch in batches.map(Result::unwrap) {
             assert!(batch.has_valid_crc());
@@ -217,17 +227,22 @@ fn values(partition: &Partition, offset: i64) -> Vec<(i64, String)> {
 }
 
 /// What came from memory is what is in the segments.
-fn assert_same_on_disk(partition: &Partition, offset: i64, outcome: &ReadOutcome) {
+fn assert_same_on_disk(
+    partition: &Partition,
+    offset: i64,
+    outcome: &ReadOutcome,
+) -> Result<(), LogReadError> {
     let read = LogRead {
         from: offset,
         end: outcome.offsets.high_watermark.0,
         max_bytes: 1 << 20,
         first_batch_max: Some(usize::MAX),
     };
-    let on_disk = partition.log.read(read).unwrap().concat();
+    let on_disk = partition.log.read(read)?.concat();
     let read = outcome.records.concat();
     assert!(!on_disk.is_empty());
     assert!(read.starts_with(&on_disk) || on_disk.starts_with(&read));
+    Ok(())
 }
 
 fn pairs(expected: &[(i64, &str)]) -> Vec<(i64, String)> {

@@ -12,33 +12,40 @@ pub(super) enum Change {
 }
 
 impl Simulation {
-    pub(super) fn create(&mut self, topic: &'static str) {
+    pub(super) fn create(&mut self, topic: &'static str) -> Lived {
         if self.expected.contains_key(topic) {
-            return;
+            return Ok(());
         }
         self.note(format!("create {topic}"));
-        let id = self.world.create(topic).id();
-        self.expected.insert(topic, Expected::new(id));
-        self.make_segments_small();
+        self.change = Some(Change::Create(topic));
+        let created = self.world.topics.create(new(topic), Commit::Yes);
+        self.sound(self.world.drive(created))?;
+        self.notice_change();
+        assert!(self.change.is_none(), "it is there");
+        Ok(())
     }
 
-    pub(super) fn delete(&mut self, topic: &'static str) {
-        if self.expected.remove(topic).is_none() {
-            return;
+    pub(super) fn delete(&mut self, topic: &'static str) -> Lived {
+        if !self.expected.contains_key(topic) {
+            return Ok(());
         }
         self.note(format!("delete {topic}"));
-        self.settle();
+        self.settle()?;
         let name = TopicName::parse(topic).unwrap();
-        self.world.drive(self.world.topics.delete(&name)).unwrap();
+        self.change = Some(Change::Delete(topic));
+        self.sound(self.world.drive(self.world.topics.delete(&name)))?;
+        self.notice_change();
+        assert!(self.change.is_none(), "it is gone");
+        Ok(())
     }
 
     /// Begins a change of topics and gives it up.
-    pub(super) fn begin_change(&mut self, topic: &'static str) {
+    pub(super) fn begin_change(&mut self, topic: &'static str) -> Lived {
         let name = TopicName::parse(topic).unwrap();
         let topics = self.world.topics.clone();
         let change = match self.expected.get(topic) {
             None => {
-                let created = topics.create(new_topic(topic, 1, &[]), Commit::Yes);
+                let created = topics.create(new(topic), Commit::Yes);
                 self.world.give_up(created);
                 Change::Create(topic)
             }
@@ -48,6 +55,9 @@ impl Simulation {
             }
             Some(expected) => {
                 let count = expected.partitions + self.rng.usize(1..3);
+                if count > PARTITIONS_MAX {
+                    return Ok(());
+                }
                 let asked = i32::try_from(count).unwrap();
                 let added = topics.add_partitions(&name, asked, Commit::Yes);
                 self.world.give_up(added);
@@ -64,17 +74,19 @@ impl Simulation {
                 .create(new_topic("d", 1, &[]), Commit::Yes);
             self.world.give_up(other);
         }
+        Ok(())
     }
 
     /// Lets the change that was begun come to its end.
-    pub(super) fn resolve(&mut self) {
-        self.settle();
+    pub(super) fn resolve(&mut self) -> Lived {
+        self.settle()?;
         while self.world.topics.0.changes.try_lock().is_err() {
-            assert!(self.world.flush());
+            self.sound(self.world.try_to_flush())?;
         }
         self.notice_change();
         assert!(self.change.is_none(), "a change is carried out");
         self.check_catalog();
+        Ok(())
     }
 
     /// Takes note of a change that can be seen.
@@ -121,10 +133,10 @@ impl Simulation {
     }
 
     /// Deletions of records that are under way at once, of which only the last one is waited for.
-    pub(super) fn delete_records(&mut self, topic: &'static str) {
-        self.settle();
+    pub(super) fn delete_records(&mut self, topic: &'static str) -> Lived {
+        self.settle()?;
         let Some(expected) = self.expected.get_mut(topic) else {
-            return;
+            return Ok(());
         };
         let partition = self.world.partition(topic);
         let end = partition.offsets().high_watermark.0;
@@ -142,7 +154,22 @@ impl Simulation {
         }
         expected.start_max = expected.start_max.max(to);
         let start = self.world.drive(partition.delete_records(Some(Offset(to))));
-        assert!(start.unwrap().0 >= to);
+        let start = self.sound(start)?;
+        assert!(start.0 >= to);
+        let expected = self.expected.get_mut(topic).unwrap();
         expected.start_min = expected.start_min.max(to);
+        Ok(())
+    }
+}
+
+/// A topic to be created.
+fn new(topic: &str) -> NewTopic {
+    let compacted = [
+        ("cleanup.policy", "compact,delete"),
+        ("min.cleanable.dirty.ratio", "0.1"),
+    ];
+    match topic {
+        COMPACTED => new_topic(topic, 1, &compacted),
+        _ => new_topic(topic, 1, &[]),
     }
 }
