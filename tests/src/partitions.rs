@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluice_client::admin::NewTopic;
 use sluice_client::{
-    Client, Config, FetchOptions, FetchTarget, Fetched, ProduceRecord, ProducerSettings, ReadError,
-    Record, TcpDial, TopicPartition,
+    Client, Config, FetchOptions, FetchTarget, Fetched, ProduceError, ProduceRecord,
+    ProducerSettings, ReadError, Record, RecordMetadata, TcpDial, TopicPartition,
 };
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 /// Partitions of a topic, at most.
 const OF_A_TOPIC: usize = 1000;
@@ -18,6 +19,9 @@ const FETCH_BYTES: i32 = 64 * 1024;
 
 /// A partition and an offset to read from.
 type Place = (TopicPartition, i64);
+
+/// What a producer says of records.
+type Sent = Result<Vec<Result<RecordMetadata, ProduceError>>, ProduceError>;
 
 /// Topics of up to 1,000 partitions each, and a client that works with them.
 #[derive(Debug)]
@@ -59,16 +63,37 @@ impl Partitions {
         let producer = self.client.producer(ProducerSettings::default());
         let value = Bytes::copy_from_slice(value.as_bytes());
         for (topic, partitions) in &self.topics {
-            let records = (0..*partitions).map(|partition| ProduceRecord {
-                partition: Some(partition),
-                value: Some(value.clone()),
-                ..ProduceRecord::default()
-            });
-            let sent = producer.send(topic, records.collect()).await;
-            for outcome in sent.unwrap_or_else(|error| panic!("{topic}: {error}")) {
-                outcome.unwrap_or_else(|error| panic!("{topic}: {error}"));
-            }
+            let records = (0..*partitions).map(|partition| record(partition, &value));
+            acknowledged(topic, producer.send(topic, records.collect()).await);
         }
+    }
+
+    /// Writes `batches` batches of `records` records of this value to each partition, to all at the same time and
+    /// to each one batch after the other.
+    ///
+    /// # Panics
+    /// If any is not acknowledged.
+    pub async fn fill(&self, value: &str, records: usize, batches: usize) {
+        let value = Bytes::copy_from_slice(value.as_bytes());
+        let mut writers = JoinSet::new();
+        for (topic, partition) in self.each() {
+            let producer = self.client.producer(ProducerSettings::default());
+            let batch = vec![record(partition, &value); records];
+            writers.spawn(async move {
+                for _ in 0..batches {
+                    acknowledged(&topic, producer.send(&topic, batch.clone()).await);
+                }
+            });
+        }
+        while let Some(written) = writers.join_next().await {
+            written.expect("a writer");
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (String, i32)> {
+        self.topics.iter().flat_map(|(topic, partitions)| {
+            (0..*partitions).map(|partition| (topic.clone(), partition))
+        })
     }
 
     /// Reads all of each partition and gives how many records that are.
@@ -121,6 +146,20 @@ impl Partitions {
         let names = self.topics.into_iter().map(|(name, _)| name).collect();
         let deleted = self.client.admin().delete_topics(names).await;
         assert!(deleted.iter().all(|(_, outcome)| outcome.is_ok()));
+    }
+}
+
+fn record(partition: i32, value: &Bytes) -> ProduceRecord {
+    ProduceRecord {
+        partition: Some(partition),
+        value: Some(value.clone()),
+        ..ProduceRecord::default()
+    }
+}
+
+fn acknowledged(topic: &str, sent: Sent) {
+    for outcome in sent.unwrap_or_else(|error| panic!("{topic}: {error}")) {
+        outcome.unwrap_or_else(|error| panic!("{topic}: {error}"));
     }
 }
 

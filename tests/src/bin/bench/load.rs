@@ -67,6 +67,13 @@ pub(crate) fn resident_mb(server: &Server) -> f64 {
     kilobytes.trim().parse::<f64>().expect("a number") * 1024.0 / 1e6
 }
 
+/// Files that a server has open.
+pub(crate) fn open_files(server: &Server) -> f64 {
+    let path = format!("/proc/{}/fd", server.pid().as_raw_nonzero());
+    let files = std::fs::read_dir(path).expect("the server runs").count();
+    f64::from(u32::try_from(files).expect("not so many"))
+}
+
 /// Processor seconds a server has used.
 pub(crate) fn cpu_seconds(server: &Server) -> f64 {
     let path = format!("/proc/{}/stat", server.pid().as_raw_nonzero());

@@ -19,6 +19,7 @@ mod prewritten;
 mod rest;
 mod rounds;
 mod side;
+mod starts;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -57,8 +58,9 @@ const SHORT: Extent = Extent {
 };
 
 /// What can be measured, in the order in which it is.
-const PARTS: [&str; 10] = [
-    "idle", "flush", "alone", "many", "fast", "wire", "paced", "consume", "rest", "backlog",
+const PARTS: [&str; 11] = [
+    "idle", "starts", "flush", "alone", "many", "fast", "wire", "paced", "consume", "rest",
+    "backlog",
 ];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -94,6 +96,7 @@ async fn measure(part: &str, extent: Extent, folder: &Path, table: &mut Table) {
     std::fs::create_dir(&folder).expect("a folder");
     match part {
         "idle" => idle::measure(extent, &folder, table).await,
+        "starts" => starts::measure(extent, &folder, table).await,
         "flush" => flush::measure(extent, &folder, table).await,
         "alone" => librdkafka::measure_alone(extent, &folder, table).await,
         "many" => librdkafka::measure_many(extent, &folder, table).await,
