@@ -146,6 +146,8 @@ pub struct LogOptions {
     /// How far the log is known to be durable: what is behind that is checked after an unclean stop, and
     /// what is not there before it is lost after any.
     pub recovery_point: RecoveryPoint,
+    /// Whether its directory is known to say whose it is.
+    pub is_labelled: bool,
     /// Whether it was ever compacted, so that offsets may have no record.
     pub was_compacted: bool,
     /// Called when there may be something new to see: data, another start, an end.

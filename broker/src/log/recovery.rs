@@ -251,7 +251,10 @@ impl Recovery<'_> {
     /// Lets a directory say whose it is; a power cut may have taken that.
     fn label(&self) -> Result<(), StorageError> {
         let (disk, options) = (&self.context.disk, self.options);
-        let found = directory_label(disk, &options.directory, self.trust(0))?;
+        if options.is_labelled {
+            return Ok(());
+        }
+        let found = directory_label(disk, &options.directory, self.last_stop)?;
         if found.as_ref() != Some(&options.label) {
             let path = options.directory.join(LABEL_FILE);
             disk.replace_file(&path, options.label.as_bytes())?;

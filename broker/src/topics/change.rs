@@ -34,6 +34,8 @@ pub(super) struct KnownStart {
     pub(super) recovery_point: RecoveryPoint,
     /// Whether it was ever compacted.
     pub(super) was_compacted: bool,
+    /// Whether its directory says whose it is, on the disk.
+    pub(super) is_labelled: bool,
 }
 
 impl Topics {
@@ -295,6 +297,7 @@ impl Registry {
             config: topic.config().log.clone(),
             log_start: start.log_start,
             recovery_point: start.recovery_point,
+            is_labelled: start.is_labelled,
             was_compacted: start.was_compacted,
             on_change: Box::new(move || woken.wake()),
         };

@@ -63,6 +63,7 @@ impl MetadataLog {
             },
             log_start: 0,
             recovery_point,
+            is_labelled: false,
             was_compacted: false,
             on_change: Box::new(|| ()),
         };

@@ -26,6 +26,8 @@ mod recovery_report;
 mod registry;
 mod saver;
 mod scrubber;
+mod side_by_side;
+mod sort_out;
 #[cfg(test)]
 mod tests;
 mod to_its_end;

@@ -3,12 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
-use super::change::{KnownStart, directory_name, label};
+use super::change::{KnownStart, directory_name};
 use super::compaction::Compaction;
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
@@ -17,6 +16,7 @@ use super::partition::PartitionContext;
 use super::recovery_report::RecoveryReport;
 use super::registry::{Catalog, Registry};
 use super::saver::Saver;
+use super::side_by_side::side_by_side;
 use super::topic_config::TopicConfig;
 use super::upkeep::Graveyard;
 use super::{Partition, Topic, Topics, TopicsConfig};
@@ -26,14 +26,14 @@ use crate::log::{
     Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed, Journal,
     LastStop, LogContext, LogKey, LogRecovery, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints,
     Replay, SegmentWriter, Space, StorageError, SyncPool, Unclean, checkpoint_until_closed,
-    directory_label, flush_once, flush_until_closed, id_text, labelled_topic, open_files_limit,
+    flush_once, flush_until_closed, open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
 
 /// Threads that sync beside the flush's own.
 const SYNC_THREADS: usize = 7;
-/// Threads that recover partitions.
-const RECOVERY_THREADS: usize = 4;
+/// Threads that recover partitions. They wait for the disk most of the time.
+pub(super) const RECOVERY_THREADS: usize = 8;
 
 /// A partition to be opened.
 struct Expected {
@@ -270,8 +270,8 @@ impl Registry {
         state: &MetadataState,
         found: &FoundJournal,
     ) -> Result<Topics, OpenError> {
-        self.sort_out(disk, state, &found.points)?;
-        let (topics, expected) = self.expected(state, &found.points)?;
+        let labelled = self.sort_out(disk, state, &found.points)?;
+        let (topics, expected) = self.expected(state, &found.points, &labelled)?;
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
         let checkpoint = &found.checkpoint;
         checkpoint.retain(|key| key == LogKey::METADATA || exists.contains(&key));
@@ -292,76 +292,12 @@ impl Registry {
         Ok(Topics(Arc::new(self)))
     }
 
-    /// Moves away the directories that belong to no topic: those of deleted topics to be removed,
-    /// others to be kept.
-    fn sort_out(
-        &mut self,
-        disk: &Disk,
-        state: &MetadataState,
-        points: &RecoveryPoints,
-    ) -> Result<(), StorageError> {
-        let topics = self.directory.topics();
-        disk.create_dir(&topics)?;
-        disk.sync_dir(topics.parent().unwrap_or(&topics))?;
-        let labels: HashMap<String, (String, bool)> = state
-            .topics
-            .iter()
-            .flat_map(|(id, topic)| {
-                let (topic_id, label) = (*id, label(*id));
-                (0..topic.partitions).map(move |partition| {
-                    let name = directory_name(&topic.name, PartitionId(partition));
-                    let key = LogKey {
-                        topic: topic_id,
-                        partition,
-                    };
-                    (name, (label.clone(), points.of(key).offset > 0))
-                })
-            })
-            .collect();
-        let deleted: Vec<String> = state.deleted.iter().map(|id| label(*id)).collect();
-        let mut is_changed = false;
-        for name in disk.list(&topics)? {
-            let expected = labels.get(&name);
-            // The label of a log that is known to be durable is so too.
-            let trust = match expected {
-                Some((_, true)) => LastStop::Clean,
-                Some((_, false)) | None => self.directory.last_stop(),
-            };
-            let found = directory_label(disk, &topics.join(&name), trust)?;
-            let topic = found.as_deref().and_then(labelled_topic);
-            let is_expected = match topic {
-                Some(_) => expected.map(|(label, _)| label) == found.as_ref(),
-                // A power cut may have taken the label, and only then is there none.
-                None => expected.is_some(),
-            };
-            if is_expected {
-                continue;
-            }
-            let is_deleted = found.is_some_and(|found| deleted.contains(&found));
-            let home = match is_deleted {
-                true => self.directory.deleted(),
-                false => self.directory.quarantine(),
-            };
-            disk.create_dir(&home)?;
-            let unique = format!("{}-{name}", id_text(crate::log::random_id()));
-            disk.rename(&topics.join(&name), &home.join(unique))?;
-            disk.sync_dir(&home)?;
-            is_changed = true;
-            if !is_deleted {
-                self.report.quarantined.push(name);
-            }
-        }
-        match is_changed {
-            true => disk.sync_dir(&topics),
-            false => Ok(()),
-        }
-    }
-
     /// The topics there should be, without their partitions, and those.
     fn expected(
         &self,
         state: &MetadataState,
         points: &RecoveryPoints,
+        labelled: &HashSet<String>,
     ) -> Result<(Vec<Arc<Topic>>, Vec<Expected>), OpenError> {
         let compaction = self.compaction.lock();
         let mut topics = Vec::with_capacity(state.topics.len());
@@ -386,6 +322,7 @@ impl Registry {
                             topic: *id,
                             partition: partition.0,
                         }),
+                        is_labelled: labelled.contains(&directory_name(&record.name, partition)),
                         was_compacted: compaction.cleaned.get(*id, partition).is_some(),
                     },
                 });
@@ -401,38 +338,16 @@ impl Registry {
         expected: &[Expected],
         unclean: Option<Unclean<'_>>,
     ) -> Result<Vec<(Arc<Partition>, LogRecovery)>, StorageError> {
-        let next = AtomicUsize::new(0);
-        let opened = Mutex::new(Vec::with_capacity(expected.len()));
-        let work = || -> Result<(), StorageError> {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(one) = expected.get(index) else {
-                    return Ok(());
-                };
-                let (partition, recovery) =
-                    self.open_partition(&one.topic, one.id, one.start, unclean)?;
-                opened.lock().push((index, partition, recovery));
-            }
-        };
-        let threads = RECOVERY_THREADS.min(expected.len().div_ceil(16));
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut outcome = work();
-            for other in others {
-                let panicked = || {
-                    let error = std::io::Error::other("a recovery thread panicked");
-                    StorageError::new("recover", &self.config.directory, error)
-                };
-                let joined = other.join().unwrap_or_else(|_panic| Err(panicked()));
-                outcome = outcome.and(joined);
-            }
-            outcome
-        })?;
-        let mut opened = opened.into_inner();
-        opened.sort_unstable_by_key(|(index, _, _)| *index);
-        let opened = opened.into_iter();
-        Ok(opened
-            .map(|(_, partition, recovery)| (partition, recovery))
-            .collect())
+        side_by_side(
+            RECOVERY_THREADS,
+            expected,
+            |one| self.open_partition(&one.topic, one.id, one.start, unclean),
+            || self.thread_died(),
+        )
+    }
+
+    pub(super) fn thread_died(&self) -> StorageError {
+        let error = std::io::Error::other("a recovery thread panicked");
+        StorageError::new("recover", &self.config.directory, error)
     }
 }

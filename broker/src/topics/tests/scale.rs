@@ -223,3 +223,28 @@ fn of_logs_that_are_known_to_be_durable_nothing_is_read_from_the_disk_again() {
     assert!(uses.drops <= 8, "{uses:?}");
     assert!(uses.file_syncs + uses.directory_syncs < 20, "{uses:?}");
 }
+
+/// Mutations: `is_labelled` that is false; a `Registry::move_away` that syncs where each of them went.
+#[test]
+fn a_start_reads_a_label_once_and_moves_what_was_deleted_with_a_few_syncs() {
+    let (mut world, counted) = counted_world();
+    let topic = create_many(&world);
+    append_to_each(&world, &topic, "a");
+    world.storage.kill();
+    counted.take_uses();
+    world.reopen();
+    let drops = counted.take_uses().drops;
+    // Of each its label, its epochs and its segment, and those of the metadata.
+    let each = usize::try_from(MANY).unwrap();
+    assert!(drops <= each * 3 + 8, "{drops}");
+    let topic = world.topics.topic("many").unwrap();
+    world.topics.0.checkpoint.run().unwrap();
+    // The event is durable, and the process dies before it is carried out.
+    world.give_up(world.topics.delete(topic.name()));
+    world.flush();
+    world.storage.kill();
+    counted.take_uses();
+    world.reopen();
+    let syncs = counted.take_uses().directory_syncs;
+    assert!(syncs < 20, "{syncs}");
+}
