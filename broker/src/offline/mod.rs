@@ -1,6 +1,6 @@
 //! What `sluice log` does: a data directory that no process has is shown, checked and mended.
 //!
-//! * [`dump`] writes what files hold, those of Apache Kafka included, a line a batch;
+//! * [`dump()`] writes what files hold, those of Apache Kafka included, a line a batch;
 //! * `line` is one line of output, as text or JSON.
 //!
 //! Every byte is doubted: whatever a file holds, memory stays small and nothing panics. How files are
