@@ -157,6 +157,9 @@ async fn has_lost_something(world: &mut World, load: &mut Load) -> bool {
     if world.sluice_mut().try_to_start_again().await.is_err() {
         return true;
     }
+    if tells_of_damage(world).await {
+        return true;
+    }
     load.look().await;
     let found = anomalies(&load.history().operations(), Kept::Everything);
     // What is not read yet is not lost while everybody is at work.
@@ -167,4 +170,12 @@ async fn has_lost_something(world: &mut World, load: &mut Load) -> bool {
         )
     };
     found.iter().any(is_loss) || world.sluice_mut().has_ended()
+}
+
+/// Whether the broker itself misses what its disk said it has.
+async fn tells_of_damage(world: &World) -> bool {
+    let metrics = world.http().await.text("/metrics").await;
+    let mut lines = metrics.lines();
+    let told = lines.find_map(|line| line.strip_prefix("sluice_broker_damaged_ranges "));
+    told.is_some_and(|count| count != "0")
 }

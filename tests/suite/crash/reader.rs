@@ -52,7 +52,14 @@ impl Reader {
         let mut positions: Vec<_> = (0..).zip(from.iter().copied()).collect();
         self.assign(&positions);
         // The end moves while somebody writes; this reads at least to where it was at the beginning.
-        while self.poll(&mut positions).await > 0 {}
+        let mut ends = from.to_vec();
+        let mut goes_on = self.poll_to(&mut positions, Some(&mut ends)).await > 0;
+        while goes_on {
+            let before = positions.clone();
+            self.poll(&mut positions).await;
+            let mut moved = before.iter().zip(&positions).zip(&ends);
+            goes_on = moved.any(|((before, now), end)| before.1 < *end && before.1 < now.1);
+        }
         positions.into_iter().map(|(_, offset)| offset).collect()
     }
 
@@ -69,6 +76,15 @@ impl Reader {
     ///
     /// Where the broker does not answer, it reads nothing.
     pub(super) async fn poll(&self, positions: &mut [(i32, i64)]) -> usize {
+        self.poll_to(positions, None).await
+    }
+
+    /// The same, and tells where each partition that answers ends.
+    async fn poll_to(
+        &self,
+        positions: &mut [(i32, i64)],
+        mut ends: Option<&mut Vec<i64>>,
+    ) -> usize {
         let mut count = 0;
         let targets = positions.iter().map(|(partition, offset)| FetchTarget {
             at: self.at(*partition),
@@ -78,10 +94,14 @@ impl Reader {
         let began = self.topic.history.now();
         let fetcher = self.client.fetcher();
         let fetched = fetcher.fetch(targets.collect(), FetchOptions::default());
-        for ((partition, position), (_, fetched)) in positions.iter_mut().zip(fetched.await) {
+        let answers = positions.iter_mut().zip(fetched.await);
+        for (place, ((partition, position), (_, fetched))) in answers.enumerate() {
             let Some((records, end)) = told(fetched, *position) else {
                 continue;
             };
+            if let Some(ends) = &mut ends {
+                ends[place] = end;
+            }
             count += records.len();
             let from = *position;
             *position = records.last().map_or(from, |(offset, _)| offset + 1);
