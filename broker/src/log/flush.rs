@@ -261,8 +261,10 @@ pub fn flush_until_closed(
 /// Runs checkpoints until they are closed or one fails; calls `after` behind each.
 pub fn checkpoint_until_closed(queue: &FlushQueue, checkpoint: &Checkpoint, after: impl FnMut()) {
     let _end = FailAtPanic(queue);
-    // Its failure is the queue's.
-    drop(checkpoint.run_until_closed(after));
+    // A checkpoint tells the queue itself; that there is no extent to go on with, nobody else would.
+    if let Err(error) = checkpoint.run_until_closed(after) {
+        queue.fail(&error);
+    }
 }
 
 /// Fails the queue when its thread dies, so that nobody waits for ever.
