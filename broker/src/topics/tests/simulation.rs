@@ -135,6 +135,8 @@ struct Simulation {
     appending: Vec<Sent>,
     /// A change of topics that nobody waits for.
     change: Option<Change>,
+    /// Whether there was too little room for a change of topics, which is refused then.
+    was_short: bool,
     /// Whether files of records that are gone may be left for the next start.
     has_retained_in_part: bool,
     next_value: u64,
@@ -158,6 +160,7 @@ impl Simulation {
             expected: BTreeMap::new(),
             appending: Vec::new(),
             change: None,
+            was_short: false,
             has_retained_in_part: false,
             next_value: 0,
             trace: Vec::new(),
@@ -168,6 +171,7 @@ impl Simulation {
         for _ in 0..STEPS {
             let (step, topic) = (self.rng.u32(..100), self.rng.usize(..TOPICS.len()));
             self.draw_faults();
+            self.was_short |= self.world.topics.space().refusal().is_some();
             let lived = self.step(step, TOPICS[topic]);
             if lived.is_err() || self.world.storage.has_struck() {
                 self.struck();

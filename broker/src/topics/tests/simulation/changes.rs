@@ -84,7 +84,12 @@ impl Simulation {
             self.sound(self.world.try_to_flush())?;
         }
         self.notice_change();
-        assert!(self.change.is_none(), "a change is carried out");
+        assert!(
+            self.change.is_none() || self.was_short,
+            "a change is carried out"
+        );
+        self.change = None;
+        self.was_short = false;
         self.check_catalog();
         Ok(())
     }
