@@ -1,7 +1,8 @@
 //! A broker from its start to its stop.
 
+mod news;
+
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,30 +12,24 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use news::{observed, tell_compaction, tell_damage, tell_recovery};
+
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services, Turns};
-use crate::log::compaction::CompactError;
-use crate::log::{
-    CommitLogConfig, DamageNews, Disk, FileSystem, LastStop, OpenError, Room, Space, StorageError,
-};
+use crate::log::{Disk, FileSystem, OpenError, Space, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::request_buffers::RequestBuffers;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
-    BrokerListening, BrokerStopped, CloseFailed, CommitLogDamaged, CompactionFailed,
-    CompactionLooked, CompactionUnavailable, DamageCounted, DamagedExtentsKept, DirectoryOpened,
-    DirectoryQuarantined, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk,
-    RetentionFailed, ScrubFailed, SegmentsScrubbed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
+    BrokerListening, BrokerStopped, CloseFailed, CompactionUnavailable, DamagedExtentsKept,
+    RetentionFailed, ScrubFailed, SegmentsScrubbed, Telemetry,
 };
-use crate::topics::{
-    CompactionLook, Compactor, Observation, RecoveryReport, ScrubNews, Scrubber, SpaceConfig,
-    Topics, TopicsConfig,
-};
+use crate::topics::{CompactionLook, Compactor, ScrubNews, Scrubber, Topics, TopicsConfig};
 use crate::transactions::ProducerIds;
 
 /// The least time that closing the log gets, even where draining took the whole deadline.
@@ -259,46 +254,6 @@ fn scrubber(
     Scrubber::start(topics.clone(), config.scrub, observe).map_err(StartError::Thread)
 }
 
-fn tell_damage(news: DamageNews<'_>, telemetry: &Telemetry) {
-    match news {
-        DamageNews::Count(ranges) => DamageCounted { ranges }.emit(telemetry),
-        DamageNews::Found { directory, range } => RecordsDamaged {
-            directory,
-            begin: range.begin,
-            end: range.end,
-        }
-        .emit(),
-    }
-}
-
-fn tell_compaction(look: &CompactionLook, memory_max: usize, telemetry: &Telemetry) {
-    CompactionLooked {
-        max_dirty_ratio: look.max_dirty_ratio,
-        uncleanable: look.uncleanable,
-        memory_max,
-    }
-    .emit(telemetry);
-    let Some(run) = &look.run else { return };
-    let (topic, partition) = (&run.topic, &run.partition);
-    PartitionCompacted {
-        topic,
-        partition,
-        bytes_before: run.bytes_before,
-        bytes_after: run.bytes_after,
-        elapsed: run.elapsed,
-    }
-    .emit(telemetry);
-    match &run.outcome {
-        Ok(()) | Err(CompactError::Stopped | CompactError::Outdated) => {}
-        Err(reason) => CompactionFailed {
-            topic,
-            partition,
-            reason,
-        }
-        .emit(),
-    }
-}
-
 fn acceptor(
     services: &Arc<Services>,
     listeners: &Listeners,
@@ -332,7 +287,7 @@ async fn open(
         topics_max: config.topics.topics_max,
         partitions_max: config.topics.partitions_max,
         sync_interval: config.topics.durability_interval,
-        commit_log: CommitLogConfig::default(),
+        commit_log: config.commit_log,
         space: config.space,
         defaults: config.topics.settings.clone(),
     };
@@ -341,7 +296,7 @@ async fn open(
         let of_work = Arc::clone(&telemetry);
         let observe = move |observation| observed(&observation, &space, &of_work);
         let topics = Topics::open(config, clock, observe)?;
-        tell_recovery(topics.recovery());
+        tell_recovery(topics.recovery(), &telemetry);
         let count = topics.damaged_extents().map_err(OpenError::from)?;
         DamagedExtentsKept { count }.emit(&telemetry);
         topics.observe_damage(move |news| tell_damage(news, &telemetry));
@@ -356,56 +311,6 @@ async fn open(
     spawn_blocking(open)
         .await
         .map_err(|_panicked| StartError::Lost)?
-}
-
-fn observed(observation: &Observation, config: &SpaceConfig, telemetry: &Telemetry) {
-    match observation {
-        Observation::Flushed { elapsed } => LogFlushed { elapsed: *elapsed }.emit(telemetry),
-        Observation::Looked(Ok(facts)) => SpaceLooked {
-            free: facts.free,
-            free_min: config.free_min,
-            reserve: facts.reserve,
-            refused: match facts.room {
-                Room::Enough => RefusedByDisk::Nothing,
-                Room::Low => RefusedByDisk::Records,
-                Room::Exhausted => RefusedByDisk::Commits,
-            },
-            is_news: facts.room != facts.was,
-        }
-        .emit(telemetry),
-        Observation::Looked(Err(error)) => SpaceUnknown { reason: error }.emit(),
-    }
-}
-
-fn tell_recovery(report: &RecoveryReport) {
-    for log in &report.cut {
-        TailCut {
-            directory: &log.directory,
-            bytes: log.bytes,
-        }
-        .emit();
-    }
-    for log in &report.damaged_logs {
-        for range in &log.ranges {
-            RecordsDamaged {
-                directory: Path::new(&log.directory),
-                begin: range.begin,
-                end: range.end,
-            }
-            .emit();
-        }
-    }
-    for extent in &report.damaged {
-        CommitLogDamaged { extent }.emit();
-    }
-    for directory in &report.quarantined {
-        DirectoryQuarantined { directory }.emit();
-    }
-    DirectoryOpened {
-        partitions: report.partition_count,
-        was_closed: report.last_stop == LastStop::Clean,
-    }
-    .emit();
 }
 
 /// Restores the groups; where that fails, closes the data directory again.

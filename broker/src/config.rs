@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::groups::GroupConfig;
 use crate::topics::topic_config::Settings;
-use crate::topics::{CompactionConfig, ScrubConfig, SpaceConfig};
+use crate::topics::{CommitLogConfig, CompactionConfig, ScrubConfig, SpaceConfig};
 
 /// Everything a broker is told at its start.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// What topics are, where they do not say otherwise.
     pub topics: TopicDefaults,
+    /// The size of the commit log.
+    pub commit_log: CommitLogConfig,
     /// How much of the disk is to stay free.
     pub space: SpaceConfig,
     /// How much compaction may take.
@@ -122,6 +124,7 @@ impl Config {
             node_id: 1,
             network: NetworkConfig::default(),
             topics: TopicDefaults::default(),
+            commit_log: CommitLogConfig::default(),
             space: SpaceConfig::default(),
             compaction: CompactionConfig::default(),
             scrub: ScrubConfig::default(),

@@ -263,8 +263,10 @@ async fn a_disk_that_fails_ends_the_program_with_what_happened() -> Outcome {
         "127.0.0.1:0",
         "--http-listen",
         "127.0.0.1:0",
+        "--broker-commit-log-extent-size",
+        "4MiB",
         "--broker-disk-reserve",
-        "1MiB",
+        "8MiB",
     ]);
     let running = Running::spawn(command(folder.path(), "sh", &arguments))?;
 

@@ -30,6 +30,7 @@ pub mod rest;
 pub mod seed;
 pub mod sluice;
 pub mod tidy;
+pub mod tmpfs;
 pub mod tool;
 pub mod wait;
 pub mod world;

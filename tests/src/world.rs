@@ -16,6 +16,7 @@ use crate::python::Python;
 use crate::repository;
 use crate::seed::Random;
 use crate::sluice::Sluice;
+use crate::tmpfs::Tmpfs;
 
 /// Which Kafka is behind the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct World {
     sluice: OnceCell<Sluice>,
     // Below the program that uses it: dropped after it.
     disk: Option<Disk>,
+    tmpfs: Option<Tmpfs>,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
                     shared: Some(kafka),
                     sluice: OnceCell::new(),
                     disk: None,
+                    tmpfs: None,
                 }
             }
         }
@@ -78,6 +81,19 @@ impl World {
         let disk = Disk::mount(&folder, "data", random);
         let world = Self::bundled(story, folder, Some(disk), arguments).await;
         world.named_after("fuse_disk");
+        world
+    }
+
+    /// A world on the bundled broker, whose data are on a [`Tmpfs`] of so many bytes.
+    ///
+    /// # Panics
+    /// If something does not start, or the story's name lacks `tmpfs`.
+    pub async fn on_tmpfs(bytes: u64, arguments: &[&str]) -> Self {
+        let (story, folder) = fresh_story();
+        let tmpfs = Tmpfs::mount(&folder, "data", bytes);
+        let mut world = Self::bundled(story, folder, None, arguments).await;
+        world.tmpfs = Some(tmpfs);
+        world.named_after("tmpfs");
         world
     }
 
@@ -96,6 +112,7 @@ impl World {
             shared: None,
             sluice: OnceCell::new_with(Some(sluice)),
             disk,
+            tmpfs: None,
         }
     }
 
@@ -153,6 +170,15 @@ impl World {
     #[must_use]
     pub fn disk(&self) -> &Disk {
         self.disk.as_ref().expect("a world on a disk")
+    }
+
+    /// The small disk with the data.
+    ///
+    /// # Panics
+    /// If the world has none.
+    #[must_use]
+    pub fn tmpfs(&self) -> &Tmpfs {
+        self.tmpfs.as_ref().expect("a world on a tmpfs")
     }
 
     /// Cuts the power, of the disk and then of `sluice`, and gives it back to the disk.
@@ -254,6 +280,7 @@ impl Drop for World {
         }
         drop(self.sluice.take());
         drop(self.disk.take());
+        drop(self.tmpfs.take());
         if let Err(error) = std::fs::remove_dir_all(&self.folder) {
             eprintln!("{} is left: {error}", self.folder.display());
         }

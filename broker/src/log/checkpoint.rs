@@ -9,12 +9,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::commit_log::{Extents, Retired};
+use super::commit_log::{CommitLogFacts, Extents, Retired};
 use super::flush::FlushQueue;
 use super::recovery_points::{RecoveryPoint, RecoveryPoints};
 use super::space::Room;
@@ -22,10 +22,8 @@ use super::storage::{Disk, Volume};
 use super::sync_pool::SyncPool;
 use super::{LogKey, StorageError};
 
-/// How long what was written may wait for its sync. Bounds what a start after a crash replays of a
-/// broker that is mostly idle.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-/// The same where a checkpoint takes long: it is to take no more than a part of the time.
+/// How long what was written may wait for its sync where a checkpoint takes long: it is to take no more
+/// than a part of the time.
 const LONG_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Which part.
 const BUSY_PART: u32 = 20;
@@ -50,6 +48,8 @@ pub(super) struct Unsynced {
     pub(super) live: Option<(u32, u64)>,
     /// Whether some of it is to be synced within the interval that is configured.
     pub(super) is_interval: bool,
+    /// Bytes of batches.
+    pub(super) bytes: u64,
 }
 
 /// The checkpoint of a data directory.
@@ -68,6 +68,16 @@ pub struct Checkpoint {
     points: Mutex<RecoveryPoints>,
     /// Held while a checkpoint runs: one at a time.
     running: Mutex<()>,
+    observer: OnceLock<Observer>,
+}
+
+/// Told how long each checkpoint took.
+struct Observer(Box<dyn Fn(Duration) + Send + Sync>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -75,28 +85,16 @@ struct Waiting {
     unsynced: Unsynced,
     /// When it has waited for long enough.
     due: Option<Instant>,
-    /// How long that is.
-    patience: Patience,
+    /// How long the last checkpoint took.
+    last_took: Duration,
     is_closed: bool,
 }
 
-/// How long what was written may wait.
-#[derive(Debug)]
-struct Patience(Duration);
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self(WAIT_MAX)
-    }
-}
-
-impl Patience {
-    /// After a checkpoint that took `elapsed`. Where thousands of partitions get a record now and then,
-    /// the disk would have nothing else to do.
-    fn after(elapsed: Duration) -> Self {
-        let wait = elapsed.saturating_mul(BUSY_PART);
-        Self(wait.clamp(WAIT_MAX, LONG_WAIT_MAX))
-    }
+/// How long what was written may wait after a checkpoint that took `elapsed`, as a rule `interval`. Where
+/// thousands of partitions get a record now and then, the disk would have nothing else to do.
+fn patience(interval: Duration, elapsed: Duration) -> Duration {
+    let wait = elapsed.saturating_mul(BUSY_PART).min(LONG_WAIT_MAX);
+    wait.max(interval)
 }
 
 impl Dirty {
@@ -121,6 +119,7 @@ impl Unsynced {
         self.retired.extend(other.retired);
         self.live = other.live.or(self.live);
         self.is_interval |= other.is_interval;
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     fn is_empty(&self) -> bool {
@@ -158,6 +157,7 @@ impl Checkpoint {
             wanted: Condvar::new(),
             points: Mutex::new(points),
             running: Mutex::new(()),
+            observer: OnceLock::new(),
         })
     }
 
@@ -171,9 +171,10 @@ impl Checkpoint {
             return;
         }
         let mut waiting = self.unsynced.lock();
+        let patience = patience(self.extents.config().checkpoint_interval, waiting.last_took);
         let patience = match written.is_interval {
-            true => self.interval.min(waiting.patience.0),
-            false => waiting.patience.0,
+            true => self.interval.min(patience),
+            false => patience,
         };
         let due = Instant::now() + patience;
         waiting.unsynced.extend(written);
@@ -200,6 +201,23 @@ impl Checkpoint {
             true => self.run(),
             false => Ok(()),
         }
+    }
+
+    /// Tells `observe` from now on how long each checkpoint took. Only the first call counts.
+    pub fn observe(&self, observe: impl Fn(Duration) + Send + Sync + 'static) {
+        drop(self.observer.set(Observer(Box::new(observe))));
+    }
+
+    /// Bytes of batches that only the commit log keeps.
+    #[must_use]
+    pub fn pending_bytes(&self) -> u64 {
+        self.unsynced.lock().unsynced.bytes
+    }
+
+    /// What there is of the commit log.
+    #[must_use]
+    pub fn commit_log_facts(&self) -> CommitLogFacts {
+        self.extents.facts()
     }
 
     /// Makes durable what was noted so far.
@@ -240,7 +258,8 @@ impl Checkpoint {
         }
         let started = Instant::now();
         self.sync(&taken.dirty)?;
-        self.unsynced.lock().patience = Patience::after(started.elapsed());
+        let elapsed = started.elapsed();
+        self.unsynced.lock().last_took = elapsed;
         let text = {
             let mut points = self.points.lock();
             points.advance(&taken.ends, taken.live);
@@ -249,7 +268,11 @@ impl Checkpoint {
         let space = self.extents.space();
         space
             .when_there_is_room(|| self.disk().replace_file(&self.points_file, text.as_bytes()))?;
-        self.extents.recycle(taken.retired)
+        self.extents.recycle(taken.retired)?;
+        if let Some(observe) = self.observer.get() {
+            observe.0(started.elapsed());
+        }
+        Ok(())
     }
 
     fn sync(&self, dirty: &Dirty) -> Result<(), StorageError> {
@@ -327,8 +350,9 @@ mod tests {
     /// Mutation: without its bound a checkpoint of 10 s would put the next one off for minutes.
     #[test]
     fn a_long_checkpoint_is_followed_by_a_longer_rest_within_bounds() {
-        let rest = |millis| Patience::after(Duration::from_millis(millis)).0;
-        assert_eq!(rest(3), WAIT_MAX);
+        let interval = Duration::from_secs(5);
+        let rest = |millis| patience(interval, Duration::from_millis(millis));
+        assert_eq!(rest(3), interval);
         assert_eq!(rest(1000), Duration::from_secs(20));
         assert_eq!(rest(10_000), LONG_WAIT_MAX);
     }

@@ -321,6 +321,7 @@ pub fn flush_once(queue: &FlushQueue, journal: &mut Journal) -> Result<Flushed, 
         retired: journal.commit_log.take_retired(),
         live: Some(journal.commit_log.live()),
         is_interval,
+        bytes: u64::try_from(flushed.bytes).unwrap_or(u64::MAX),
     });
     finish(rounds, &journal.checkpoint)
         .inspect_err(|error| queue.fail(error))

@@ -66,7 +66,7 @@ mod tail;
 mod write;
 
 pub use checkpoint::Checkpoint;
-pub use commit_log::{CommitLog, CommitLogConfig, Extents, Replay};
+pub use commit_log::{CommitLog, CommitLogConfig, CommitLogFacts, Extents, Replay};
 pub use config::{Durability, LogConfig, Retention};
 #[cfg(test)]
 pub(crate) use counted_storage::{CountedStorage, Uses};

@@ -10,7 +10,7 @@ use super::commit_log::{Batches, Replay};
 use super::damage::DamagedRange;
 use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
 use super::recovery::{LastStop, LogRecovery, Recovery};
-use super::write::WriteError;
+use super::write::{WriteError, size_of_batch};
 
 /// Bytes of batches written at once from the commit log.
 const REPLAY_PIECE_BYTES: usize = 1024 * 1024;
@@ -109,7 +109,10 @@ impl PartitionLog {
             return Ok(());
         }
         let batches: Vec<&StampedBatch> = run.iter().collect();
-        let mut unsynced = Unsynced::default();
+        let mut unsynced = Unsynced {
+            bytes: batches.iter().map(|batch| size_of_batch(batch)).sum(),
+            ..Unsynced::default()
+        };
         match self.write(&batches, &mut unsynced.dirty) {
             // Nobody can have closed a log that is being opened.
             Ok(()) | Err(WriteError::Closed) => {}

@@ -238,6 +238,6 @@ impl PartitionLog {
     }
 }
 
-fn size_of_batch(batch: &StampedBatch) -> u64 {
+pub(super) fn size_of_batch(batch: &StampedBatch) -> u64 {
     u64::try_from(batch.size()).unwrap_or(u64::MAX)
 }

@@ -3,7 +3,7 @@
 use prometheus::core::Collector;
 use prometheus::{
     Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    Opts, Registry,
+    IntGaugeVec, Opts, Registry,
 };
 
 /// A family of series: a name, what kind of number it holds, the labels that tell series apart, and
@@ -52,6 +52,18 @@ metrics! {
         "Connections closed at once because the limit was reached.";
     FLUSH_DURATION = "sluice_broker_log_flush_duration_seconds", "histogram", [],
         "Time to make one group of appends durable.";
+    COMMIT_LOG_EXTENTS = "sluice_broker_commit_log_extents", "gauge", ["state"],
+        "Files of the commit log: `used` hold what segments may lack, `free` are ready to be written.";
+    COMMIT_LOG_BYTES = "sluice_broker_commit_log_bytes", "gauge", ["state"],
+        "Bytes of the files of the commit log, by the same states.";
+    COMMIT_LOG_BYTES_MAX = "sluice_broker_commit_log_max_bytes", "gauge", [],
+        "Bytes of full files at which writes wait for a checkpoint (`broker.commit_log_size_max`).";
+    COMMIT_LOG_REPLAYED = "sluice_broker_commit_log_replayed_bytes", "gauge", [],
+        "Bytes of batches that the last start took from the commit log.";
+    CHECKPOINT_DURATION = "sluice_broker_checkpoint_duration_seconds", "histogram", [],
+        "Time to make durable in the segments what so far only the commit log kept.";
+    CHECKPOINT_PENDING = "sluice_broker_checkpoint_pending_bytes", "gauge", [],
+        "Bytes of batches written since the last checkpoint, which a start after a crash would take from the commit log.";
     DISK_FREE = "sluice_broker_disk_free_bytes", "gauge", [],
         "Bytes free on the disk of the data directory, without the reserve.";
     DISK_FREE_MIN = "sluice_broker_disk_free_min_bytes", "gauge", [],
@@ -91,6 +103,10 @@ impl Metric {
 
     pub(super) fn gauge(&self, registry: &Registry) -> Result<IntGauge, Error> {
         register(registry, IntGauge::with_opts(self.options())?)
+    }
+
+    pub(super) fn gauges(&self, registry: &Registry) -> Result<IntGaugeVec, Error> {
+        register(registry, IntGaugeVec::new(self.options(), self.labels)?)
     }
 
     pub(super) fn fraction(&self, registry: &Registry) -> Result<Gauge, Error> {

@@ -4,6 +4,7 @@
 //! of records are never part of an event. Levels: error where a person must act, warn where service
 //! is degraded, info for the life of the broker, debug for single requests and connections.
 
+mod commit_log;
 mod compaction;
 mod connection;
 mod damage;
@@ -13,6 +14,7 @@ mod metric;
 mod request;
 mod space;
 
+pub(crate) use commit_log::{CheckpointDone, CommitLogLooked, CommitLogReplayed, ExtentsOf};
 pub(crate) use compaction::{
     CompactionFailed, CompactionLooked, CompactionUnavailable, PartitionCompacted,
 };
@@ -57,6 +59,7 @@ pub(crate) struct Telemetry {
     connections: IntGauge,
     connections_refused: IntCounter,
     flush_duration: Histogram,
+    commit_log: commit_log::Metrics,
     compaction: compaction::Metrics,
     space: space::Metrics,
     damage: damage::Metrics,
@@ -76,6 +79,7 @@ impl Telemetry {
             connections: metric::CONNECTIONS.gauge(registry)?,
             connections_refused: metric::CONNECTIONS_REFUSED.counter(registry)?,
             flush_duration: metric::FLUSH_DURATION.histogram(registry, FLUSH_SECONDS)?,
+            commit_log: commit_log::Metrics::register(registry)?,
             compaction: compaction::Metrics::register(registry)?,
             space: space::Metrics::register(registry)?,
             damage: damage::Metrics::register(registry)?,

@@ -30,21 +30,22 @@ pub(crate) struct RequestRefused<'a> {
     pub(crate) api: ApiKey,
     pub(crate) code: ErrorCode,
     pub(crate) reason: &'a dyn Display,
+    /// Whether the disk or the broker itself did wrong, and not the client.
+    pub(crate) is_failure: bool,
 }
 
 impl RequestRefused<'_> {
     pub(crate) fn emit(self, telemetry: &Telemetry) {
-        let Self { api, code, reason } = self;
+        let Self {
+            api, code, reason, ..
+        } = self;
         let api = api.name();
         let error = code.kafka_name();
         telemetry
             .errors
             .with_label_values(&[api, error.as_str()])
             .inc();
-        if matches!(
-            code,
-            ErrorCode::UnknownServerError | ErrorCode::KafkaStorageError
-        ) {
+        if self.is_failure {
             tracing::error!(api, error, %reason, "request failed");
         } else {
             tracing::debug!(api, error, %reason, "request refused");

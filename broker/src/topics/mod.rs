@@ -35,7 +35,7 @@ mod topic;
 pub mod topic_config;
 mod upkeep;
 
-pub use crate::log::SpaceConfig;
+pub use crate::log::{CommitLogConfig, SpaceConfig};
 pub use append::{AppendError, Appended};
 pub use compaction::{CompactionLook, CompactionRun};
 pub use compactor::{CompactionConfig, Compactor};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::log::{SpaceFacts, StorageError};
+use crate::log::{CommitLogFacts, SpaceFacts, StorageError};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -12,6 +12,18 @@ pub enum Observation {
         /// How long it took.
         elapsed: Duration,
     },
-    /// Somebody looked how much room there is.
-    Looked(Result<SpaceFacts, StorageError>),
+    /// What only the commit log kept is in the segments, durably.
+    Checkpointed {
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// Somebody looked, as happens every second.
+    Looked {
+        /// How much room there is.
+        space: Result<SpaceFacts, StorageError>,
+        /// What there is of the commit log.
+        commit_log: CommitLogFacts,
+        /// Bytes of batches written since the last checkpoint.
+        pending_bytes: u64,
+    },
 }

@@ -74,11 +74,21 @@ impl Topics {
         topics.0.run("sluice-flush", move || {
             flush_until_closed(&queue, journal, &clock, flushed);
         })?;
+        let tell = observe.clone();
+        let checkpointed = move |elapsed| tell(Observation::Checkpointed { elapsed });
+        topics.0.checkpoint.observe(checkpointed);
         let (queue, space) = (Arc::clone(&topics.0.queue), Arc::clone(&topics.0.space));
+        let watched = Arc::clone(&topics.0.checkpoint);
         space.begin_watch();
         topics.0.run("sluice-space", move || {
             let queued = || u64::try_from(queue.queued_bytes()).unwrap_or(u64::MAX);
-            space.watch(queued, |found| observe(Observation::Looked(found)));
+            space.watch(queued, |space| {
+                observe(Observation::Looked {
+                    space,
+                    commit_log: watched.commit_log_facts(),
+                    pending_bytes: watched.pending_bytes(),
+                });
+            });
         })?;
         let queue = Arc::clone(&topics.0.queue);
         let checkpoint = Arc::clone(&topics.0.checkpoint);
@@ -289,6 +299,7 @@ impl Registry {
         }
         drop(catalog);
         self.report.partition_count = expected.len();
+        self.report.replayed_bytes = checkpoint.pending_bytes();
         Ok(Topics(Arc::new(self)))
     }
 

@@ -19,6 +19,8 @@ pub struct RecoveryReport {
     pub damaged_logs: Vec<DamagedLog>,
     /// Directories that belong to no topic, by name; they were moved to `quarantine/`.
     pub quarantined: Vec<String>,
+    /// Bytes of batches that the commit log had and the segments perhaps lacked.
+    pub replayed_bytes: u64,
     /// Extents of the commit log of which the disk lost or changed a part.
     pub damaged: Vec<PathBuf>,
 }
@@ -32,6 +34,7 @@ impl RecoveryReport {
             cut: Vec::new(),
             damaged_logs: Vec::new(),
             quarantined: Vec::new(),
+            replayed_bytes: 0,
             damaged: damaged.to_vec(),
         }
     }

@@ -9,7 +9,7 @@ use prometheus::Registry;
 use sluice::cluster::Cluster;
 use sluice::config::{Advertised, Config, Durability, Servers, Value as _};
 use sluice_broker::topics::topic_config::{InvalidTopicConfig, Settings, TopicConfig};
-use sluice_broker::topics::{CompactionConfig, ScrubConfig, SpaceConfig};
+use sluice_broker::topics::{CommitLogConfig, CompactionConfig, ScrubConfig, SpaceConfig};
 use sluice_broker::{Broker, Connector};
 use sluice_client::{Address, Client, Connection, Dial, Dialing, TcpDial};
 use tokio::runtime::Handle;
@@ -208,6 +208,13 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
         memory_max: from.compaction_memory_max.as_usize(),
         bytes_per_second_max: from.compaction_rate_max.0,
         interval: from.compaction_interval,
+    };
+    broker.commit_log = CommitLogConfig {
+        extent_bytes: from.commit_log_extent_size.0,
+        checkpoint_bytes: from.checkpoint_size.0,
+        full_bytes_max: from.commit_log_size_max.0,
+        checkpoint_interval: from.checkpoint_interval,
+        ..broker.commit_log
     };
     broker.space = SpaceConfig {
         free_min: from.disk_free_min.0,

@@ -43,13 +43,25 @@ settings! {
         /// How often records of durability `interval` are brought to the disk: what a power cut may
         /// take. From 10ms to 5s.
         durability_interval: Duration = "1s",
+        /// Size of one file of the commit log. From 1MiB to 1GiB. A larger batch gets a file of its own.
+        commit_log_extent_size: ByteCount = "16MiB",
+        /// Bytes of full files of the commit log at which everybody who writes waits until segments are
+        /// brought to the disk: about what a start after a crash may have to replay. At least
+        /// `broker.checkpoint_size`, and at most 1,024 times `broker.commit_log_extent_size`.
+        commit_log_size_max: ByteCount = "256MiB",
+        /// Bytes of full files of the commit log at which segments are brought to the disk, beside the
+        /// writing, so that the files can be used again. At least `broker.commit_log_extent_size`.
+        checkpoint_size: ByteCount = "64MiB",
+        /// The same where less is written: how long a segment waits to be brought to the disk. Longer
+        /// where that takes long, so that the disk is not busy with it alone. From 100ms to 10m.
+        checkpoint_interval: Duration = "5s",
         /// Bytes of the disk that are to stay free. Where fewer are, records are refused
         /// (`KAFKA_STORAGE_ERROR`), and taken again when a quarter more than this is free; all else is
         /// served. At least 1MiB.
         disk_free_min: ByteCount = "256MiB",
         /// Bytes set aside in a file, which are given back to the disk when it has nothing left, for
         /// committed offsets, deletions and upkeep; and taken again when there is room. When three quarters
-        /// of them are used up, offsets are refused too. At least 1MiB.
+        /// of them are used up, offsets are refused too. At least twice `broker.commit_log_extent_size`.
         disk_reserve: ByteCount = "64MiB",
         /// Topics there may be. At least 1.
         topics_max: NonZeroU32 = "10000",

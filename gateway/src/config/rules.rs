@@ -27,6 +27,7 @@ pub(super) fn check(config: &Config, unread: BTreeSet<String>) -> Vec<Fault> {
     if is_bundled {
         rules.broker(&config.broker, general.insecure);
         rules.broker_limits(&config.broker);
+        rules.commit_log(&config.broker);
         rules.ports(config.broker.listen, config.http.listen);
     }
     rules.http(&config.http, general.insecure);
@@ -147,7 +148,6 @@ impl Rules {
             ),
             ("broker.compaction_rate_max", &broker.compaction_rate_max),
             ("broker.disk_free_min", &broker.disk_free_min),
-            ("broker.disk_reserve", &broker.disk_reserve),
         ] {
             self.require(size.0 >= MIB, name, size, "must be at least 1MiB");
         }
@@ -168,6 +168,50 @@ impl Rules {
             "broker.offsets_retention",
             &broker.offsets_retention,
             "must be at least 1m",
+        );
+    }
+
+    fn commit_log(&mut self, broker: &Broker) {
+        let (extent, size_max) = (&broker.commit_log_extent_size, &broker.commit_log_size_max);
+        self.require(
+            (MIB..=1 << 30).contains(&extent.0),
+            "broker.commit_log_extent_size",
+            extent,
+            "must be from 1MiB to 1GiB",
+        );
+        self.relate(
+            "broker.commit_log_extent_size",
+            broker.checkpoint_size >= *extent,
+            "broker.checkpoint_size",
+            &broker.checkpoint_size,
+            "must be at least broker.commit_log_extent_size, since full files are counted",
+        );
+        self.relate(
+            "broker.checkpoint_size",
+            *size_max >= broker.checkpoint_size,
+            "broker.commit_log_size_max",
+            size_max,
+            "must be at least broker.checkpoint_size, or each write would wait",
+        );
+        self.relate(
+            "broker.commit_log_extent_size",
+            size_max.0 / 1024 <= extent.0,
+            "broker.commit_log_size_max",
+            size_max,
+            "must be at most 1,024 times broker.commit_log_extent_size, since each file stays open",
+        );
+        self.relate(
+            "broker.commit_log_extent_size",
+            broker.disk_reserve.0 / 2 >= extent.0,
+            "broker.disk_reserve",
+            &broker.disk_reserve,
+            "must be at least twice broker.commit_log_extent_size, or a full disk has no room for one more",
+        );
+        self.require(
+            (SECOND / 10..=SECOND * 600).contains(&broker.checkpoint_interval),
+            "broker.checkpoint_interval",
+            &broker.checkpoint_interval,
+            "must be from 100ms to 10m",
         );
     }
 

@@ -329,7 +329,7 @@ fn the_printed_configuration_says_where_values_came_from_and_reads_back() {
 
 #[test]
 fn bounds_are_checked() {
-    for (key, value, problem) in [
+    check_bounds(&[
         ("shutdown_timeout", "999ms", "at least 1s"),
         ("http.workers", "257", "at most 256"),
         ("http.workers", "70000", "from 0 to 65535"),
@@ -382,10 +382,44 @@ fn bounds_are_checked() {
         ("log.level", "loud=quiet", "info"),
         ("log.level", "", "info"),
         ("data_dir", "", "path"),
-    ] {
-        let found = faults(&Fixed::default(), &[(key, value)]);
+    ]);
+}
+
+#[test]
+fn bounds_of_the_commit_log_and_the_disk_are_checked() {
+    check_bounds(&[
+        ("broker.disk_free_min", "1KiB", "at least 1MiB"),
+        (
+            "broker.disk_reserve",
+            "31MiB",
+            "at least twice broker.commit_log_extent_size",
+        ),
+        (
+            "broker.commit_log_extent_size",
+            "512KiB",
+            "from 1MiB to 1GiB",
+        ),
+        (
+            "broker.checkpoint_size",
+            "15MiB",
+            "at least broker.commit_log_extent_size",
+        ),
+        (
+            "broker.commit_log_size_max",
+            "63MiB",
+            "at least broker.checkpoint_size",
+        ),
+        ("broker.commit_log_size_max", "17GiB", "at most 1,024 times"),
+        ("broker.checkpoint_interval", "11m", "from 100ms to 10m"),
+    ]);
+}
+
+/// Each setting, with this value alone, is told to have this problem.
+fn check_bounds(rows: &[(&str, &str, &str)]) {
+    for (key, value, problem) in rows {
+        let found = faults(&Fixed::default(), &[(*key, *value)]);
         assert!(
-            found.iter().any(|fault| fault.contains(problem)),
+            found.iter().any(|fault| fault.contains(*problem)),
             "{key} = {value}: {found:?}"
         );
         assert!(

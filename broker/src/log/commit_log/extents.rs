@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -32,6 +33,8 @@ pub struct CommitLogConfig {
     /// Bytes by which a log grows before what makes the next start quick is saved again: a start after a
     /// crash looks through the headers of about so much of a log that was written.
     pub grown_bytes: u64,
+    /// How long what was written may wait for its sync, where there is not much of it.
+    pub checkpoint_interval: Duration,
 }
 
 impl Default for CommitLogConfig {
@@ -45,6 +48,7 @@ impl Default for CommitLogConfig {
             full_bytes_max: 256 * MIB,
             synced_singly_max: 256,
             grown_bytes: 16 * MIB,
+            checkpoint_interval: Duration::from_secs(5),
         }
     }
 }
@@ -65,6 +69,30 @@ struct Pool {
     /// part of the log.
     spares: VecDeque<Extent>,
     next_index: u64,
+    /// What was taken and did not come back.
+    used: Used,
+}
+
+/// So many extents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Used {
+    count: u64,
+    bytes: u64,
+}
+
+/// What there is of a commit log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitLogFacts {
+    /// Extents that hold something that may be needed.
+    pub used_extents: u64,
+    /// Bytes of these.
+    pub used_bytes: u64,
+    /// Extents that are ready to be written.
+    pub free_extents: u64,
+    /// Bytes of these.
+    pub free_bytes: u64,
+    /// Bytes at which the flush waits until segments are synced.
+    pub bytes_max: u64,
 }
 
 impl Extents {
@@ -83,6 +111,7 @@ impl Extents {
             pool: Mutex::new(Pool {
                 spares: VecDeque::new(),
                 next_index,
+                used: Used::default(),
             }),
         }
     }
@@ -103,16 +132,34 @@ impl Extents {
         &self.config
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn facts(&self) -> CommitLogFacts {
+        let pool = self.pool.lock();
+        let free = pool.spares.iter().map(|extent| extent.size);
+        CommitLogFacts {
+            used_extents: pool.used.count,
+            used_bytes: pool.used.bytes,
+            free_extents: u64::try_from(pool.spares.len()).unwrap_or(u64::MAX),
+            free_bytes: free.sum(),
+            bytes_max: self.config.full_bytes_max,
+        }
+    }
+
     /// An extent of at least `needed` bytes. On a full disk waits for one that is recycled, or for room.
     pub(super) fn take(&self, needed: u64) -> Result<Extent, StorageError> {
-        self.space.when_there_is_room(|| {
+        let taken = self.space.when_there_is_room(|| {
             if needed <= self.config.extent_bytes
                 && let Some(spare) = self.pool.lock().spares.pop_front()
             {
                 return Ok(spare);
             }
             self.create(page_align(needed).max(self.config.extent_bytes))
-        })
+        })?;
+        let used = &mut self.pool.lock().used;
+        used.count = used.count.saturating_add(1);
+        used.bytes = used.bytes.saturating_add(taken.size);
+        Ok(taken)
     }
 
     /// Makes an extent ahead of time where there is none to spare.
@@ -139,7 +186,14 @@ impl Extents {
     /// # Errors
     /// [`StorageError`].
     pub(in crate::log) fn recycle(&self, retired: Vec<Retired>) -> Result<(), StorageError> {
-        self.keep(retired.into_iter().map(|retired| retired.extent).collect())
+        let extents: Vec<_> = retired.into_iter().map(|retired| retired.extent).collect();
+        let mut pool = self.pool.lock();
+        for extent in &extents {
+            pool.used.count = pool.used.count.saturating_sub(1);
+            pool.used.bytes = pool.used.bytes.saturating_sub(extent.size);
+        }
+        drop(pool);
+        self.keep(extents)
     }
 
     pub(super) fn keep(&self, extents: Vec<Extent>) -> Result<(), StorageError> {

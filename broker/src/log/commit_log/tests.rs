@@ -16,6 +16,7 @@ const CONFIG: CommitLogConfig = CommitLogConfig {
     full_bytes_max: 64 * PAGE_BYTES,
     synced_singly_max: 256,
     grown_bytes: u64::MAX,
+    checkpoint_interval: std::time::Duration::from_secs(5),
 };
 
 const fn key(partition: i32) -> LogKey {
@@ -180,6 +181,32 @@ fn a_recycled_extent_shows_nothing_of_what_it_held() {
     assert!(found.len() < 8, "only those of extent {first}: {found:?}");
     let files = std::fs::read_dir(directory.path()).unwrap().count();
     assert!(files <= 3, "{files} extents for one that is full at a time");
+}
+
+/// Fails where `Extents::recycle` does not count what comes back.
+#[test]
+fn extents_are_used_from_when_they_are_taken_until_they_are_recycled() {
+    let directory = Directory::new();
+    let mut log = directory.begin();
+    assert_eq!(log.extents.facts().used_extents, 0);
+    for offset in 0..5 {
+        log.commit(&[(key(0), batch(offset, 10_000))]).unwrap();
+    }
+    let full = log.take_retired();
+    let used = log.extents.facts();
+    let count = u64::try_from(full.len()).unwrap() + 1;
+    assert!(count > 1);
+    assert_eq!(used.used_extents, count);
+    assert_eq!(used.used_bytes, count * CONFIG.extent_bytes);
+    log.extents.recycle(full).unwrap();
+    let recycled = log.extents.facts();
+    assert_eq!(recycled.used_extents, 1, "the one that is written");
+    assert_eq!(recycled.used_bytes, CONFIG.extent_bytes);
+    assert!(recycled.free_extents > 0);
+    assert_eq!(
+        recycled.free_bytes,
+        recycled.free_extents * CONFIG.extent_bytes
+    );
 }
 
 #[test]

@@ -159,6 +159,7 @@ pub(super) const SMALL: CommitLogConfig = CommitLogConfig {
     // Some checkpoints sync files, some the whole disk.
     synced_singly_max: 3,
     grown_bytes: 2000,
+    checkpoint_interval: Duration::from_secs(5),
 };
 
 fn try_to_open(
@@ -234,6 +235,23 @@ fn a_full_disk_leaves_no_part_of_a_batch_to_be_read() {
     world.reopen();
     let partition = world.partition("orders");
     assert_eq!(values(&partition, 0), pairs(&[(0, "kept")]));
+}
+
+/// Fails where a checkpoint does not take what it made durable off the bytes that are pending.
+#[test]
+fn what_a_start_would_replay_is_told_before_and_after_it() {
+    let mut world = world_with_a_record();
+    let pending = world.topics.0.checkpoint.pending_bytes();
+    assert!(pending > 0);
+    world.storage.kill();
+    world.reopen();
+    let replayed = world.topics.recovery().replayed_bytes;
+    assert!(replayed >= pending, "{replayed} of {pending}");
+    world.topics.close().unwrap();
+    assert_eq!(world.topics.0.checkpoint.pending_bytes(), 0);
+    world.storage.kill();
+    world.reopen();
+    assert_eq!(world.topics.recovery().replayed_bytes, 0);
 }
 
 #[test]

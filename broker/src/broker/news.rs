@@ -1,0 +1,139 @@
+//! What the parts of a broker find, as its operator is told.
+
+use std::path::Path;
+
+use crate::log::compaction::CompactError;
+use crate::log::{CommitLogFacts, DamageNews, LastStop, Room, SpaceFacts};
+use crate::telemetry::{
+    CheckpointDone, CommitLogDamaged, CommitLogLooked, CommitLogReplayed, CompactionFailed,
+    CompactionLooked, DamageCounted, DirectoryOpened, DirectoryQuarantined, ExtentsOf, LogFlushed,
+    PartitionCompacted, RecordsDamaged, RefusedByDisk, SpaceLooked, SpaceUnknown, TailCut,
+    Telemetry,
+};
+use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
+
+pub(super) fn tell_damage(news: DamageNews<'_>, telemetry: &Telemetry) {
+    match news {
+        DamageNews::Count(ranges) => DamageCounted { ranges }.emit(telemetry),
+        DamageNews::Found { directory, range } => RecordsDamaged {
+            directory,
+            begin: range.begin,
+            end: range.end,
+        }
+        .emit(),
+    }
+}
+
+pub(super) fn tell_compaction(look: &CompactionLook, memory_max: usize, telemetry: &Telemetry) {
+    CompactionLooked {
+        max_dirty_ratio: look.max_dirty_ratio,
+        uncleanable: look.uncleanable,
+        memory_max,
+    }
+    .emit(telemetry);
+    let Some(run) = &look.run else { return };
+    let (topic, partition) = (&run.topic, &run.partition);
+    PartitionCompacted {
+        topic,
+        partition,
+        bytes_before: run.bytes_before,
+        bytes_after: run.bytes_after,
+        elapsed: run.elapsed,
+    }
+    .emit(telemetry);
+    match &run.outcome {
+        Ok(()) | Err(CompactError::Stopped | CompactError::Outdated) => {}
+        Err(reason) => CompactionFailed {
+            topic,
+            partition,
+            reason,
+        }
+        .emit(),
+    }
+}
+
+pub(super) fn observed(observation: &Observation, config: &SpaceConfig, telemetry: &Telemetry) {
+    match observation {
+        Observation::Flushed { elapsed } => LogFlushed { elapsed: *elapsed }.emit(telemetry),
+        Observation::Checkpointed { elapsed } => {
+            CheckpointDone { elapsed: *elapsed }.emit(telemetry);
+        }
+        Observation::Looked {
+            space,
+            commit_log,
+            pending_bytes,
+        } => {
+            tell_commit_log(commit_log, *pending_bytes, telemetry);
+            match space {
+                Ok(facts) => tell_space(facts, config, telemetry),
+                Err(error) => SpaceUnknown { reason: error }.emit(),
+            }
+        }
+    }
+}
+
+fn tell_commit_log(facts: &CommitLogFacts, pending_bytes: u64, telemetry: &Telemetry) {
+    CommitLogLooked {
+        used: ExtentsOf {
+            count: facts.used_extents,
+            bytes: facts.used_bytes,
+        },
+        free: ExtentsOf {
+            count: facts.free_extents,
+            bytes: facts.free_bytes,
+        },
+        bytes_max: facts.bytes_max,
+        pending_bytes,
+    }
+    .emit(telemetry);
+}
+
+fn tell_space(facts: &SpaceFacts, config: &SpaceConfig, telemetry: &Telemetry) {
+    SpaceLooked {
+        free: facts.free,
+        free_min: config.free_min,
+        reserve: facts.reserve,
+        refused: match facts.room {
+            Room::Enough => RefusedByDisk::Nothing,
+            Room::Low => RefusedByDisk::Records,
+            Room::Exhausted => RefusedByDisk::Commits,
+        },
+        is_news: facts.room != facts.was,
+    }
+    .emit(telemetry);
+}
+
+pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
+    CommitLogReplayed {
+        bytes: report.replayed_bytes,
+    }
+    .emit(telemetry);
+    for log in &report.cut {
+        TailCut {
+            directory: &log.directory,
+            bytes: log.bytes,
+        }
+        .emit();
+    }
+    for log in &report.damaged_logs {
+        for range in &log.ranges {
+            RecordsDamaged {
+                directory: Path::new(&log.directory),
+                begin: range.begin,
+                end: range.end,
+            }
+            .emit();
+        }
+    }
+    for extent in &report.damaged {
+        CommitLogDamaged { extent }.emit();
+    }
+    for directory in &report.quarantined {
+        DirectoryQuarantined { directory }.emit();
+    }
+    DirectoryOpened {
+        partitions: report.partition_count,
+        was_closed: report.last_stop == LastStop::Clean,
+    }
+    .emit();
+}
