@@ -94,6 +94,12 @@ impl ApacheKafka {
         &self.bootstrap
     }
 
+    /// Where its partitions are.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// The server's process, to be stopped or read.
     #[must_use]
     pub fn server(&self) -> &Server {

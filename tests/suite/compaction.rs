@@ -10,7 +10,7 @@ use tokio::process::Command;
 const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Segments end soon, and whatever is not compacted is due.
-const EAGER: &str = "--config cleanup.policy=compact --config segment.ms=100 --config min.cleanable.dirty.ratio=0.01";
+pub(crate) const EAGER: &str = "--config cleanup.policy=compact --config segment.ms=100 --config min.cleanable.dirty.ratio=0.01";
 
 /// A world whose broker looks often for something to compact.
 async fn world(target: Target) -> World {
@@ -56,7 +56,7 @@ async fn records(world: &World, topic: &str) -> BTreeMap<String, Vec<(i64, Strin
 }
 
 /// Produces what ends the active segment, and reads until `is_done`.
-async fn until_compacted(
+pub(crate) async fn until_compacted(
     world: &World,
     topic: &str,
     is_done: impl Fn(&BTreeMap<String, Vec<(i64, String)>>) -> bool,

@@ -9,6 +9,7 @@ mod crash;
 mod dashboards;
 mod floods;
 mod groups;
+mod log_tool;
 mod openapi;
 mod oracle;
 mod produce_consume;

@@ -26,7 +26,8 @@ use super::recovery::LastStop;
 use super::space;
 use super::{Disk, StorageError};
 
-const META_FILE: &str = "meta.properties";
+/// Name of the file that says whose the directory is.
+pub(crate) const META_FILE: &str = "meta.properties";
 const LOCK_FILE: &str = "lock";
 const CLEAN_FILE: &str = "clean-shutdown";
 /// What a new directory may hold: what a start left that ended before its first file was whole, and
@@ -222,6 +223,17 @@ impl DataDirectory {
         self.disk.sync_all(&self.path)?;
         self.disk.replace_file(&self.path.join(CLEAN_FILE), b"")
     }
+}
+
+/// The file that is locked by the process that has the directory.
+pub(crate) fn lock_path(directory: &Path) -> PathBuf {
+    directory.join(LOCK_FILE)
+}
+
+/// Whether the directory is closed and whole.
+pub(crate) fn is_marked_clean(disk: &Disk, directory: &Path) -> Result<bool, StorageError> {
+    let mark = disk.read_file(&directory.join(CLEAN_FILE))?;
+    Ok(mark.is_some())
 }
 
 /// An id as Kafka writes it: 22 characters of base64, URL-safe.

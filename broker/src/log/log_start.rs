@@ -12,7 +12,7 @@ use super::recovery::LastStop;
 use super::{Disk, StorageError};
 
 /// Name of the file.
-pub(super) const LOG_START_FILE: &str = "log-start-offset";
+pub(crate) const LOG_START_FILE: &str = "log-start-offset";
 const VERSION: &str = "0";
 
 /// The text for a log that begins at `offset`.
@@ -21,7 +21,7 @@ pub(super) fn text(offset: i64) -> String {
 }
 
 /// The offset in the file of a directory; `None` where there is none that is whole.
-pub(super) fn read(
+pub(crate) fn read(
     disk: &Disk,
     directory: &Path,
     last_stop: LastStop,

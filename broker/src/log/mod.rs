@@ -13,7 +13,7 @@
 //! * after a failed write or sync nothing is acknowledged again;
 //! * what the disk loses of what was durable is a damaged range: told, kept apart, never given out again.
 
-mod batch_walk;
+pub(crate) mod batch_walk;
 mod bookmarks;
 mod burial;
 mod careful_read;
@@ -34,7 +34,7 @@ mod flush;
 pub(crate) mod index;
 pub(crate) mod label;
 pub(crate) mod leader_epochs;
-mod log_start;
+pub(crate) mod log_start;
 mod look_up;
 mod maintain;
 mod open_files;
@@ -72,6 +72,7 @@ pub use config::{Durability, LogConfig, Retention};
 pub(crate) use counted_storage::{CountedStorage, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
+pub(crate) use data_directory::{META_FILE, is_marked_clean, lock_path};
 pub use error::StorageError;
 #[cfg(test)]
 pub(crate) use faulty_storage::{Faults, FaultyStorage, repeat_ids};

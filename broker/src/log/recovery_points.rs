@@ -89,9 +89,9 @@ impl RecoveryPoints {
         self.live
     }
 
-    /// The offsets by log.
-    pub fn iter(&self) -> impl Iterator<Item = (LogKey, i64)> {
-        self.points.iter().map(|(key, point)| (*key, point.offset))
+    /// The points by log.
+    pub fn iter(&self) -> impl Iterator<Item = (LogKey, RecoveryPoint)> {
+        self.points.iter().map(|(key, point)| (*key, *point))
     }
 
     pub(super) fn to_text(&self) -> String {

@@ -123,8 +123,8 @@ impl Search<'_> {
 
     fn is_whole(&self, position: u64) -> Result<bool, StorageError> {
         let mut walk = BatchWalk::new(self.file, position, self.end);
-        Ok(match walk.next_batch()? {
-            Step::Batch((_, batch)) => batch.has_valid_crc(),
+        Ok(match walk.next_checked()? {
+            Step::Batch((_, header, computed)) => header.crc == computed,
             Step::End | Step::Torn => false,
         })
     }

@@ -295,13 +295,6 @@ enum Reach {
     ToRecoveryPoint,
 }
 
-/// Whether a batch may stand at `next_offset`.
-pub(super) fn may_follow(header: &BatchHeader, next_offset: i64) -> bool {
-    header.base_offset >= next_offset
-        && header.last_offset_delta >= 0
-        && header.last_offset() < i64::MAX
-}
-
 fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {
     let mut walk = BatchWalk::single(file, 0, size);
     Ok(match walk.next_header()? {

@@ -1,7 +1,8 @@
 //! A look at a segment that may be damaged: each batch that is sound, and what lies between.
 //!
 //! A batch is sound where it is whole, has its checksum and may follow the one before. Behind bytes that
-//! are none the next sound batch is sought: where the damaged one says that it ends, else byte by byte.
+//! are none the next sound batch is sought ([`super::resync`]). Unlike [`super::sound_walk`] it tells which
+//! bytes are damaged, and why, and knows nothing of what a log should hold.
 //! Checksums cover neither offset nor length, so a batch that skips offsets which the one behind it
 //! has is not sound either.
 //!
@@ -13,27 +14,18 @@ use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC};
 
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
-use super::segment_scan::may_follow;
+use super::resync::{makes_sense, next_whole};
 use super::storage::DiskFile;
-
-/// Where the format of a batch stands in it.
-const MAGIC_AT: usize = 16;
-/// Batches up to this size are sought to the end; larger ones while not much was checked in vain, or
-/// bytes made for it could keep the search busy for ever.
-const SOUGHT_BYTES: u64 = 1024 * 1024;
-/// Bytes that may be checked in vain for larger ones.
-const VAIN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A walk over the sound batches of a segment and what lies between.
 #[derive(Debug)]
 pub(crate) struct SegmentSurvey<'a> {
+    file: &'a DiskFile,
     walk: BatchWalk<'a>,
     size: u64,
     next_offset: i64,
     /// Offsets of this segment are below it.
     end_offset: i64,
-    /// Bytes that may yet be checked in vain.
-    credit: u64,
 }
 
 /// A stretch of a segment.
@@ -84,11 +76,11 @@ impl<'a> SegmentSurvey<'a> {
     /// Of a segment of `size` bytes whose offsets lie in `offsets`.
     pub(crate) const fn new(file: &'a DiskFile, size: u64, offsets: Range<i64>) -> Self {
         Self {
+            file,
             walk: BatchWalk::new(file, 0, size),
             size,
             next_offset: offsets.start,
             end_offset: offsets.end,
-            credit: VAIN_BYTES_MAX,
         }
     }
 
@@ -105,14 +97,15 @@ impl<'a> SegmentSurvey<'a> {
             }
             Err(fault) => fault,
         };
-        let next = self.behind(from)?;
-        let to = next.map_or(self.size, |(position, _)| position);
+        let offsets = self.next_offset..self.end_offset;
+        let next = next_whole(self.file, from, self.size, &offsets)?;
+        let to = next.map_or(self.size, |next| next.position);
         self.walk.seek(to);
         Ok(Some(Stretch::Damage(Damage {
             from,
             to,
             begin: self.next_offset,
-            end: next.map(|(_, header)| header.base_offset),
+            end: next.map(|next| next.base_offset),
             fault,
         })))
     }
@@ -124,11 +117,12 @@ impl<'a> SegmentSurvey<'a> {
             self.walk.seek(from);
             return self.misfit().map(Err);
         };
-        let (stored, is_ours) = (header.crc, header.last_offset() < self.end_offset);
+        let stored = header.crc;
         if computed != stored {
             return Ok(Err(Fault::Checksum { stored, computed }));
         }
-        if !is_ours || !may_follow(&header, self.next_offset) || self.is_ahead(&header)? {
+        let offsets = self.next_offset..self.end_offset;
+        if !makes_sense(&header, &offsets) || self.is_ahead(&header)? {
             let (first, last) = (header.base_offset, header.last_offset());
             return Ok(Err(Fault::Order { first, last }));
         }
@@ -165,72 +159,6 @@ impl<'a> SegmentSurvey<'a> {
             (Some(_), magic @ 0..=1) => Fault::Format { magic },
             (Some(_) | None, _) => Fault::NoBatch,
         })
-    }
-
-    /// The next sound batch behind the damaged bytes at `from`.
-    fn behind(&mut self, from: u64) -> Result<Option<(u64, BatchHeader)>, StorageError> {
-        self.walk.seek(from);
-        if let Step::Batch(_) = self.walk.next_header()? {
-            let end = self.walk.position();
-            if end >= self.size {
-                return Ok(None);
-            }
-            if let Ok(header) = self.check()? {
-                return Ok(Some((end, header)));
-            }
-        }
-        let mut position = from.saturating_add(1);
-        while let Some(candidate) = self.candidate(position)? {
-            self.walk.seek(candidate);
-            if let Ok(header) = self.check()? {
-                return Ok(Some((candidate, header)));
-            }
-            position = candidate.saturating_add(1);
-        }
-        Ok(None)
-    }
-
-    /// The first position from `position` on where the header of a batch of this segment may be.
-    fn candidate(&mut self, position: u64) -> Result<Option<u64>, StorageError> {
-        let mut position = position;
-        loop {
-            self.walk.seek(position);
-            let bytes = self.walk.bytes(HEADER_BYTES)?;
-            let Some(last) = bytes.len().checked_sub(HEADER_BYTES) else {
-                return Ok(None);
-            };
-            for start in 0..=last {
-                let magic = bytes.get(start.saturating_add(MAGIC_AT)).copied();
-                if magic.map(u8::cast_signed) != Some(MAGIC) {
-                    continue;
-                }
-                let at = position.saturating_add(u64::try_from(start).unwrap_or(u64::MAX));
-                let header = BatchHeader::decode(&bytes.slice(start..));
-                if header.is_ok_and(|header| self.is_plausible(&header, at)) {
-                    return Ok(Some(at));
-                }
-            }
-            let passed = u64::try_from(last).unwrap_or(u64::MAX);
-            position = position.saturating_add(passed).saturating_add(1);
-        }
-    }
-
-    /// Whether a batch with this header may be at `position`. Its checksum costs time, which what is
-    /// found in vain uses up.
-    fn is_plausible(&mut self, header: &BatchHeader, position: u64) -> bool {
-        let size = header.size().and_then(|size| u64::try_from(size).ok());
-        let left = self.size.saturating_sub(position);
-        let Some(size) = size.filter(|size| *size <= left) else {
-            return false;
-        };
-        let is_ours = may_follow(header, self.next_offset)
-            && header.last_offset() < self.end_offset
-            && header.attributes.compression().is_some();
-        let is_worth_it = size <= self.credit.max(SOUGHT_BYTES);
-        if is_ours && is_worth_it {
-            self.credit = self.credit.saturating_sub(size);
-        }
-        is_ours && is_worth_it
     }
 }
 

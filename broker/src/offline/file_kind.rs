@@ -1,8 +1,9 @@
 //! What a file is, by its name.
 
-use crate::log::RECOVERY_POINTS_FILE;
 use crate::log::leader_epochs;
+use crate::log::log_start::LOG_START_FILE;
 use crate::log::segment::{LOG, OFFSET_INDEX, TIME_INDEX, parse_file_name};
+use crate::log::{DAMAGED_RANGES_FILE, RECOVERY_POINTS_FILE};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum FileKind {
     Snapshot,
     /// `leader-epoch-checkpoint`.
     LeaderEpochs,
+    /// `damaged-ranges`.
+    DamagedRanges,
     /// `recovery-points`.
     RecoveryPoints,
     /// Part of the commit log.
@@ -37,7 +40,8 @@ impl FileKind {
         match name {
             leader_epochs::FILE_NAME => return Self::LeaderEpochs,
             RECOVERY_POINTS_FILE => return Self::RecoveryPoints,
-            "producer-ids" | "damaged-ranges" => return Self::Text,
+            DAMAGED_RANGES_FILE => return Self::DamagedRanges,
+            "producer-ids" | LOG_START_FILE => return Self::Text,
             "lock" | "clean-shutdown" | ".lock" | ".kafka_cleanshutdown" => return Self::Mark,
             _ => {}
         }
@@ -76,6 +80,7 @@ impl FileKind {
             Self::TransactionIndex => "transaction-index",
             Self::Snapshot => "producer-snapshot",
             Self::LeaderEpochs => "leader-epochs",
+            Self::DamagedRanges => "damaged-ranges",
             Self::RecoveryPoints => "recovery-points",
             Self::Extent => "commit-log-extent",
             Self::Text => "text",

@@ -13,7 +13,7 @@ mod compaction;
 mod compactor;
 mod error;
 mod fetch_waiters;
-mod metadata_event;
+pub(crate) mod metadata_event;
 mod metadata_log;
 mod observation;
 mod open;

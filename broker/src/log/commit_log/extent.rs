@@ -25,7 +25,7 @@ use crate::log::storage::{Disk, DiskFile, OpenMode};
 /// What writes are aligned to.
 pub(super) const PAGE_BYTES: u64 = 4096;
 /// What the name of an extent's file ends in.
-const SUFFIX: &str = ".extent";
+pub(super) const SUFFIX: &str = ".extent";
 const MAGIC: [u8; 8] = *b"sluicecl";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 40;
@@ -87,7 +87,6 @@ impl Extent {
         disk: &Disk,
         directory: &Path,
         name: &str,
-        mode: OpenMode,
     ) -> Result<Option<(u64, Self)>, StorageError> {
         let Some(index) = name
             .strip_suffix(SUFFIX)
@@ -96,7 +95,7 @@ impl Extent {
             return Ok(None);
         };
         let path = directory.join(name);
-        let file = disk.open(&path, mode)?;
+        let file = disk.open(&path, OpenMode::Write)?;
         let size = file.size()?;
         Ok(Some((index, Self { path, file, size })))
     }

@@ -13,7 +13,7 @@ use crate::log::storage::Disk;
 use crate::log::{Space, StorageError};
 
 /// Where damaged extents are kept.
-pub(in crate::log) const DAMAGED_DIRECTORY: &str = "damaged";
+pub(crate) const DAMAGED_DIRECTORY: &str = "damaged";
 /// Damaged extents that are kept.
 const DAMAGED_KEPT_MAX: usize = 16;
 

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use super::extent::{Extent, ExtentHeader};
+use super::extent::{Extent, ExtentHeader, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use crate::limits::FLUSH_QUEUE_BYTES_MAX;
 use crate::log::StorageError;
@@ -13,6 +13,9 @@ use crate::log::storage::{Disk, OpenMode};
 
 /// What an extent may have beside the largest batch: its first page, a frame's header, a page's rest.
 const SLACK_BYTES: usize = 3 * 4096;
+
+/// Bytes of the page that says what the extent holds.
+const FIRST_PAGE_BYTES: usize = 4096;
 
 /// An extent as it was found.
 #[derive(Debug)]
@@ -22,18 +25,38 @@ pub(crate) struct FoundExtent {
 }
 
 impl FoundExtent {
-    /// The extent of this name; `None` where the name is not that of one.
-    pub(crate) fn open(
-        disk: &Disk,
-        directory: &Path,
-        name: &str,
-    ) -> Result<Option<Self>, StorageError> {
-        let found = Extent::found(disk, directory, name, OpenMode::Read)?;
-        let Some((_, extent)) = found else {
-            return Ok(None);
-        };
+    /// The extents in a directory, by their place in the log; those without a place first.
+    pub(crate) fn all(disk: &Disk, directory: &Path) -> Result<Vec<Self>, StorageError> {
+        let mut names = disk.list(directory)?;
+        names.retain(|name| name.ends_with(SUFFIX));
+        names.sort_unstable();
+        let found = names
+            .iter()
+            .map(|name| Self::open(disk, &directory.join(name)));
+        let mut found = found.collect::<Result<Vec<_>, _>>()?;
+        found.sort_by_key(|found| found.header.map(|header| header.number));
+        Ok(found)
+    }
+
+    /// The extent at `path`.
+    pub(crate) fn open(disk: &Disk, path: &Path) -> Result<Self, StorageError> {
+        let file = disk.open(path, OpenMode::Read)?;
+        let size = file.size()?;
+        let path = path.to_owned();
+        let extent = Extent { path, file, size };
         let header = extent.header()?;
-        Ok(Some(Self { extent, header }))
+        Ok(Self { extent, header })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.extent.path
+    }
+
+    /// Whether its first page is all zeroes: it was made, and never used.
+    pub(crate) fn is_blank(&self) -> Result<bool, StorageError> {
+        let bytes = self.extent.file.read_at(0, FIRST_PAGE_BYTES)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
     }
 
     /// Bytes of its file.

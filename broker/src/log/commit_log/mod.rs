@@ -27,7 +27,7 @@ use std::sync::Arc;
 use sluice_protocol::record_batch::StampedBatch;
 
 use extent::{Extent, ExtentHeader, PAGE_BYTES, page_align};
-pub(super) use extents::DAMAGED_DIRECTORY;
+pub(crate) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogConfig, CommitLogFacts, Extents};
 use frame::{Chain, size_of_frame};
 pub(crate) use inspection::FoundExtent;

@@ -15,7 +15,7 @@ use super::extent::Extent;
 use super::extent_walk::ExtentWalk;
 use super::extents::{CommitLogConfig, Extents};
 use super::frame::{Chain, FrameHeader, HEADER_SIZE};
-use crate::log::storage::{Disk, DiskFile, OpenMode};
+use crate::log::storage::{Disk, DiskFile};
 use crate::log::{LogKey, Space, StorageError};
 
 /// What is left of a commit log.
@@ -68,7 +68,7 @@ impl Replay {
         let mut next_index = 0;
         let mut extents = Vec::new();
         for name in disk.list(directory)? {
-            if let Some((index, extent)) = Extent::found(disk, directory, &name, OpenMode::Write)? {
+            if let Some((index, extent)) = Extent::found(disk, directory, &name)? {
                 next_index = next_index.max(u64::saturating_add(index, 1));
                 extents.push((extent.header()?, extent));
             }

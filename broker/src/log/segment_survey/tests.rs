@@ -69,7 +69,7 @@ fn a_sound_segment_is_all_batches_gaps_included() {
     assert_eq!(seen(&bytes), (vec![110, 150], vec![]));
 }
 
-/// Fails without the search byte by byte in `behind`, without `is_ahead`, and where the offsets of a
+/// Fails without the search byte by byte in `next_whole`, without `is_ahead`, and where the offsets of a
 /// segment are not bounded by the next one's.
 #[test]
 fn any_flipped_bit_of_a_batch_costs_that_batch_and_no_other() {

@@ -11,11 +11,8 @@ use crate::log::id_text;
 use crate::offline::line::Line;
 
 impl Dump<'_> {
-    pub(super) fn extent(&mut self, path: &Path, name: &str) -> Result<(), DumpError> {
-        let directory = path.parent().unwrap_or(path);
-        let Some(extent) = FoundExtent::open(&self.disk, directory, name)? else {
-            return self.damage(0, 0, "the name has no number");
-        };
+    pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
+        let extent = FoundExtent::open(&self.disk, path)?;
         let Some(header) = extent.header() else {
             // One that was made and never used is all zeroes, and nothing is lost with it.
             return self.line(&Line::new("unused").number("size", extent.size()));

@@ -118,10 +118,11 @@ impl Dump<'_> {
             FileKind::OffsetIndex => self.offset_index(&name, &file, size),
             FileKind::TimeIndex => self.time_index(&name, &file, size),
             FileKind::TransactionIndex => self.transaction_index(&file, size),
-            FileKind::Extent => self.extent(path, &name),
+            FileKind::Extent => self.extent(path),
             FileKind::Mark | FileKind::Unknown => Ok(()),
             FileKind::Snapshot
             | FileKind::LeaderEpochs
+            | FileKind::DamagedRanges
             | FileKind::RecoveryPoints
             | FileKind::Text => self.small(kind, &file, size),
         }

@@ -6,7 +6,7 @@ use super::{Dump, DumpError};
 use crate::log::leader_epochs::LeaderEpochs;
 use crate::log::producer_snapshot;
 use crate::log::storage::DiskFile;
-use crate::log::{RecoveryPoints, id_text};
+use crate::log::{DamagedRanges, RecoveryPoints, id_text};
 use crate::offline::file_kind::FileKind;
 use crate::offline::line::Line;
 
@@ -66,6 +66,9 @@ fn decoded(kind: FileKind, text: &str) -> Option<Vec<Line>> {
     if kind == FileKind::LeaderEpochs {
         return LeaderEpochs::parse(text).map(|epochs| epoch_lines(&epochs));
     }
+    if kind == FileKind::DamagedRanges {
+        return DamagedRanges::parse(text).map(|ranges| range_lines(&ranges));
+    }
     RecoveryPoints::parse(text).map(|points| point_lines(&points))
 }
 
@@ -77,17 +80,38 @@ fn epoch_lines(epochs: &LeaderEpochs) -> Vec<Line> {
     epochs.iter().map(line).collect()
 }
 
+fn range_lines(ranges: &DamagedRanges) -> Vec<Line> {
+    let ranges = ranges.as_slice().iter();
+    let line = Line::new("range");
+    let lines = ranges.map(|range| {
+        line.clone()
+            .number("begin", range.begin)
+            .number("end", range.end)
+    });
+    lines.collect()
+}
+
 fn point_lines(points: &RecoveryPoints) -> Vec<Line> {
     let (generation, number) = points.live();
     let live = Line::new("commit_log").number("generation", generation);
     let mut lines = vec![live.number("number", number)];
     let mut points: Vec<_> = points.iter().collect();
-    points.sort_unstable();
-    lines.extend(points.into_iter().map(|(key, offset)| {
-        Line::new("recovery_point")
+    points.sort_unstable_by_key(|(key, _)| *key);
+    lines.extend(points.into_iter().map(|(key, point)| {
+        let line = Line::new("recovery_point")
             .word("topic_id", id_text(key.topic))
             .number("partition", key.partition)
-            .number("offset", offset)
+            .number("offset", point.offset);
+        match point.place {
+            None => line,
+            Some(place) => line
+                .number("segment", place.segment)
+                .number("segment_position", place.position)
+                .number("offset_entries", place.saved.offsets.count)
+                .checksum("offset_entries_crc", place.saved.offsets.crc)
+                .number("time_entries", place.saved.times.count)
+                .checksum("time_entries_crc", place.saved.times.crc),
+        }
     }));
     lines
 }

@@ -9,6 +9,7 @@ mod failure;
 mod formats;
 mod full_disk;
 mod look_ups;
+mod offline;
 mod reads;
 mod records;
 mod scale;

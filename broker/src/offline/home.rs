@@ -1,0 +1,273 @@
+//! Where the logs are that are to be checked: a data directory that no process has, or one partition.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sluice_protocol::Uuid;
+
+use super::metadata::MetadataReading;
+use crate::log::segment::{LOG, parse_file_name};
+use crate::log::{
+    Disk, LogKey, META_FILE, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError, is_marked_clean,
+    lock_path, parse_offsets,
+};
+
+/// Why nothing could be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// A process has the directory.
+    #[error("{} is in use by a running sluice; stop it, then try again", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There are no logs.
+    #[error(
+        "{} is neither a data directory of Sluice nor the directory of a partition; name one of them",
+        path.display()
+    )]
+    NoLogs {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The partition asked for is not there.
+    #[error("{} has no partition {name}; partitions are named <topic>-<number>", path.display())]
+    NoPartition {
+        /// The directory.
+        path: PathBuf,
+        /// The partition.
+        name: String,
+    },
+    /// A partition by itself is not mended.
+    #[error(
+        "what belongs to no data directory of Sluice is not mended, for nobody says how far it was durable"
+    )]
+    Homeless,
+    /// The disk failed, or nothing may be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A data directory, locked until this is dropped, and what it says of its logs.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) disk: Disk,
+    /// The data directory; `None` for a partition that lies in none.
+    pub(super) root: Option<PathBuf>,
+    /// Whether the last process that had it ended well: nothing is to be settled by a start.
+    pub(super) is_clean: bool,
+    /// `None` where the file is not whole.
+    pub(super) points: Option<RecoveryPoints>,
+    pub(super) metadata: MetadataReading,
+    /// How far partitions are compacted.
+    cleaned: HashMap<LogKey, i64>,
+    lock: Option<Box<dyn Debug + Send + Sync>>,
+}
+
+/// A log to be checked.
+#[derive(Clone, Debug)]
+pub(super) struct LogSite {
+    /// `<topic>-<partition>`, or `metadata`.
+    pub(super) name: String,
+    pub(super) directory: PathBuf,
+    /// `None` where nobody says whose it is.
+    pub(super) key: Option<LogKey>,
+    /// An offset up to which it was durable.
+    pub(super) point: i64,
+    /// The first offset that may be read, by the metadata.
+    pub(super) log_start: i64,
+    /// Whether every offset has a record, since it was never compacted.
+    pub(super) is_dense: bool,
+}
+
+impl Home {
+    /// Finds the logs at `path`: a data directory, what the broker or the whole program was told, or a
+    /// partition's directory.
+    pub(super) fn open(disk: &Disk, path: &Path) -> Result<(Self, Vec<LogSite>), HomeError> {
+        for root in [path.to_owned(), path.join("broker")] {
+            if is_root(disk, &root)? {
+                let home = Self::of(disk, &root)?;
+                let sites = home.sites(&root)?;
+                return Ok((home, sites));
+            }
+        }
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let above = [path.parent(), path.parent().and_then(Path::parent)];
+        for root in above.into_iter().flatten() {
+            if is_root(disk, root)? {
+                let home = Self::of(disk, root)?;
+                let sites = Self::only(home.sites(root)?, root, &name)?;
+                return Ok((home, sites));
+            }
+        }
+        let is_log = |name: &String| matches!(parse_file_name(name), Some((_, LOG)));
+        if !disk.list(&path)?.iter().any(is_log) {
+            return Err(HomeError::NoLogs { path });
+        }
+        let site = LogSite {
+            name: name.into_owned(),
+            directory: path,
+            key: None,
+            point: 0,
+            log_start: 0,
+            is_dense: false,
+        };
+        let home = Self {
+            disk: disk.clone(),
+            root: None,
+            is_clean: true,
+            points: Some(RecoveryPoints::default()),
+            metadata: MetadataReading::default(),
+            cleaned: HashMap::new(),
+            lock: None,
+        };
+        Ok((home, vec![site]))
+    }
+
+    /// Whether this process has the directory, so that it may change something.
+    pub(super) fn hold(&self) -> Result<(), HomeError> {
+        match (&self.root, &self.lock) {
+            (Some(_), Some(_)) => Ok(()),
+            (Some(root), None) => {
+                let error = ErrorKind::ReadOnlyFilesystem.into();
+                Err(StorageError::new("lock", &lock_path(root), error).into())
+            }
+            (None, _) => Err(HomeError::Homeless),
+        }
+    }
+
+    /// The log of the partition `name` among `sites`.
+    pub(super) fn only(
+        sites: Vec<LogSite>,
+        path: &Path,
+        name: &str,
+    ) -> Result<Vec<LogSite>, HomeError> {
+        let found: Vec<_> = sites.into_iter().filter(|site| site.name == name).collect();
+        match found.is_empty() {
+            false => Ok(found),
+            true => Err(HomeError::NoPartition {
+                path: path.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    fn of(disk: &Disk, root: &Path) -> Result<Self, HomeError> {
+        let lock = lock(disk, root)?;
+        let is_clean = is_marked_clean(disk, root)?;
+        let text = read_text(disk, &root.join(RECOVERY_POINTS_FILE))?;
+        let points = match text {
+            Some(text) => RecoveryPoints::parse(&text),
+            None => Some(RecoveryPoints::default()),
+        };
+        let live = points.as_ref().map(RecoveryPoints::live);
+        let cleaned = read_text(disk, &root.join("cleaner-offset-checkpoint"))?;
+        let cleaned = cleaned.and_then(|text| parse_offsets(text.lines().skip(1)));
+        let pending = (!is_clean).then(|| live.unwrap_or_default());
+        Ok(Self {
+            metadata: MetadataReading::of(disk, root, pending)?,
+            disk: disk.clone(),
+            root: Some(root.to_owned()),
+            is_clean,
+            points,
+            cleaned: cleaned.unwrap_or_default(),
+            lock,
+        })
+    }
+
+    /// The metadata log, the partitions there are, and those that should be there and are not.
+    fn sites(&self, root: &Path) -> Result<Vec<LogSite>, HomeError> {
+        let mut sites = vec![LogSite {
+            name: "metadata".to_owned(),
+            directory: root.join("metadata"),
+            key: Some(LogKey::METADATA),
+            point: self.point(LogKey::METADATA),
+            log_start: 0,
+            is_dense: true,
+        }];
+        let topics = root.join("topics");
+        let mut expected: BTreeMap<String, LogSite> = BTreeMap::new();
+        for (id, topic) in &self.metadata.state.topics {
+            let policy = topic.configs.get("cleanup.policy");
+            let is_compacted = policy.is_some_and(|policy| policy.contains("compact"));
+            for partition in 0..topic.partitions {
+                let key = LogKey {
+                    topic: *id,
+                    partition,
+                };
+                let name = format!("{}-{partition}", topic.name);
+                let log_start = topic.log_starts.get(&partition).copied();
+                let site = LogSite {
+                    directory: topics.join(&name),
+                    name: name.clone(),
+                    key: Some(key),
+                    point: self.point(key),
+                    log_start: log_start.unwrap_or_default(),
+                    is_dense: !is_compacted && !self.cleaned.contains_key(&key),
+                };
+                expected.insert(name, site);
+            }
+        }
+        let mut found = self.disk.list(&topics)?;
+        found.sort_unstable();
+        for name in found {
+            let directory = topics.join(&name);
+            let stranger = || LogSite {
+                name: name.clone(),
+                directory,
+                key: None,
+                point: 0,
+                log_start: 0,
+                is_dense: false,
+            };
+            sites.push(expected.remove(&name).unwrap_or_else(stranger));
+        }
+        // A partition that never held a record has no directory.
+        let gone = expected.into_values();
+        sites.extend(gone.filter(|site| site.point > site.log_start));
+        Ok(sites)
+    }
+
+    fn point(&self, key: LogKey) -> i64 {
+        self.points
+            .as_ref()
+            .map_or(0, |points| points.of(key).offset)
+    }
+
+    /// Whether the metadata has this topic.
+    pub(super) fn knows(&self, topic: Uuid) -> bool {
+        self.metadata.state.topics.contains_key(&topic)
+    }
+}
+
+/// The text of a file, where there is one.
+pub(super) fn read_text(disk: &Disk, path: &Path) -> Result<Option<String>, StorageError> {
+    let bytes = disk.read_file(path)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Apache Kafka's file of that name does not have our format.
+fn is_root(disk: &Disk, path: &Path) -> Result<bool, StorageError> {
+    let meta = read_text(disk, &path.join(META_FILE))?;
+    Ok(meta.is_some_and(|meta| meta.lines().any(|line| line.starts_with("sluice.format="))))
+}
+
+/// Takes the directory for as long as it is looked at. Nobody has one whose lock was never made, and
+/// in one that cannot be written nobody can be at work.
+fn lock(disk: &Disk, root: &Path) -> Result<Option<Box<dyn Debug + Send + Sync>>, HomeError> {
+    let path = lock_path(root);
+    if disk.read_file(&path)?.is_none() {
+        return Ok(None);
+    }
+    match disk.lock(&path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(HomeError::InUse {
+            path: root.to_owned(),
+        }),
+        Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => Ok(None),
+        Err(error) => Err(StorageError::new("lock", &path, error).into()),
+    }
+}

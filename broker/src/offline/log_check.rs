@@ -1,0 +1,450 @@
+//! The check of one log: every batch, what lies between, and every file beside.
+//!
+//! Two things come of it: findings for people, and for each segment that is not whole a [`Mend`], which
+//! says what of it is sound and which offsets are lost. Nothing is changed.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use sluice_protocol::record_batch::BatchHeader;
+
+use super::finding::{Finding, Severity};
+use super::home::{Home, LogSite, read_text};
+use super::index_check::IndexFiles;
+use super::metadata::RESTORE;
+use crate::log::label::LABEL_FILE;
+use crate::log::leader_epochs::{self, LeaderEpochs};
+use crate::log::producer_snapshot::{self, SNAPSHOT};
+use crate::log::segment::{LOG, file_name, parse_file_name};
+use crate::log::segment_survey::{Damage, SegmentSurvey, Stretch};
+use crate::log::storage::OpenMode;
+use crate::log::{
+    DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges, LastStop, LogKey, StorageError,
+    labelled_topic, log_start,
+};
+
+/// Offsets that one segment may have.
+const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
+/// What can be done about lost records.
+const REPAIR: &str = "restore from a backup, or let sluice log repair take them out of the way";
+/// What becomes of a derived file.
+const REBUILT: &str = "nothing is lost: the broker makes it again; sluice log repair removes it";
+/// What becomes of a wrong epoch.
+const EPOCH: &str = "no record is lost, and nothing is mended; look after the disk";
+/// What a start does.
+const UNFINISHED: &str = "nothing is lost: the next start settles it";
+
+/// What is known of a log now.
+#[derive(Debug, Default)]
+pub(super) struct LogCheck {
+    pub(super) findings: Vec<Finding>,
+    pub(super) mends: Vec<Mend>,
+    /// Files that are not true and can be made again.
+    pub(super) untrue: Vec<PathBuf>,
+    pub(super) batches: u64,
+    pub(super) bytes: u64,
+}
+
+/// What is to become of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mend {
+    pub(super) base_offset: i64,
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A piece of a mended segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// These bytes as they are.
+    Keep(Range<u64>),
+    /// In the place of lost offsets, a batch without records of this epoch.
+    Fill(Range<i64>, i32),
+}
+
+/// A check under way.
+struct Checking<'a> {
+    home: &'a Home,
+    site: &'a LogSite,
+    epochs: Option<LeaderEpochs>,
+    /// One past the last offset so far.
+    next_offset: i64,
+    last_epoch: i32,
+    is_epoch_told: bool,
+    found: LogCheck,
+}
+
+/// Checks a log.
+pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, StorageError> {
+    let mut names = home.disk.list(&site.directory)?;
+    names.sort_unstable();
+    let mut checking = Checking {
+        home,
+        site,
+        epochs: None,
+        next_offset: site.log_start,
+        last_epoch: 0,
+        is_epoch_told: false,
+        found: LogCheck::default(),
+    };
+    checking.label()?;
+    checking.leader_epochs()?;
+    let bases: Vec<i64> = names
+        .iter()
+        .filter_map(|name| match parse_file_name(name) {
+            Some((base, LOG)) => Some(base),
+            Some(_) | None => None,
+        })
+        .collect();
+    checking.lost_start(bases.first().copied())?;
+    let ends = bases.iter().skip(1).map(|next| Some(*next)).chain([None]);
+    for (base, next_base) in bases.iter().zip(ends) {
+        checking.segment(*base, next_base, &names)?;
+    }
+    if bases.is_empty() {
+        checking.lost_end(None);
+    }
+    checking.snapshots(&names)?;
+    checking.known_damage()?;
+    Ok(checking.found)
+}
+
+impl Checking<'_> {
+    fn segment(
+        &mut self,
+        base: i64,
+        next_base: Option<i64>,
+        names: &[String],
+    ) -> Result<(), StorageError> {
+        let path = self.site.directory.join(file_name(base, LOG));
+        let disk = &self.home.disk;
+        let file = disk.open(&path, OpenMode::Read)?;
+        let size = file.size()?;
+        // Those of Apache Kafka may have room for more, and are checked by its own tool.
+        let names = self.home.root.as_ref().map_or(&[][..], |_| names);
+        let indexes = IndexFiles::open(disk, &path, names)?;
+        let mut index_check = indexes.check(base)?;
+        let end_offset = next_base.unwrap_or_else(|| base.saturating_add(SEGMENT_OFFSETS_MAX));
+        let mut survey = SegmentSurvey::new(&file, size, base..end_offset);
+        let mut mending = Mending::default();
+        self.next_offset = base;
+        while let Some(stretch) = survey.next()? {
+            match stretch {
+                Stretch::Batch(position, header) => {
+                    index_check.batch(position, &header)?;
+                    self.batch(&path, position, &header, &mut mending);
+                }
+                Stretch::Damage(damage) => {
+                    index_check.damage(&damage)?;
+                    self.damage(&path, &damage, next_base, &mut mending);
+                }
+            }
+        }
+        self.found.bytes = self.found.bytes.saturating_add(size);
+        match next_base {
+            Some(next) => self.gap(&path, size, next, &mut mending),
+            None => self.lost_end(Some((&path, &mut mending))),
+        }
+        self.found.mends.extend(mending.mend(base, size));
+        for (path, position, reason) in index_check.end()? {
+            self.derived(path, position, reason);
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, path: &Path, position: u64, header: &BatchHeader, mending: &mut Mending) {
+        let size = header.size().and_then(|size| u64::try_from(size).ok());
+        let end = position.saturating_add(size.unwrap_or_default());
+        if self.site.is_dense {
+            self.gap(path, position, header.base_offset, mending);
+        }
+        mending.keep(position..end);
+        self.found.batches = self.found.batches.saturating_add(1);
+        self.next_offset = header.last_offset().saturating_add(1);
+        self.last_epoch = header.leader_epoch;
+        let known = self
+            .epochs
+            .as_ref()
+            .and_then(|it| it.epoch_of(header.base_offset));
+        if let Some(known) = known.filter(|known| *known != header.leader_epoch)
+            && !self.is_epoch_told
+        {
+            self.is_epoch_told = true;
+            let (offset, epoch) = (header.base_offset, header.leader_epoch);
+            let reason = format!(
+                "the batch at offset {offset} has the leader epoch {epoch}, and {} says {known}",
+                leader_epochs::FILE_NAME
+            );
+            let severity = match self.home.is_clean {
+                true => Severity::Derived,
+                false => Severity::Note,
+            };
+            let finding = Finding::new(severity, path, reason, EPOCH);
+            self.tell(finding.with_bytes(position..end));
+        }
+    }
+
+    fn epoch_at(&self, offset: i64) -> i32 {
+        let known = self.epochs.as_ref().and_then(|it| it.epoch_of(offset));
+        known.unwrap_or(self.last_epoch)
+    }
+
+    /// Where no offset may be missing: those up to `to` that no batch before `position` has.
+    fn gap(&mut self, path: &Path, position: u64, to: i64, mending: &mut Mending) {
+        if !self.site.is_dense || self.next_offset >= to {
+            return;
+        }
+        let lost = self.next_offset..to;
+        self.lost(
+            path,
+            position..position,
+            lost.clone(),
+            "records are missing",
+        );
+        mending.fill(lost.clone(), self.epoch_at(lost.start));
+        self.next_offset = to;
+    }
+
+    fn damage(
+        &mut self,
+        path: &Path,
+        damage: &Damage,
+        next_base: Option<i64>,
+        mending: &mut Mending,
+    ) {
+        let is_last = next_base.is_none() && damage.end.is_none();
+        let bytes = damage.from..damage.to;
+        if is_last && !self.home.is_clean && damage.begin >= self.site.point {
+            mending.keep(bytes.clone());
+            let reason = format!("the end is not whole: {}", damage.fault);
+            let finding = Finding::new(Severity::Note, path, reason, UNFINISHED);
+            let begin = damage.begin;
+            return self.tell(finding.with_offsets(begin..begin).with_bytes(bytes));
+        }
+        let end = damage.end.or(next_base).unwrap_or(self.site.point);
+        let lost = damage.begin..end.max(damage.begin);
+        self.lost(path, bytes, lost.clone(), &damage.fault.to_string());
+        mending.drop_bytes();
+        mending.fill(lost.clone(), self.epoch_at(lost.start));
+        self.next_offset = lost.end;
+    }
+
+    /// The log began before its first segment.
+    fn lost_start(&mut self, first: Option<i64>) -> Result<(), StorageError> {
+        let (disk, directory) = (&self.home.disk, &self.site.directory);
+        let start = log_start::read(disk, directory, LastStop::Clean)?;
+        let Some((start, first)) = start.zip(first) else {
+            return Ok(());
+        };
+        let lost = start.max(self.site.log_start)..first;
+        if !lost.is_empty() {
+            let path = directory.join(file_name(lost.start, LOG));
+            self.lost(
+                &path,
+                0..0,
+                lost.clone(),
+                "the segments that the log began with are gone",
+            );
+            self.begin_with(lost);
+        }
+        Ok(())
+    }
+
+    /// Where segments are gone, there is to be one that says so, if it can hold as many offsets.
+    fn begin_with(&mut self, lost: Range<i64>) {
+        let count = lost.end.saturating_sub(lost.start);
+        if count <= i64::from(i32::MAX) {
+            self.found.mends.push(Mend {
+                base_offset: lost.start,
+                pieces: vec![Piece::Fill(lost.clone(), self.epoch_at(lost.start))],
+            });
+        }
+    }
+
+    /// The log ends before an offset up to which it was durable.
+    fn lost_end(&mut self, last: Option<(&Path, &mut Mending)>) {
+        let lost = self.next_offset.max(self.site.log_start)..self.site.point;
+        if lost.is_empty() {
+            return;
+        }
+        self.next_offset = lost.end;
+        match last {
+            Some((path, mending)) => {
+                self.lost(
+                    path,
+                    0..0,
+                    lost.clone(),
+                    "the log ends too early: its end was durable",
+                );
+                mending.fill(lost.clone(), self.epoch_at(lost.start));
+            }
+            None => {
+                let directory = self.site.directory.clone();
+                let reason = "all segments are gone, which were durable";
+                self.lost(&directory, 0..0, lost.clone(), reason);
+                self.begin_with(lost);
+            }
+        }
+    }
+
+    fn lost(&mut self, path: &Path, bytes: Range<u64>, offsets: Range<i64>, reason: &str) {
+        let advice = match self.site.key {
+            Some(LogKey::METADATA) => RESTORE,
+            Some(_) | None => REPAIR,
+        };
+        let finding = Finding::new(Severity::Damage, path, reason, advice);
+        self.tell(finding.with_offsets(offsets).with_bytes(bytes));
+    }
+
+    /// A file that can be made again, of which the bytes from `position` on are not true. After an
+    /// unclean stop it may be old, and is no harm.
+    fn derived(&mut self, path: PathBuf, position: u64, reason: impl ToString) {
+        let (severity, advice) = match self.home.is_clean {
+            true => (Severity::Derived, REBUILT),
+            false => (Severity::Note, UNFINISHED),
+        };
+        let finding = Finding::new(severity, &path, reason, advice);
+        self.tell(match position {
+            0 => finding,
+            position => finding.with_bytes(position..position.saturating_add(1)),
+        });
+        if self.home.is_clean {
+            self.found.untrue.push(path);
+        }
+    }
+
+    fn tell(&mut self, finding: Finding) {
+        let finding = finding.with_partition(&self.site.name);
+        self.found.findings.push(finding);
+    }
+
+    /// Whether the directory says whose it is, and that it is this log's.
+    fn label(&mut self) -> Result<(), StorageError> {
+        let Some(root) = &self.home.root else {
+            return Ok(());
+        };
+        let path = self.site.directory.join(LABEL_FILE);
+        let label = read_text(&self.home.disk, &path)?;
+        let topic = label.as_deref().and_then(labelled_topic);
+        match self.site.key {
+            Some(LogKey::METADATA) => {}
+            Some(key) if topic == Some(key.topic) || label.is_none() => {}
+            Some(_) => {
+                let reason = "it names another topic than the metadata";
+                let advice =
+                    "the next start moves the directory to quarantine/ and begins an empty log";
+                self.tell(Finding::new(Severity::Damage, &path, reason, advice));
+            }
+            None => {
+                let is_known = topic.is_some_and(|topic| self.home.knows(topic));
+                let reason = match is_known {
+                    true => "its topic has another name, or fewer partitions".to_owned(),
+                    false => format!("{} knows no such topic", root.display()),
+                };
+                let advice = "the next start moves the directory away";
+                self.tell(Finding::new(Severity::Note, &path, reason, advice));
+            }
+        }
+        Ok(())
+    }
+
+    fn leader_epochs(&mut self) -> Result<(), StorageError> {
+        let path = self.site.directory.join(leader_epochs::FILE_NAME);
+        if let Some(text) = read_text(&self.home.disk, &path)? {
+            self.epochs = LeaderEpochs::parse(&text);
+            if self.epochs.is_none() {
+                self.derived(path, 0, "it is not whole");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what the broker takes for damaged is: a disk may have read it again.
+    fn known_damage(&mut self) -> Result<(), StorageError> {
+        let path = self.site.directory.join(DAMAGED_RANGES_FILE);
+        let Some(text) = read_text(&self.home.disk, &path)? else {
+            return Ok(());
+        };
+        let Some(known) = DamagedRanges::parse(&text) else {
+            self.untrue(path, "it is not whole");
+            return Ok(());
+        };
+        let findings = self.found.findings.iter();
+        let lost: Vec<_> = findings
+            .filter_map(|finding| finding.offsets.clone())
+            .collect();
+        let is_lost = |range: &&DamagedRange| {
+            let mut lost = lost.iter();
+            lost.any(|lost| lost.start < range.end && range.begin < lost.end)
+        };
+        let sound = known.as_slice().iter().find(|range| !is_lost(range));
+        if let Some(DamagedRange { begin, end }) = sound {
+            let reason = format!("offsets {begin} to before {end} are not damaged");
+            self.untrue(path, &reason);
+        }
+        Ok(())
+    }
+
+    /// A file that the broker makes again, after whatever stop.
+    fn untrue(&mut self, path: PathBuf, reason: &str) {
+        self.tell(Finding::new(Severity::Derived, &path, reason, REBUILT));
+        self.found.untrue.push(path);
+    }
+
+    fn snapshots(&mut self, names: &[String]) -> Result<(), StorageError> {
+        for name in names {
+            let Some((offset, SNAPSHOT)) = parse_file_name(name) else {
+                continue;
+            };
+            let path = self.site.directory.join(name);
+            let bytes = self.home.disk.read_file(&path)?.unwrap_or_default();
+            if producer_snapshot::entries(bytes).is_none() {
+                let reason = "it is not whole, or its checksum is wrong";
+                self.derived(path, 0, reason);
+            } else if offset > self.next_offset {
+                let end = self.next_offset;
+                let reason = format!("it is of offset {offset}, and the log ends at {end}");
+                self.derived(path, 0, reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is to become of a segment, as far as it was looked at.
+#[derive(Debug, Default)]
+struct Mending {
+    pieces: Vec<Piece>,
+    has_dropped: bool,
+}
+
+impl Mending {
+    fn keep(&mut self, bytes: Range<u64>) {
+        match self.pieces.last_mut() {
+            Some(Piece::Keep(kept)) if kept.end == bytes.start => kept.end = bytes.end,
+            Some(_) | None => self.pieces.push(Piece::Keep(bytes)),
+        }
+    }
+
+    const fn drop_bytes(&mut self) {
+        self.has_dropped = true;
+    }
+
+    fn fill(&mut self, offsets: Range<i64>, epoch: i32) {
+        if !offsets.is_empty() {
+            self.pieces.push(Piece::Fill(offsets, epoch));
+        }
+    }
+
+    /// The mend, unless the segment stays as it is.
+    fn mend(self, base_offset: i64, size: u64) -> Option<Mend> {
+        let is_whole = match self.pieces.as_slice() {
+            [] => size == 0,
+            [Piece::Keep(kept)] => *kept == (0..size),
+            _ => false,
+        };
+        (self.has_dropped || !is_whole).then_some(Mend {
+            base_offset,
+            pieces: self.pieces,
+        })
+    }
+}

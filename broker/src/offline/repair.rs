@@ -1,0 +1,182 @@
+//! Mends what can be mended: takes damaged bytes out of segments, and removes files that are not true
+//! and can be made again. Never touches a sound batch. What it did not finish it does when it is run
+//! again.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::finding::{Finding, Severity, Tally};
+use super::home::{Home, LogSite};
+use super::line::{Form, Line};
+use super::log_check::{LogCheck, Mend, Piece, check_log};
+use super::mend::mend_segment;
+use super::verify::{OfflineError, Progress, whole_findings};
+use crate::log::segment::{LOG, file_name};
+use crate::log::{DAMAGED_RANGES_FILE, Disk, FileSystem, LogKey};
+
+/// What is mended.
+#[derive(Clone, Debug, Default)]
+pub struct RepairOptions {
+    /// Only this partition, `<topic>-<number>`.
+    pub partition: Option<String>,
+    /// Nothing is changed; what would be is told.
+    pub is_rehearsal: bool,
+    /// How lines are written.
+    pub form: Form,
+}
+
+/// Mends the logs at `path`, and writes a line for what is wrong and for what was done. What is still
+/// wrong afterwards is in the tally.
+///
+/// # Errors
+/// [`OfflineError`]: nothing more could be done.
+pub fn repair(
+    path: &Path,
+    options: &RepairOptions,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Tally, OfflineError> {
+    repair_on(&Disk::new(FileSystem), path, options, out, progress)
+}
+
+/// As [`repair`], on any disk.
+pub(crate) fn repair_on(
+    disk: &Disk,
+    path: &Path,
+    options: &RepairOptions,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Tally, OfflineError> {
+    let (home, mut sites) = Home::open(disk, path)?;
+    home.hold()?;
+    if let Some(name) = &options.partition {
+        sites = Home::only(sites, path, name)?;
+    }
+    let mut repair = Repair {
+        home,
+        options,
+        out,
+        tally: Tally::default(),
+    };
+    if options.partition.is_none() {
+        for finding in whole_findings(&repair.home)? {
+            repair.tell(&finding)?;
+        }
+    }
+    for site in &sites {
+        progress(Progress {
+            logs: repair.tally.logs,
+            of: sites.len(),
+            bytes: repair.tally.bytes,
+        });
+        repair.log(site)?;
+    }
+    repair.tally.line().write(options.form, repair.out)?;
+    repair.out.flush()?;
+    Ok(repair.tally)
+}
+
+struct Repair<'a> {
+    home: Home,
+    options: &'a RepairOptions,
+    out: &'a mut dyn Write,
+    tally: Tally,
+}
+
+impl Repair<'_> {
+    fn log(&mut self, site: &LogSite) -> Result<(), OfflineError> {
+        let check = check_log(&self.home, site)?;
+        self.tally.logs = self.tally.logs.saturating_add(1);
+        self.tally.batches = self.tally.batches.saturating_add(check.batches);
+        self.tally.bytes = self.tally.bytes.saturating_add(check.bytes);
+        // Metadata without some of its events means something else than before.
+        let is_mendable = site.key != Some(LogKey::METADATA);
+        if self.options.is_rehearsal || !is_mendable {
+            for finding in &check.findings {
+                self.tell(finding)?;
+            }
+        }
+        match is_mendable {
+            true => self.mend(site, check),
+            false => Ok(()),
+        }
+    }
+
+    fn mend(&mut self, site: &LogSite, check: LogCheck) -> Result<(), OfflineError> {
+        for mend in &check.mends {
+            let kept = match self.options.is_rehearsal {
+                true => None,
+                false => mend_segment(&self.home.disk, &site.directory, mend)?,
+            };
+            let mut line = self.line("mended", site).text(
+                "file",
+                site.directory
+                    .join(file_name(mend.base_offset, LOG))
+                    .to_string_lossy(),
+            );
+            if let Some(kept) = kept {
+                line = line.text("kept", kept.to_string_lossy());
+            }
+            line.write(self.options.form, self.out)?;
+            self.tell_lost(site, mend)?;
+        }
+        for path in &check.untrue {
+            if !self.options.is_rehearsal {
+                self.home.disk.remove_file(path)?;
+            }
+            let line = self.line("removed", site);
+            let line = line.text("file", path.to_string_lossy());
+            line.write(self.options.form, self.out)?;
+        }
+        if self.options.is_rehearsal || check.is_sound() {
+            return Ok(());
+        }
+        self.settle(site)
+    }
+
+    /// What is still wrong is told; where nothing is, nothing is known to be damaged any more.
+    fn settle(&mut self, site: &LogSite) -> Result<(), OfflineError> {
+        let check = check_log(&self.home, site)?;
+        for finding in &check.findings {
+            self.tell(finding)?;
+        }
+        if check.is_sound() {
+            let path = site.directory.join(DAMAGED_RANGES_FILE);
+            self.home.disk.remove_file(&path)?;
+            self.home.disk.sync_dir(&site.directory)?;
+        }
+        Ok(())
+    }
+
+    fn tell_lost(&mut self, site: &LogSite, mend: &Mend) -> Result<(), OfflineError> {
+        for piece in &mend.pieces {
+            if let Piece::Fill(offsets, _) = piece {
+                let line = self.line("lost", site).number("begin", offsets.start);
+                let line = line.number("end", offsets.end);
+                line.write(self.options.form, self.out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, finding: &Finding) -> Result<(), OfflineError> {
+        self.tally.count(finding);
+        Ok(finding.line().write(self.options.form, self.out)?)
+    }
+
+    fn line(&self, kind: &'static str, site: &LogSite) -> Line {
+        let line = Line::new(kind).word("partition", &site.name);
+        match self.options.is_rehearsal {
+            true => line.flag("rehearsed", true),
+            false => line,
+        }
+    }
+}
+
+impl LogCheck {
+    /// Whether nothing is wrong that would be mended.
+    fn is_sound(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.all(|finding| finding.severity == Severity::Note)
+    }
+}

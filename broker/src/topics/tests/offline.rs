@@ -1,0 +1,402 @@
+//! What `sluice log verify` finds in a data directory and what `sluice log repair` makes of it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::log::{Disk, Faults, FaultyStorage};
+use crate::offline::{Form, RepairOptions, Tally, repair, repair_on, verify};
+
+/// A broker that has stopped, and what its files were then.
+struct Stopped {
+    directory: tempfile::TempDir,
+    clock: Clock,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// Batches in the first segments, and the records of each.
+const BATCHES: i64 = 80;
+const RECORDS: i64 = 3;
+
+impl Stopped {
+    /// Two partitions, one of them of several segments, with indexes and producers.
+    fn new() -> Self {
+        let world = World::new();
+        world.create(
+            "orders",
+            1,
+            &[
+                ("segment.bytes", "1048576"),
+                ("index.interval.bytes", "100"),
+            ],
+        );
+        world.create("payments", 1, &[]);
+        let partition = world.partition("orders");
+        let large = "x".repeat(30_000);
+        for number in 0..BATCHES {
+            let values = [number.to_string(), large.clone(), "third".to_owned()];
+            let records = values.iter().map(|value| record(value, NOW + number * 100));
+            let producer = BatchProducer {
+                id: 7,
+                epoch: 0,
+                base_sequence: i32::try_from(number * RECORDS).unwrap(),
+            };
+            let batch_of_three = batch_of(&records.collect::<Vec<_>>()).with_producer(producer);
+            append(&partition, batch_of_three.build().unwrap().unwrap()).unwrap();
+            append(&world.partition("payments"), batch(&["one"])).unwrap();
+        }
+        world.topics.close().unwrap();
+        let World {
+            directory, clock, ..
+        } = world;
+        let files = tree(&directory.path().join("data"));
+        Self {
+            directory,
+            clock,
+            files,
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn partition_file(&self, ending: &str, place: usize) -> PathBuf {
+        let directory = self.data().join("topics/orders-0");
+        let files = self.files.iter().map(|(path, _)| path);
+        let is_wanted = |path: &&PathBuf| {
+            path.parent() == Some(&directory) && path.to_string_lossy().ends_with(ending)
+        };
+        files.filter(is_wanted).nth(place).unwrap().clone()
+    }
+
+    /// Makes everything as it was.
+    fn restore(&self) {
+        fs::remove_dir_all(self.data()).unwrap();
+        for (path, bytes) in &self.files {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+
+    fn verified(&self) -> (Tally, String) {
+        let mut out = Vec::new();
+        let tally = verify(&self.data(), Form::Text, &mut out, &mut |_| ()).unwrap();
+        (tally, String::from_utf8(out).unwrap())
+    }
+
+    fn repaired(&self) -> (Tally, String) {
+        let mut out = Vec::new();
+        let options = RepairOptions::default();
+        let tally = repair(&self.data(), &options, &mut out, &mut |_| ()).unwrap();
+        (tally, String::from_utf8(out).unwrap())
+    }
+}
+
+/// Every file below a directory, in order.
+fn tree(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut entries: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    entries.sort();
+    for path in entries {
+        match path.is_dir() {
+            true => files.extend(tree(&path)),
+            false => files.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    files
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+fn cut(path: &Path, size: usize) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..size]).unwrap();
+}
+
+/// What is done to a file.
+#[derive(Clone, Copy, Debug)]
+enum Harm {
+    Flip(usize),
+    Cut(usize),
+    Remove,
+}
+
+impl Harm {
+    fn apply(self, path: &Path) {
+        match self {
+            Self::Flip(at) => flip(path, at),
+            Self::Cut(size) => cut(path, size),
+            Self::Remove => fs::remove_file(path).unwrap(),
+        }
+    }
+}
+
+/// Harms, each with what must be said of it.
+fn harms(stopped: &Stopped) -> Vec<(PathBuf, Harm, &'static str)> {
+    use Harm::{Cut, Flip, Remove};
+    let of = |ending, place| stopped.partition_file(ending, place);
+    let at = |path: &str| stopped.data().join(path);
+    let metadata = "metadata/00000000000000000000.log";
+    vec![
+        (
+            of(".log", 0),
+            Flip(40_000),
+            "damage partition=orders-0 begin=3 end=6 ",
+        ),
+        (
+            of(".log", 0),
+            Flip(7),
+            "damage partition=orders-0 begin=0 end=3 ",
+        ),
+        (of(".log", 0), Cut(100_000), "reason=\"the batch has"),
+        (of(".log", 0), Cut(0), "reason=\"records are missing\""),
+        (
+            of(".log", 0),
+            Remove,
+            "the segments that the log began with are gone",
+        ),
+        (of(".log", 1), Remove, "reason=\"records are missing\""),
+        (of(".log", 2), Remove, "the log ends too early"),
+        (of(".index", 0), Flip(7), "derived partition=orders-0 "),
+        (of(".timeindex", 0), Flip(5), "derived partition=orders-0 "),
+        (
+            of(".timeindex", 0),
+            Flip(12 + 7),
+            ".timeindex\" position=12 ",
+        ),
+        (of(".timeindex", 1), Cut(12), "not the largest timestamp"),
+        (of(".snapshot", 0), Flip(20), "its checksum is wrong"),
+        (of("-checkpoint", 0), Flip(0), "leader-epoch-checkpoint"),
+        (at("recovery-points"), Cut(30), "it is not known how far"),
+        (
+            at("commit-log/00000000.extent"),
+            Flip(4156),
+            "extent\" position=4096 ",
+        ),
+        (
+            at(metadata),
+            Flip(100),
+            "restore the data directory from a backup",
+        ),
+    ]
+}
+
+/// Fails where any one of the checks is left out; each line of [`harms`] is one.
+#[test]
+fn each_kind_of_damage_is_found_by_name_and_nothing_where_there_is_none() {
+    let stopped = Stopped::new();
+    let (tally, said) = stopped.verified();
+    assert!(tally.is_sound(), "{said}");
+    assert_eq!((tally.logs, tally.batches), (3, 163));
+    for (path, harm, expected) in harms(&stopped) {
+        harm.apply(&path);
+        let (tally, said) = stopped.verified();
+        let is_told = !tally.is_sound() && said.contains(expected);
+        assert!(
+            is_told,
+            "{harm:?} of {}: {expected} in\n{said}",
+            path.display()
+        );
+        stopped.restore();
+    }
+    fs::remove_dir_all(stopped.data().join("topics/payments-0")).unwrap();
+    let (tally, said) = stopped.verified();
+    assert!(
+        tally.damaged == 1 && said.contains("all segments are gone"),
+        "{said}"
+    );
+}
+
+/// Fails where the lost offsets are not filled: they would be given out again at the end of the log,
+/// and be missing for ever in the middle.
+#[test]
+fn a_repaired_log_serves_all_that_is_sound_and_gives_no_offset_twice() {
+    let stopped = Stopped::new();
+    let log = stopped.partition_file(".log", 0);
+    flip(&log, 40_000);
+    fs::remove_file(stopped.partition_file(".log", 1)).unwrap();
+    let payments = stopped
+        .data()
+        .join("topics/payments-0/00000000000000000000.log");
+    let size = fs::read(&payments).unwrap().len();
+    cut(&payments, size - 1);
+    flip(&stopped.partition_file(".snapshot", 0), 20);
+    let before = fs::read(&log).unwrap();
+
+    let (tally, said) = stopped.repaired();
+    assert!(tally.is_sound(), "{said}");
+    assert!(
+        said.contains("lost partition=orders-0 begin=3 end=6\n"),
+        "{said}"
+    );
+    assert_eq!(fs::read(log.with_extension("log.damaged")).unwrap(), before);
+    let (tally, said) = stopped.verified();
+    assert!(tally.is_sound(), "{said}");
+    let (_, said) = stopped.repaired();
+    assert!(
+        !said.contains("mended") && !said.contains("removed"),
+        "{said}"
+    );
+
+    let topics = open(stopped.directory.path(), &stopped.clock).unwrap();
+    let orders = topics.partition("orders", PartitionId(0)).unwrap();
+    let offsets: Vec<i64> = values(&orders, 0)
+        .iter()
+        .map(|(offset, _)| *offset)
+        .collect();
+    assert_eq!(offsets[..4], [0, 1, 2, 6]);
+    assert_eq!(*offsets.last().unwrap(), BATCHES * RECORDS - 1);
+    let payments = topics.partition("payments", PartitionId(0)).unwrap();
+    let left = i64::try_from(values(&payments, 0).len()).unwrap();
+    assert_eq!(left, BATCHES - 1);
+    let appended = append(&payments, batch(&["next"])).unwrap();
+    assert_eq!(
+        appended.base_offset.0, BATCHES,
+        "the lost offset is not given again"
+    );
+}
+
+/// Fails where nothing is put in the place of segments that are gone.
+#[test]
+fn what_is_gone_as_a_whole_is_passed_over_and_never_given_out_again() {
+    let stopped = Stopped::new();
+    fs::remove_file(stopped.partition_file(".log", 0)).unwrap();
+    fs::remove_dir_all(stopped.data().join("topics/payments-0")).unwrap();
+    let (tally, said) = stopped.repaired();
+    assert!(tally.is_sound(), "{said}");
+    let topics = open(stopped.directory.path(), &stopped.clock).unwrap();
+    let orders = topics.partition("orders", PartitionId(0)).unwrap();
+    let left = values(&orders, 0);
+    assert!(left[0].0 > 0 && left.last().unwrap().0 == BATCHES * RECORDS - 1);
+    let payments = topics.partition("payments", PartitionId(0)).unwrap();
+    assert_eq!(values(&payments, 0), []);
+    let appended = append(&payments, batch(&["next"])).unwrap();
+    assert_eq!(appended.base_offset.0, BATCHES);
+}
+
+/// Fails where ranges that are known and sound are not looked for.
+#[test]
+fn what_turned_out_to_be_sound_is_no_longer_taken_for_damaged() {
+    let stopped = Stopped::new();
+    let known = stopped.data().join("topics/orders-0/damaged-ranges");
+    fs::write(&known, "0\n1\n3 6\n").unwrap();
+    let (tally, said) = stopped.verified();
+    assert!(
+        tally.derived == 1 && said.contains("offsets 3 to before 6 are not damaged"),
+        "{said}"
+    );
+    assert!(stopped.repaired().0.is_sound());
+    assert!(!known.exists());
+}
+
+#[test]
+fn a_rehearsal_changes_nothing_and_a_directory_in_use_is_left_alone() {
+    let stopped = Stopped::new();
+    flip(&stopped.partition_file(".log", 0), 40_000);
+    let before = tree(&stopped.data());
+    let options = RepairOptions {
+        is_rehearsal: true,
+        partition: Some("orders-0".to_owned()),
+        ..RepairOptions::default()
+    };
+    let mut out = Vec::new();
+    let tally = repair(&stopped.data(), &options, &mut out, &mut |_| ()).unwrap();
+    let said = String::from_utf8(out).unwrap();
+    assert!(
+        !tally.is_sound() && said.contains("mended partition=orders-0 rehearsed=true"),
+        "{said}"
+    );
+    assert!(tree(&stopped.data()) == before);
+    let topics = open(stopped.directory.path(), &stopped.clock).unwrap();
+    for error in [
+        verify(&stopped.data(), Form::Text, &mut Vec::new(), &mut |_| ()).unwrap_err(),
+        repair(&stopped.data(), &options, &mut Vec::new(), &mut |_| ()).unwrap_err(),
+    ] {
+        assert!(
+            error.to_string().contains("is in use by a running sluice"),
+            "{error}"
+        );
+    }
+    drop(topics);
+}
+
+/// Fails where the copy of the old segment is renamed away instead, or the draft not synced before it
+/// takes its name.
+#[test]
+fn a_repair_that_dies_at_any_step_leaves_every_sound_batch_and_is_ended_by_the_next() {
+    let stopped = Stopped::new();
+    flip(&stopped.partition_file(".log", 0), 40_000);
+    flip(&stopped.partition_file(".index", 0), 7);
+    let root = Path::new("/data");
+    let options = RepairOptions::default();
+    let log = root.join("topics/orders-0/00000000000000000000.log");
+    let files: Vec<_> = tree(&stopped.data())
+        .into_iter()
+        .filter(|(path, _)| !path.to_string_lossy().contains("commit-log"))
+        .collect();
+    stopped.repaired();
+    let mended = fs::read(stopped.partition_file(".log", 0)).unwrap();
+    for steps in 0.. {
+        let storage = FaultyStorage::new(u64::from(steps));
+        let disk = Disk::new(storage.clone());
+        for (path, bytes) in &files {
+            let path = root.join(path.strip_prefix(stopped.data()).unwrap());
+            disk.create_dir(path.parent().unwrap()).unwrap();
+            disk.replace_file(&path, bytes).unwrap();
+        }
+        disk.sync_all(Path::new("/")).unwrap();
+        let damaged = disk.read_file(&log).unwrap().unwrap();
+        storage.set_faults(Faults {
+            changes_left: Some(steps),
+            ..Faults::default()
+        });
+        let first = repair_on(&disk, root, &options, &mut Vec::new(), &mut |_| ());
+        let is_over = first.is_ok();
+        storage.cut_power();
+        let found = disk.read_file(&log).unwrap().unwrap();
+        assert!(found == mended || found == damaged, "after {steps} steps");
+        let tally = repair_on(&disk, root, &options, &mut Vec::new(), &mut |_| ()).unwrap();
+        assert!(tally.is_sound(), "after {steps} steps");
+        assert_eq!(disk.read_file(&log).unwrap().unwrap(), mended);
+        let kept = disk.read_file(&log.with_extension("log.damaged")).unwrap();
+        assert!(kept.unwrap() == damaged, "after {steps} steps");
+        if is_over {
+            return;
+        }
+    }
+}
+
+/// Fails where a check believes what it reads.
+#[test]
+fn any_flip_in_a_segment_is_found_and_none_anywhere_ends_the_check() {
+    let stopped = Stopped::new();
+    let seed = fastrand::u64(..);
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let is_extent = |path: &Path| path.to_string_lossy().ends_with(".extent");
+    let small: Vec<_> = stopped
+        .files
+        .iter()
+        .filter(|(path, bytes)| !is_extent(path) && !bytes.is_empty())
+        .collect();
+    for _ in 0..60 {
+        let (path, bytes) = small[rng.usize(0..small.len())];
+        let at = rng.usize(0..bytes.len());
+        flip(path, at);
+        let mut out = Vec::new();
+        let verified = verify(&stopped.data(), Form::Text, &mut out, &mut |_| ());
+        let is_segment = path.to_string_lossy().ends_with(".log");
+        if is_segment {
+            let is_sound = verified.unwrap().is_sound();
+            assert!(!is_sound, "byte {at} of {} (seed {seed})", path.display());
+        }
+        fs::write(path, bytes).unwrap();
+    }
+}
