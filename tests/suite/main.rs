@@ -6,6 +6,7 @@
 mod batches;
 mod compaction;
 mod crash;
+mod damage;
 mod dashboards;
 mod floods;
 mod groups;

@@ -2,7 +2,8 @@
 //!
 //! Reads every partition of `__consumer_offsets` from its beginning, a chunk at a time: what stays
 //! in memory is the groups. Records of kinds or versions this release does not know are passed over
-//! and counted, as Kafka does, since another release may have written them.
+//! and counted, as Kafka does, since another release may have written them. So are those that the disk
+//! lost: their groups have older offsets then, or none.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -115,10 +116,18 @@ impl Loader {
                 first_batch_max: Some(usize::MAX),
                 isolation: Isolation::ReadUncommitted,
             };
-            let outcome = partition.read(request).map_err(|cause| LoadError::Read {
-                partition: partition.id(),
-                cause,
-            })?;
+            let outcome = match partition.read(request) {
+                Ok(outcome) => outcome,
+                // What the disk lost is told; for its sake alone nobody is refused all the rest.
+                Err(ReadError::Damaged { end, .. }) => {
+                    position = end;
+                    continue;
+                }
+                Err(cause) => {
+                    let partition = partition.id();
+                    return Err(LoadError::Read { partition, cause });
+                }
+            };
             let next = self.replay(partition.id(), outcome.records.concat().into())?;
             match next {
                 Some(next) if next > position => position = next,

@@ -167,11 +167,11 @@ impl PartitionLog {
         let start = match (bookmark, &place.start) {
             (Some(position), _) => ReadStart::at(position),
             _ if offset <= place.base_offset => ReadStart::at(0),
-            (None, Start::At(anchor)) => ReadStart::near(anchor.position),
+            (None, Start::At(anchor)) => ReadStart::near(*anchor),
             (None, Start::ByIndex(_)) if reach == Reach::Memory => {
                 return Err(Unread::NotResident);
             }
-            (None, Start::ByIndex(_)) => ReadStart::near(self.anchor_in(place, offset)?.position),
+            (None, Start::ByIndex(_)) => ReadStart::near(self.anchor_in(place, offset)?),
         };
         let file = match reach {
             Reach::Disk => self.context.files.get(&place.file)?,

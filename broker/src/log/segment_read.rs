@@ -11,6 +11,7 @@ use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
 use super::StorageError;
 use super::read::{LogRead, LogReadError, Place};
 use super::read_buffers::{ReadBuffer, ReadBuffers};
+use super::sound_walk::Anchor;
 use super::storage::{DiskFile, is_unreadable};
 
 /// Bytes read to find the first batch, where only its neighbourhood is known.
@@ -40,8 +41,10 @@ pub(super) enum Unread {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     position: u64,
-    /// Whether the first batch is most likely here, and not somewhere behind.
+    /// Whether the first batch is here, and not somewhere behind.
     is_exact: bool,
+    /// Last offset of the batch here, where that is known and has to be seen yet.
+    last_offset: Option<i64>,
 }
 
 impl Start {
@@ -49,13 +52,15 @@ impl Start {
         Self {
             position,
             is_exact: true,
+            last_offset: None,
         }
     }
 
-    pub(super) const fn near(position: u64) -> Self {
+    pub(super) const fn near(anchor: Anchor) -> Self {
         Self {
-            position,
+            position: anchor.position,
             is_exact: false,
+            last_offset: anchor.last_offset,
         }
     }
 }
@@ -87,11 +92,12 @@ impl SegmentRead<'_> {
         if start.is_exact && start.position < self.place.size {
             let buffer = self.fill(start.position, self.enough())?;
             let first = self.outline(&buffer, start.position, 0)?;
-            if first.is_some_and(|first| self.is_first(&first)) {
-                return self.batches(buffer, start.position).map(Some);
-            }
+            return match first.is_some_and(|first| self.is_first(&first)) {
+                true => self.batches(buffer, start.position).map(Some),
+                false => Err(Unread::InDoubt),
+            };
         }
-        let Some(position) = self.locate(start.position)? else {
+        let Some(position) = self.locate(start)? else {
             return Ok(None);
         };
         let buffer = self.fill(position, self.enough())?;
@@ -113,14 +119,19 @@ impl SegmentRead<'_> {
         batch.last_offset >= self.read.from
     }
 
-    /// Where the first batch begins, looked for from `position` on.
-    fn locate(&self, mut position: u64) -> Result<Option<u64>, Unread> {
+    /// Where the first batch begins, looked for from `start` on.
+    fn locate(&self, start: Start) -> Result<Option<u64>, Unread> {
+        let mut position = start.position;
+        let mut expected = start.last_offset;
         let mut next_offset = self.place.base_offset;
         while position < self.place.size {
             let buffer = self.fill(position, LOOK_BYTES)?;
             let mut at = 0;
             while let Some(batch) = self.outline(&buffer, position, at)? {
-                if !self.may_stand(&batch, next_offset) {
+                let is_another = expected
+                    .take()
+                    .is_some_and(|last| last != batch.last_offset);
+                if is_another || !self.may_stand(&batch, next_offset) {
                     return Err(Unread::InDoubt);
                 }
                 if self.is_first(&batch) {

@@ -69,6 +69,17 @@ pub enum ConsumeError {
         /// What is wrong with it.
         source: ReadError,
     },
+    /// The broker says that the disk lost or changed what was at the position, which stays there.
+    #[error(
+        "Cannot read partition {at} at offset {offset}: the broker's disk lost or changed what was there \
+         (CORRUPT_MESSAGE). The broker's log tells up to where; please seek past it to continue consumption."
+    )]
+    Damaged {
+        /// The partition.
+        at: TopicPartition,
+        /// The offset asked for.
+        offset: i64,
+    },
     /// Kafka refused, or could not be asked.
     #[error(transparent)]
     Kafka(#[from] ClientError),

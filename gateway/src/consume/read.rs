@@ -279,6 +279,10 @@ impl Consumer {
         let bytes_max = targets.first().map_or(0, |target| target.bytes_max);
         collected.has_failed = false;
         let isolation = Isolation::ReadUncommitted;
+        let offsets: HashMap<_, _> = targets
+            .iter()
+            .map(|target| (target.at.clone(), target.offset))
+            .collect();
         let options = FetchOptions {
             isolation,
             bytes_max,
@@ -290,6 +294,12 @@ impl Consumer {
                 Err(error) if error.code() == Some(ErrorCode::OffsetOutOfRange) => {
                     collected.positions.remove(&at);
                     collected.out_of_range.push(at);
+                }
+                // It is no matter of time, whatever Kafka's producers make of it.
+                Err(error) if error.code() == Some(ErrorCode::CorruptMessage) => {
+                    let offset = offsets.get(&at).copied().unwrap_or_default();
+                    let damaged = ConsumeError::Damaged { at, offset };
+                    collected.error.get_or_insert(damaged);
                 }
                 Err(error) if may_pass(&error) => collected.has_failed = true,
                 Err(error) => drop(collected.error.get_or_insert_with(|| error.into())),

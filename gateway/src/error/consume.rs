@@ -16,9 +16,9 @@ impl From<ConsumeError> for ApiError {
             ConsumeError::InvalidPattern { .. } => Self::Constraint { message },
             ConsumeError::FormatMismatch => Self::FormatMismatch,
             ConsumeError::NoOffset { .. } => Self::KafkaFatal { message },
-            ConsumeError::Undecodable { .. } | ConsumeError::Unreadable { .. } => {
-                Self::UndecodableRecord { message }
-            }
+            ConsumeError::Undecodable { .. }
+            | ConsumeError::Unreadable { .. }
+            | ConsumeError::Damaged { .. } => Self::UndecodableRecord { message },
             ConsumeError::Kafka(error) => error.into(),
         }
     }

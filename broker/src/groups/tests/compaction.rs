@@ -118,3 +118,33 @@ async fn many_commits_take_little_room_and_every_offset_survives_a_restart() {
     assert_eq!(broker.groups.list().len(), 5);
     broker.stop();
 }
+
+/// Mutation: a loader that gives up at what is damaged lets no broker start.
+#[tokio::test]
+async fn a_commit_that_the_disk_lost_takes_no_other_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Broker::start(directory.path()).await;
+    broker.create("orders").await;
+    let billing = group("billing");
+    for offset in [1, 2, 3] {
+        commit(&broker, &billing, offset).await;
+    }
+    let partitions = broker.topics.topic(NAME).unwrap().partitions();
+    let mut partitions = partitions.iter();
+    let number = partitions.position(|partition| partition.size() > 0);
+    broker.stop();
+    let name = format!("topics/{NAME}-{}/{:020}.log", number.unwrap(), 0);
+    let path = directory.path().join(name);
+    let bytes = std::fs::read(&path).unwrap();
+    let third = bytes.len() / 3;
+    for (harmed, left) in [(bytes.len() - 1, 2), (third - 1, 3)] {
+        let mut bytes = bytes.clone();
+        bytes[harmed] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let broker = Broker::start(directory.path()).await;
+        let fetched = broker.groups.fetch_offsets(&billing, &OffsetsQuery::All);
+        assert_eq!(offset_of(&fetched), Some(left));
+        broker.stop();
+        std::fs::remove_file(path.with_file_name("damaged-ranges")).unwrap();
+    }
+}

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use crate::log::compaction::CompactionPolicy;
 use crate::log::{DamageNews, DamagedRange};
 
 /// Records, each a batch of its own, three batches a segment.
@@ -114,17 +115,36 @@ fn assert_lost(world: &World, lost: &[DamagedRange], what: &str) {
     assert_eq!(partition.log.damaged(), lost, "{what}");
 }
 
-/// Mutations: without the check of the checksum in `whole_batches`, or of `is_contradicted`, wrong
-/// records are served; without `first_last` some are in the active segment.
+/// Mutation: `ReadBuffer::is_true_at` that is always true gives out what is none.
 #[test]
 fn whatever_bit_of_a_batch_rots_that_batch_is_lost_and_no_other() {
+    assert_every_bit_tells(&filled());
+}
+
+/// Mutations: `true_batches` or `SoundWalk` without what says that a batch is elsewhere than its base
+/// offset has it.
+#[test]
+fn whatever_bit_rots_is_told_where_compaction_may_have_left_offsets_out_too() {
     let world = filled();
+    let mut config = world.topics.topic("orders").unwrap().config().log.clone();
+    config.compaction = Some(CompactionPolicy {
+        min_dirty_ratio: 1.0,
+        min_lag_ms: 0,
+        max_lag_ms: i64::MAX,
+        delete_retention_ms: 0,
+        index_bytes_max: u32::MAX,
+    });
+    world.partition("orders").log.set_config(config);
+    assert_every_bit_tells(&world);
+}
+
+fn assert_every_bit_tells(world: &World) {
     let partition = world.partition("orders");
     world.topics.retention_check().unwrap();
     let size = batch_size();
     // A sealed segment, and the active one.
     for base in [3, 9] {
-        let path = segment(&world, base);
+        let path = segment(world, base);
         let batches = (RECORDS - base).min(BATCHES_A_SEGMENT);
         for position in 0..batches * size {
             let number = base + position / size;
@@ -135,13 +155,13 @@ fn whatever_bit_of_a_batch_rots_that_batch_is_lost_and_no_other() {
             for mask in [0x01, 0x80] {
                 flip(&path, position, mask);
                 let what = format!("byte {position} of segment {base}, bit {mask}");
-                assert_lost(&world, &[range(number, number + 1)], &what);
+                assert_lost(world, &[range(number, number + 1)], &what);
                 flip(&path, position, mask);
                 partition.log.forget_damage(&[range(number, number + 1)]);
             }
         }
     }
-    assert_lost(&world, &[], "all is as it was");
+    assert_lost(world, &[], "all is as it was");
 }
 
 type Harm<'a> = (&'a str, &'a dyn Fn(&World), &'a [(i64, i64)]);
