@@ -1,6 +1,6 @@
 //! `Produce` 3-11 (0-11 advertised): appends record batches.
 //!
-//! * One batch per partition; each partition succeeds or fails by itself, and answers in the order of
+//! * One batch per partition, the last where there are more; each partition succeeds or fails by itself, and answers in the order of
 //!   the request.
 //! * `acks` 1 and -1 are answered when the batch is durable, in any durability mode but `os`.
 //! * `acks` 0 has no response: a failure ends the connection, which is how such a producer learns.
@@ -11,12 +11,13 @@
 //! keep their order without waiting for each other's flush. Where a batch has to be unpacked first, away
 //! from the threads that serve connections, the requests behind it wait for that.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sluice_protocol::ErrorCode;
 use sluice_protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceResponse,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use sluice_protocol::record_batch::{Origin, ValidatedBatch};
 
@@ -36,7 +37,7 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
     let timeout_ms = request.timeout_ms.max(TIMEOUT_MIN_MS);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     let turn = call.peer.append_turn.lock().await;
-    for topic in request.topic_data {
+    for topic in last_of_each(request.topic_data) {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in topic.partition_data {
             let index = data.index;
@@ -71,6 +72,30 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
         true => Answer::Close("records sent with acks 0 were refused"),
         false => Answer::Silent,
     }
+}
+
+/// Of a partition that is named more than once the last batch counts, and is answered once, as by
+/// Apache Kafka.
+fn last_of_each(mut topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+    let mut named = HashSet::new();
+    let is_once = topics.iter().all(|topic| {
+        let mut indexes = topic.partition_data.iter().map(|data| data.index);
+        indexes.all(|index| named.insert((topic.name.as_str(), index)))
+    });
+    if is_once {
+        return topics;
+    }
+    let mut named = HashSet::new();
+    for topic in topics.iter_mut().rev() {
+        let name = topic.name.as_str();
+        let mut last: Vec<_> = std::mem::take(&mut topic.partition_data);
+        last.reverse();
+        last.retain(|data| named.insert((name.to_owned(), data.index)));
+        last.reverse();
+        topic.partition_data = last;
+    }
+    topics.retain(|topic| !topic.partition_data.is_empty());
+    topics
 }
 
 fn acks(acks: i16) -> Result<Acks, RequestError> {

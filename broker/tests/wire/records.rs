@@ -145,7 +145,6 @@ async fn partitions_fail_one_by_one_and_answer_in_the_order_of_the_request() {
                     data(1, &good),
                     data(0, &Bytes::from(broken)),
                     data(7, &good),
-                    data(0, &good),
                 ],
                 ..TopicProduceData::default()
             },
@@ -170,7 +169,6 @@ async fn partitions_fail_one_by_one_and_answer_in_the_order_of_the_request() {
         ("t", 1, ErrorCode::None),
         ("t", 0, ErrorCode::CorruptMessage),
         ("t", 7, ErrorCode::UnknownTopicOrPartition),
-        ("t", 0, ErrorCode::None),
         ("__consumer_offsets", 0, ErrorCode::InvalidTopicException),
     ];
     let expected = expected.map(|(topic, index, code)| (topic.to_owned(), index, code));

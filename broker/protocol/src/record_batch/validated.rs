@@ -268,23 +268,22 @@ fn check_count(batch: &RawBatch) -> Result<(), InvalidBatch> {
     Ok(())
 }
 
-/// Without a producer id nobody looks at epoch and sequence; some clients leave 0 there, not -1.
+/// Without a producer id, which any negative one is, nobody looks at epoch and sequence; some clients
+/// leave 0 there, not -1.
 fn check_producer(header: &BatchHeader, origin: Origin) -> Result<(), InvalidBatch> {
     let attributes = header.attributes;
     if attributes.is_control() && origin != Origin::Broker {
         return Err(InvalidBatch::Control);
     }
     match header.producer() {
-        None if header.producer_id == -1 && attributes.is_transactional() => {
-            Err(InvalidBatch::TransactionalWithoutProducer)
-        }
-        None if header.producer_id == -1 => Ok(()),
+        None if attributes.is_transactional() => Err(InvalidBatch::TransactionalWithoutProducer),
+        None => Ok(()),
         Some(producer)
             if producer.epoch >= 0 && (producer.base_sequence >= 0 || attributes.is_control()) =>
         {
             Ok(())
         }
-        None | Some(_) => Err(InvalidBatch::InvalidProducer {
+        Some(_) => Err(InvalidBatch::InvalidProducer {
             producer_id: header.producer_id,
             epoch: header.producer_epoch,
             sequence: header.base_sequence,
