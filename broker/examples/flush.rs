@@ -171,6 +171,7 @@ fn options(directory: &Path, partition: i32) -> LogOptions {
         log_start: 0,
         recovery_point: RecoveryPoint::default(),
         is_labelled: false,
+        leader_epoch_max: i32::MAX,
         was_compacted: false,
         on_change: Box::new(|| {}),
     }

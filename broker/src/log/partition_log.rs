@@ -150,6 +150,9 @@ pub struct LogOptions {
     pub is_labelled: bool,
     /// Whether it was ever compacted, so that offsets may have no record.
     pub was_compacted: bool,
+    /// The largest leader epoch that a batch may have. What was never promised to be durable is not
+    /// believed to have a larger one: the checksum of a batch does not cover it.
+    pub leader_epoch_max: i32,
     /// Called when there may be something new to see: data, another start, an end.
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }

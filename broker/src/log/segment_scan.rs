@@ -23,6 +23,8 @@ pub(super) struct Scanned {
     pub(super) next_offset: i64,
     /// The epochs of the batches that were read.
     pub(super) epochs: Vec<(i32, i64)>,
+    /// That of the last batch so far, as far as it was read.
+    last_epoch: i32,
     pub(super) damaged: DamagedRanges,
     pub(super) cut_bytes: u64,
     /// Whether it ends where the commit log goes on.
@@ -38,6 +40,7 @@ impl Scanned {
             active: None,
             next_offset: log_start,
             epochs: Vec::new(),
+            last_epoch: i32::MIN,
             damaged,
             cut_bytes: 0,
             is_cut: false,
@@ -57,6 +60,12 @@ impl Scanned {
             self.next_offset = base;
         }
         is_next
+    }
+
+    /// Whether the next batch, which was never promised to be durable, may be of this epoch.
+    fn may_be_of(&self, epoch: i32, recovery: &Recovery<'_>) -> bool {
+        let may_be = self.last_epoch..=recovery.options.leader_epoch_max;
+        recovery.keeps_all || may_be.contains(&epoch)
     }
 
     /// Offsets from `begin` to `end`, if there are any in between, are lost.
@@ -89,6 +98,7 @@ impl Scanned {
             active.push(header, self.interval);
         }
         self.next_offset = header.last_offset().saturating_add(1);
+        self.last_epoch = header.leader_epoch;
         if self.epochs.last().map(|(epoch, _)| *epoch) != Some(header.leader_epoch) {
             self.epochs.push((header.leader_epoch, header.base_offset));
         }
@@ -114,10 +124,10 @@ impl Recovery<'_> {
         let size = file.size()?;
         if self.last_stop == LastStop::Clean
             && let Some(index) = self.loaded_index(&segment)?
-            && let Some((active, next_offset)) = self.by_index(base, &segment, index, size)?
+            && let Some(end) = self.by_index(base, &segment, index, size)?
         {
-            scanned.active = Some(active);
-            scanned.next_offset = next_offset;
+            scanned.active = Some(end.active);
+            scanned.next_offset = end.next_offset;
             return Ok(());
         }
         let ground = Ground {
@@ -128,14 +138,11 @@ impl Recovery<'_> {
             is_dense: !self.options.was_compacted && self.options.config.compaction.is_none(),
             is_read_once: false,
         };
-        let mut walk = if let Some(active) = self.resumed(base, &segment, size)? {
-            let walk = SoundWalk::at(
-                ground,
-                active.size,
-                Some(self.options.recovery_point.offset),
-            );
-            scanned.active = Some(active);
-            scanned.next_offset = self.options.recovery_point.offset;
+        let mut walk = if let Some(point) = self.resumed(base, &segment, size)? {
+            let walk = SoundWalk::at(ground, point.active.size, Some(point.next_offset));
+            scanned.active = Some(point.active);
+            scanned.next_offset = point.next_offset;
+            scanned.last_epoch = point.leader_epoch;
             walk
         } else {
             let active = ActiveSegment::new(base, Arc::clone(&segment), SegmentIndex::default());
@@ -173,7 +180,7 @@ impl Recovery<'_> {
         base: i64,
         segment: &Arc<SegmentFile>,
         size: u64,
-    ) -> Result<Option<ActiveSegment>, StorageError> {
+    ) -> Result<Option<IndexedEnd>, StorageError> {
         let point = self.options.recovery_point;
         let is_here = |place: &PointPlace| place.segment == base && place.position <= size;
         let Some(place) = point.place.filter(is_here) else {
@@ -183,8 +190,7 @@ impl Recovery<'_> {
             return Ok(None);
         };
         let found = self.by_index(base, segment, index, place.position)?;
-        let found = found.filter(|(_, next_offset)| *next_offset == point.offset);
-        Ok(found.map(|(active, _)| active))
+        Ok(found.filter(|end| end.next_offset == point.offset))
     }
 
     /// Walks over what is durable, by headers. Nothing of it is cut, whatever has become of it.
@@ -223,6 +229,9 @@ impl Recovery<'_> {
             match walk.next_batch()? {
                 Found::Batch(position, batch) => {
                     let base_offset = batch.header().base_offset;
+                    if !scanned.may_be_of(batch.header().leader_epoch, self) {
+                        return Ok(position);
+                    }
                     if self.cut_at.is_some_and(|cut| base_offset >= cut) {
                         scanned.is_cut = true;
                         return Ok(position);
@@ -259,7 +268,7 @@ impl Recovery<'_> {
         segment: &Arc<SegmentFile>,
         index: SegmentIndex,
         size: u64,
-    ) -> Result<Option<(ActiveSegment, i64)>, StorageError> {
+    ) -> Result<Option<IndexedEnd>, StorageError> {
         let file = self.context.files.get(segment)?;
         let last = index.offsets.last().copied();
         let saved = SavedIndex::of(&index);
@@ -272,19 +281,33 @@ impl Recovery<'_> {
         }
         let interval = self.options.config.index_interval_bytes;
         let mut next_offset = base;
+        let mut leader_epoch = i32::MIN;
         let mut walk = BatchWalk::new(&file, active.size, size);
         loop {
             match walk.next_header()? {
                 Step::Batch((_, header)) if header.base_offset >= next_offset => {
                     active.push(&header, interval);
                     next_offset = header.last_offset().saturating_add(1);
+                    leader_epoch = header.leader_epoch;
                 }
                 Step::End => break,
                 Step::Batch(_) | Step::Torn => return Ok(None),
             }
         }
-        Ok(Some((active, next_offset)))
+        Ok(Some(IndexedEnd {
+            active,
+            next_offset,
+            leader_epoch,
+        }))
     }
+}
+
+/// The end of a segment, found by its indexes.
+struct IndexedEnd {
+    active: ActiveSegment,
+    next_offset: i64,
+    /// That of the last batch.
+    leader_epoch: i32,
 }
 
 /// How far the durable part of a segment goes.

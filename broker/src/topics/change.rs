@@ -299,6 +299,7 @@ impl Registry {
             recovery_point: start.recovery_point,
             is_labelled: start.is_labelled,
             was_compacted: start.was_compacted,
+            leader_epoch_max: self.partition_context.epoch.0,
             on_change: Box::new(move || woken.wake()),
         };
         let (log, recovery) = PartitionLog::open(&self.log_context, options, unclean)?;

@@ -65,6 +65,7 @@ impl MetadataLog {
             recovery_point,
             is_labelled: false,
             was_compacted: false,
+            leader_epoch_max: i32::MAX,
             on_change: Box::new(|| ()),
         };
         let (log, recovery) = PartitionLog::open(context, options, unclean)?;

@@ -230,6 +230,7 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
         settings.or_insert(durability);
     }
     topics.durability_interval = from.durability_interval;
+    topics.retention_check_interval = from.retention_check_interval;
     let groups = &mut broker.groups;
     groups.initial_rebalance_delay = from.initial_rebalance_delay;
     groups.offsets_retention = from.offsets_retention;

@@ -83,6 +83,9 @@ settings! {
         scrub_rate_max: ByteCount = "4MiB",
         /// Time between the end of such a pass over all partitions and the next one. At least 1s.
         scrub_interval: Duration = "24h",
+        /// Time between two looks for segments whose records are due to go (Kafka's
+        /// `log.retention.check.interval.ms`). At least 100ms.
+        retention_check_interval: Duration = "5m",
         /// Takes any replication factor for the one replica there is, for applications that insist on
         /// one, instead of refusing more than 1.
         accept_any_replication_factor: bool = "false",

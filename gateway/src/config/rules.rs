@@ -164,6 +164,12 @@ impl Rules {
             "must be at least 1s",
         );
         self.require(
+            broker.retention_check_interval >= SECOND / 10,
+            "broker.retention_check_interval",
+            &broker.retention_check_interval,
+            "must be at least 100ms",
+        );
+        self.require(
             broker.offsets_retention >= SECOND * 60,
             "broker.offsets_retention",
             &broker.offsets_retention,
