@@ -17,6 +17,7 @@ pub mod browser;
 pub mod console;
 pub mod contract;
 pub mod disk;
+pub mod dump_log;
 pub mod history;
 pub mod http;
 pub mod kcat;

@@ -4,6 +4,7 @@
 //! clients saw. `SLUICE_CRASH_ROUNDS` sets the number of kills and of power cuts (5), `SLUICE_SEED` what is drawn: the moments
 //! they come at, what is written, what a disk forgets. `tests/long` sets them high.
 
+mod churn;
 mod cuts;
 mod faults;
 mod full;

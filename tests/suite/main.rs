@@ -11,6 +11,7 @@ mod dashboards;
 mod floods;
 mod groups;
 mod log_tool;
+mod odd_produce;
 mod openapi;
 mod oracle;
 mod produce_consume;

@@ -12,6 +12,7 @@ use sluice_e2e::process::Signal;
 use sluice_e2e::seed::Random;
 use sluice_e2e::{World, wait};
 
+use super::churn;
 use super::load::{Load, Topic};
 use super::rounds;
 
@@ -23,7 +24,7 @@ const CHANGES: usize = 100;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn power_cuts_on_a_fuse_disk_lose_and_repeat_nothing() {
     let mut random = Random::announced();
-    let mut world = World::on_disk(random.split(), &[]).await;
+    let mut world = World::on_disk(random.split(), &churn::FLAGS).await;
     let orders = Topic::create(world.bootstrap(), "orders", PARTITIONS).await;
     let prices = Topic::compacted(world.bootstrap(), "prices", 1).await;
     let mut loads = [

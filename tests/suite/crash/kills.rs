@@ -7,8 +7,9 @@ use sluice_e2e::console::{self, Tool};
 use sluice_e2e::history::{Event, History, Kept, Mark, Outcome};
 use sluice_e2e::process::{Server, Signal};
 use sluice_e2e::seed::Random;
-use sluice_e2e::{Target, World, wait};
+use sluice_e2e::{Target, World, dump_log, wait};
 
+use super::churn::{self, Churn};
 use super::load::{Load, Topic};
 use super::rounds;
 
@@ -18,18 +19,27 @@ const PARTITIONS: i32 = 4;
 const ACKNOWLEDGED: &str = "producer_send_success";
 const UNKNOWN: &str = "producer_send_error";
 
+/// Compaction, retention and the deletion of topics go on meanwhile: in three lives of four the end comes only when the broker
+/// has compacted something, by its own account. In the end Kafka's own tool reads what was compacted again and again.
+///
+/// It was seen to fail with a compaction whose result gets its name before all it replaces is gone, and with one that forgets the
+/// last sequences of producers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_under_load_lose_and_repeat_nothing() {
+async fn kills_while_compacting_lose_and_repeat_nothing_and_java_reads_what_is_left() {
     let mut random = Random::announced();
-    let mut world = World::start(Target::Bundled).await;
+    let mut world = World::with(Target::Bundled, &churn::FLAGS).await;
     let orders = Topic::create(world.bootstrap(), "orders", PARTITIONS).await;
     let prices = Topic::compacted(world.bootstrap(), "prices", 1).await;
     let mut loads = [
         Load::start(orders, &mut random),
         Load::start(prices, &mut random),
     ];
+    let mut churn = Churn::start(world.bootstrap()).await;
     for _ in 0..rounds() {
         loads[0].reach(random.below(2000)).await;
+        if random.below(4) > 0 {
+            churn.compacts(&world).await;
+        }
         world.sluice_mut().kill();
         world.sluice_mut().start_again().await;
         for load in &mut loads {
@@ -41,6 +51,10 @@ async fn kills_under_load_lose_and_repeat_nothing() {
         println!("{} kills: {summary:?}", rounds());
         assert_eq!(summary.unacknowledged, 0, "a retry is always answered");
     }
+    churn.finish(&world).await;
+    world.sluice_mut().interrupt().await;
+    let said = dump_log::directory(&world.folder().join("data/broker/topics/prices-0")).await;
+    dump_log::assert_sound(&said);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -106,6 +106,10 @@ impl Shift {
         self.is_over.load(Ordering::Relaxed)
     }
 
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn acknowledged(&self, more: usize) {
         self.acknowledged.fetch_add(more, Ordering::Relaxed);
     }
@@ -182,7 +186,7 @@ impl Load {
 
     /// Has each client finish what it does, reads everything and judges what all of them saw.
     pub(super) async fn finish(mut self) -> Summary {
-        self.shift.is_over.store(true, Ordering::Relaxed);
+        self.shift.end();
         for client in self.clients.drain(..) {
             client.await.expect("the client has not given up");
         }
