@@ -138,6 +138,8 @@ impl Topics {
         if found.last_stop == LastStop::Unclean || directory.is_new() {
             begin_epoch(&metadata, directory.is_new())?;
         }
+        let mut report = RecoveryReport::begin(found.last_stop, found.replay.damaged());
+        report.replayed_bytes = found.checkpoint.pending_bytes();
         // What it tells is durable before directories are moved for its sake.
         found.checkpoint.run()?;
         let state = metadata.state();
@@ -156,7 +158,7 @@ impl Topics {
             config,
             defaults,
             clock,
-            report: RecoveryReport::begin(found.last_stop, found.replay.damaged()),
+            report,
             directory,
             log_context,
             queue: Arc::clone(&queue),
@@ -299,7 +301,8 @@ impl Registry {
         }
         drop(catalog);
         self.report.partition_count = expected.len();
-        self.report.replayed_bytes = checkpoint.pending_bytes();
+        let replayed_bytes = &mut self.report.replayed_bytes;
+        *replayed_bytes = replayed_bytes.saturating_add(checkpoint.pending_bytes());
         Ok(Topics(Arc::new(self)))
     }
 
