@@ -1,12 +1,17 @@
 //! Data directories of earlier formats: kept for ever, opened by every version.
 //!
 //! `format-1/` was written by the first version, which had no commit log: `closed` by a clean stop,
-//! `killed` by `kill -9` before.
+//! `killed` by `kill -9` before. `format-2/` was written by the first with damaged ranges, and places in
+//! its recovery points: `killed` twice, `closed` after one more start. Its extents are kept without the
+//! zeroes at their end, and get them back here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
+
+/// Bytes of an extent in `format-2/`.
+const EXTENT_BYTES: u64 = 1 << 20;
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -15,8 +20,19 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         match entry.file_type().unwrap().is_dir() {
             true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).unwrap()),
+            false => copy_file(&entry.path(), &target),
         }
+    }
+}
+
+fn copy_file(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap();
+    if to
+        .extension()
+        .is_some_and(|extension| extension == "extent")
+    {
+        let extent = fs::File::options().write(true).open(to).unwrap();
+        extent.set_len(EXTENT_BYTES).unwrap();
     }
 }
 
@@ -77,4 +93,59 @@ fn a_closed_directory_of_format_1_opens_with_everything() {
     assert_eq!(texts(&world, "orders"), orders());
     let offsets = world.partition_of("__consumer_offsets", 9);
     assert!(offsets.offsets().high_watermark > Offset(0));
+}
+
+/// What both directories of format 2 hold.
+fn assert_is_all_of_format_2(world: &World) {
+    let kept: Vec<_> = values(&world.partition("orders"), 2)
+        .into_iter()
+        .filter(|(offset, _)| *offset >= 2)
+        .collect();
+    let expected: Vec<_> = (2..6)
+        .map(|offset| (offset, format!("{{\"n\":{}}}", offset + 1)))
+        .collect();
+    assert_eq!(kept, expected);
+    assert_eq!(world.partition("orders").offsets().log_start, Offset(2));
+    let lines = [(0, "a"), (1, "b"), (2, "c"), (3, "d"), (4, "e")];
+    assert_eq!(texts(world, "lines"), pairs(&lines));
+    let second = world.partition_of("lines", 1);
+    assert_eq!(values(&second, 0), pairs(&[(0, "f")]));
+    let prices = [(0, "1"), (1, "2"), (2, "3"), (3, "4")];
+    assert_eq!(texts(world, "prices"), pairs(&prices));
+    let end_of = |topic: &str, epoch| {
+        let partition = world.partition(topic);
+        partition
+            .epoch_end_offset(LeaderEpoch(epoch))
+            .unwrap()
+            .end_offset
+    };
+    assert_eq!(end_of("lines", 0), Offset(3));
+    assert_eq!(end_of("lines", 1), Offset(5));
+    let offsets = world.partition_of("__consumer_offsets", 28);
+    assert_eq!(offsets.offsets().high_watermark, Offset(3));
+    assert!(world.topics.partition("gone", PartitionId(0)).is_none());
+    let recovery = world.topics.recovery();
+    assert!(recovery.damaged_logs.is_empty() && recovery.damaged.is_empty());
+    assert!(recovery.quarantined.is_empty());
+}
+
+#[test]
+fn a_killed_directory_of_format_2_opens_with_everything() {
+    let mut world = world_of("format-2/killed");
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Unclean);
+    assert!(world.topics.recovery().replayed_bytes > 0);
+    for _ in 0..2 {
+        assert_is_all_of_format_2(&world);
+        world = world.killed();
+    }
+    let appended = append(&world.partition("lines"), batch(&["next"])).unwrap();
+    assert_eq!(appended.base_offset, Offset(5));
+}
+
+#[test]
+fn a_closed_directory_of_format_2_opens_with_everything() {
+    let world = world_of("format-2/closed");
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
+    assert_is_all_of_format_2(&world);
+    assert_is_all_of_format_2(&world.killed());
 }
