@@ -127,17 +127,7 @@ impl Topics {
             &config,
             threads.pool,
         )?;
-        let metadata = MetadataLog::open(
-            &log_context,
-            Arc::clone(&queue),
-            &directory.metadata(),
-            found.points.of(LogKey::METADATA),
-            found.unclean(),
-            clock.clone(),
-        )?;
-        if found.last_stop == LastStop::Unclean || directory.is_new() {
-            begin_epoch(&metadata, directory.is_new())?;
-        }
+        let metadata = found.metadata(&log_context, &queue, &directory, clock.clone())?;
         let mut report = RecoveryReport::begin(found.last_stop, found.replay.damaged());
         report.replayed_bytes = found.checkpoint.pending_bytes();
         // What it tells is durable before directories are moved for its sake.
@@ -205,6 +195,28 @@ struct FoundJournal {
 }
 
 impl FoundJournal {
+    /// What is known of topics, with a new epoch where the last one may have lost its end.
+    fn metadata(
+        &self,
+        context: &Arc<LogContext>,
+        queue: &Arc<FlushQueue>,
+        directory: &DataDirectory,
+        clock: Clock,
+    ) -> Result<MetadataLog, OpenError> {
+        let metadata = MetadataLog::open(
+            context,
+            Arc::clone(queue),
+            &directory.metadata(),
+            self.points.of(LogKey::METADATA),
+            self.unclean(),
+            clock,
+        )?;
+        if self.last_stop == LastStop::Unclean || directory.is_new() {
+            begin_epoch(&metadata, directory.is_new())?;
+        }
+        Ok(metadata)
+    }
+
     fn open(
         disk: &Disk,
         context: &Arc<LogContext>,
