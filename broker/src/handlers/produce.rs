@@ -11,7 +11,7 @@
 //! keep their order without waiting for each other's flush. Where a batch has to be unpacked first, away
 //! from the threads that serve connections, the requests behind it wait for that.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sluice_protocol::ErrorCode;
@@ -77,22 +77,16 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
 /// Of a partition that is named more than once the last batch counts, and is answered once, as by
 /// Apache Kafka.
 fn last_of_each(mut topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
-    let mut named = HashSet::new();
-    let is_once = topics.iter().all(|topic| {
-        let mut indexes = topic.partition_data.iter().map(|data| data.index);
-        indexes.all(|index| named.insert((topic.name.as_str(), index)))
-    });
-    if is_once {
-        return topics;
-    }
+    // A name is looked at once, not for each partition: both may be as large as a request.
+    let mut numbers = HashMap::new();
     let mut named = HashSet::new();
     for topic in topics.iter_mut().rev() {
-        let name = topic.name.as_str();
-        let mut last: Vec<_> = std::mem::take(&mut topic.partition_data);
-        last.reverse();
-        last.retain(|data| named.insert((name.to_owned(), data.index)));
-        last.reverse();
-        topic.partition_data = last;
+        let number = numbers.len();
+        let number = *numbers.entry(topic.name.as_str()).or_insert(number);
+        let partitions = &mut topic.partition_data;
+        partitions.reverse();
+        partitions.retain(|data| named.insert((number, data.index)));
+        partitions.reverse();
     }
     topics.retain(|topic| !topic.partition_data.is_empty());
     topics
