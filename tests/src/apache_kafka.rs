@@ -126,7 +126,12 @@ async fn format_storage(config: &Path) {
     let cluster_id = URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
     let mut command = java(Jvm::Hurried, "128M");
     command
-        .args(["kafka.tools.StorageTool", "format", "-t", &cluster_id, "-c"])
+        .args([
+            "kafka.tools.StorageTool",
+            "format",
+            &format!("--cluster-id={cluster_id}"),
+            "-c",
+        ])
         .arg(config);
     tool::run(Command::from(command), "").await.ok();
 }
