@@ -7,13 +7,15 @@
 //! `together` keeps all producers at one rate, and begins to count after a second. `one-by-one` sends a record when the one
 //! before is acknowledged, without linger. Either prints `<records a second> <p50> <p99> <highest>`, times in microseconds.
 
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::config::ClientConfig;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, Producer as _, ProducerContext, ThreadedProducer,
+};
 
 /// The first records find no connection and nothing compiled, cached or allocated.
 const WARM_RECORDS: usize = 200;
@@ -22,14 +24,14 @@ const WARM: Duration = Duration::from_secs(1);
 /// So often records are sent.
 const TICK: Duration = Duration::from_millis(1);
 
-/// A poll lasts as long whatever it finds, and spins in its last millisecond.
-const POLL: Duration = Duration::from_millis(3);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Takes the time of what is delivered. A record carries when it was sent, in microseconds from `start`.
 struct Timer {
     start: Instant,
     took: Mutex<Vec<(usize, usize)>>,
+    /// Something was delivered.
+    delivered: Condvar,
 }
 
 impl ClientContext for Timer {}
@@ -42,7 +44,8 @@ impl ProducerContext for Timer {
             panic!("a record was not delivered: {error}");
         }
         let took = micros(self.start) - sent;
-        self.took.lock().expect("one thread").push((sent, took));
+        self.took.lock().expect("no panic").push((sent, took));
+        self.delivered.notify_one();
     }
 }
 
@@ -50,10 +53,14 @@ fn micros(start: Instant) -> usize {
     usize::try_from(start.elapsed().as_micros()).expect("not that long")
 }
 
-fn producer(bootstrap: &str, start: Instant, settings: &[(&str, &str)]) -> BaseProducer<Timer> {
+fn producer<P>(bootstrap: &str, start: Instant, settings: &[(&str, &str)]) -> P
+where
+    P: FromClientConfigAndContext<Timer>,
+{
     let timer = Timer {
         start,
         took: Mutex::default(),
+        delivered: Condvar::new(),
     };
     let mut config = ClientConfig::new();
     config
@@ -65,12 +72,9 @@ fn producer(bootstrap: &str, start: Instant, settings: &[(&str, &str)]) -> BaseP
     config.create_with_context(timer).expect("a producer")
 }
 
-fn send(producer: &BaseProducer<Timer>, topic: &str, value: &[u8]) {
-    let sent = micros(producer.context().start);
-    let record = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, sent).payload(value);
-    if let Err((error, _)) = producer.send(record) {
-        panic!("a record was not sent: {error}");
-    }
+/// A record that carries when it is sent.
+fn record<'a>(start: Instant, topic: &'a str, value: &'a [u8]) -> BaseRecord<'a, (), [u8], usize> {
+    BaseRecord::with_opaque_to(topic, micros(start)).payload(value)
 }
 
 fn together(bootstrap: &str, topic: &str, count: usize, rate: usize, seconds: u64, bytes: usize) {
@@ -78,7 +82,7 @@ fn together(bootstrap: &str, topic: &str, count: usize, rate: usize, seconds: u6
     // Room for what waits while the broker is slower than it should be.
     let room = (rate * 10).to_string();
     let settings = [("queue.buffering.max.messages", room.as_str())];
-    let producers: Vec<_> = (0..count)
+    let producers: Vec<BaseProducer<Timer>> = (0..count)
         .map(|_| producer(bootstrap, start, &settings))
         .collect();
     let value = vec![b'x'; bytes];
@@ -92,7 +96,8 @@ fn together(bootstrap: &str, topic: &str, count: usize, rate: usize, seconds: u6
     while start.elapsed() < until || is_waiting() {
         let due = rate * micros(start) / 1_000_000;
         while sent < due && start.elapsed() < until {
-            send(&producers[sent % count], topic, &value);
+            let sending = producers[sent % count].send(record(start, topic, &value));
+            sending.map_err(|(error, _)| error).expect("it is sent");
             sent += 1;
         }
         for producer in &producers {
@@ -106,7 +111,7 @@ fn together(bootstrap: &str, topic: &str, count: usize, rate: usize, seconds: u6
     }
     let mut took = Vec::new();
     for producer in &producers {
-        took.append(&mut producer.context().took.lock().expect("one thread"));
+        took.append(&mut producer.context().took.lock().expect("no panic"));
     }
     assert_eq!(took.len(), sent, "each record is acknowledged once");
     let warm = usize::try_from(WARM.as_micros()).expect("a second");
@@ -115,20 +120,29 @@ fn together(bootstrap: &str, topic: &str, count: usize, rate: usize, seconds: u6
     tell(took, ended.expect("records") - warm);
 }
 
+/// The next record is sent as soon as the one before is acknowledged: nobody polls, and nobody pauses.
 fn one_by_one(bootstrap: &str, topic: &str, records: usize, bytes: usize) {
-    let producer = producer(bootstrap, Instant::now(), &[("linger.ms", "0")]);
+    let start = Instant::now();
+    let producer: ThreadedProducer<Timer> = producer(bootstrap, start, &[("linger.ms", "0")]);
     let value = vec![b'x'; bytes];
     let one = |acknowledged: usize| {
-        send(&producer, topic, &value);
-        while producer.context().took.lock().expect("one thread").len() == acknowledged {
-            producer.poll(POLL);
-        }
+        let sending = producer.send(record(start, topic, &value));
+        sending.map_err(|(error, _)| error).expect("it is sent");
+        let timer = producer.context();
+        let took = timer.took.lock().expect("no panic");
+        let waited = timer
+            .delivered
+            .wait_timeout_while(took, PATIENCE, |took| took.len() == acknowledged);
+        assert!(
+            !waited.expect("no panic").1.timed_out(),
+            "a record is not acknowledged"
+        );
     };
     (0..WARM_RECORDS).for_each(one);
-    let begun = micros(producer.context().start);
+    let begun = micros(start);
     (WARM_RECORDS..WARM_RECORDS + records).for_each(one);
-    let elapsed = micros(producer.context().start) - begun;
-    let mut took = std::mem::take(&mut *producer.context().took.lock().expect("one thread"));
+    let elapsed = micros(start) - begun;
+    let mut took = std::mem::take(&mut *producer.context().took.lock().expect("no panic"));
     took.drain(..WARM_RECORDS);
     tell(took, elapsed);
 }
