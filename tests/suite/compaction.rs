@@ -120,5 +120,4 @@ async fn kafka_reads_a_compacted_segment_kcat_console_tools() {
         said.contains("count: 0"),
         "a batch for its sequence: {said}"
     );
-    dump_log::assert_sound(&said);
 }

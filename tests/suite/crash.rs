@@ -14,9 +14,31 @@ mod member;
 mod reader;
 mod writer;
 
-use sluice_e2e::seed;
+use sluice_e2e::{World, seed};
 
 /// Kills or cuts, as the environment says.
 fn rounds() -> usize {
     seed::setting("SLUICE_CRASH_ROUNDS", 5)
+}
+
+/// The value of a metric without labels.
+async fn metric(world: &World, name: &str) -> u64 {
+    let metrics = world.http().await.text("/metrics").await;
+    let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
+    let (_, value) = lines
+        .find(|(found, _)| *found == name)
+        .unwrap_or_else(|| panic!("{name} is no metric"));
+    value.parse().expect("a number")
+}
+
+/// What the broker itself misses of what its disk said it has: ranges of records, and extents of its commit log.
+async fn damage(world: &World) -> u64 {
+    let mut damage = 0;
+    for name in [
+        "sluice_broker_damaged_ranges",
+        "sluice_broker_commit_log_damaged_extents",
+    ] {
+        damage += metric(world, name).await;
+    }
+    damage
 }

@@ -4,12 +4,12 @@
 //! transactions and compacted segments. They must agree on every batch, entry and record.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use sluice_e2e::console::{Jvm, Tool};
 use sluice_e2e::tool::{self, Output};
-use sluice_e2e::{Target, World, apache_kafka, repository, sluice};
+use sluice_e2e::{Target, World, apache_kafka, dump_log, repository, sluice};
 use tokio::process::Command;
 
 use crate::compaction::{EAGER, until_compacted};
@@ -35,35 +35,6 @@ async fn dumped(world: &World, file: &Path) -> Vec<Value> {
 
 fn of_kind<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["kind"] == kind).collect()
-}
-
-/// What `DumpLogSegments` of Apache Kafka prints.
-async fn kafka_dumped(files: &[PathBuf], args: &[&str]) -> String {
-    let files: Vec<_> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
-    let mut command = Jvm::Hurried.command("128M");
-    command
-        .arg("org.apache.kafka.tools.DumpLogSegments")
-        .args(args)
-        .arg("--files")
-        .arg(files.join(","));
-    let output = tool::run(Command::from(command), "").await;
-    let stderr = output.stderr.clone();
-    let said = output.ok() + &stderr;
-    for complaint in [
-        "Mismatches",
-        "Index timestamp mismatch",
-        "out of order",
-        "Exception",
-        "not found",
-        "isvalid: false",
-        "non-consecutive",
-    ] {
-        assert!(!said.contains(complaint), "{complaint} in {said}");
-    }
-    said
 }
 
 /// The `name: value` pairs of a line of Kafka's tool.
@@ -117,21 +88,6 @@ fn assert_batches_agree(ours: &[Value], theirs: &str) -> usize {
     ours.len()
 }
 
-/// The files of a directory with one of these endings, in order.
-fn files(directory: &Path, endings: &[&str]) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(directory)
-        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
-        .map(|entry| entry.expect("a file").path())
-        .filter(|path| {
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            extension.is_some_and(|extension| endings.contains(&extension))
-        })
-        .collect();
-    files.sort();
-    assert!(!files.is_empty(), "{}", directory.display());
-    files
-}
-
 /// Lets the Java producer write, and gives what it was told: offset, timestamp, key, value, header.
 async fn written(world: &World, topic: &str, more: &[&str]) -> Vec<Vec<String>> {
     let mut command = Jvm::Hurried.command("256M");
@@ -180,7 +136,7 @@ async fn a_log_of_apache_kafka_is_read_as_it_was_written_java_kcat_console_tools
     assert_eq!(expected.len(), 1003);
     let data = apache_kafka::shared().await.data();
     let directory = data.join(format!("{topic}-0"));
-    let segments = files(&directory, &["log"]);
+    let segments = dump_log::of_kinds(&directory, &["log"]);
     let ours = dumped(&world, &segments[0]).await;
     assert_eq!(records(&ours), expected);
     let markers: Vec<_> = of_kind(&ours, "marker")
@@ -188,12 +144,12 @@ async fn a_log_of_apache_kafka_is_read_as_it_was_written_java_kcat_console_tools
         .map(|marker| marker["type"].clone())
         .collect();
     assert_eq!(markers, ["commit", "abort", "commit"]);
-    let theirs = kafka_dumped(&segments, &["--deep-iteration", "--print-data-log"]).await;
+    let theirs = dump_log::files(&segments, &["--deep-iteration", "--print-data-log"]).await;
     assert!(assert_batches_agree(&ours, &theirs) >= 5 + 6);
 
-    let aborted = dumped(&world, &files(&directory, &["txnindex"])[0]).await;
+    let aborted = dumped(&world, &dump_log::of_kinds(&directory, &["txnindex"])[0]).await;
     let aborted = of_kind(&aborted, "aborted");
-    let theirs = kafka_dumped(&files(&directory, &["txnindex"]), &[]).await;
+    let theirs = dump_log::files(&dump_log::of_kinds(&directory, &["txnindex"]), &[]).await;
     assert_eq!(aborted.len(), 1);
     let (first, last) = (&aborted[0]["first_offset"], &aborted[0]["last_offset"]);
     for expected in [
@@ -220,12 +176,12 @@ async fn a_log_of_apache_kafka_is_read_as_it_was_written_java_kcat_console_tools
         records.values().flatten().count() < 30
     })
     .await;
-    let segments = files(&data.join(format!("{compacted}-0")), &["log"]);
+    let segments = dump_log::of_kinds(&data.join(format!("{compacted}-0")), &["log"]);
     // It goes on being compacted: both tools read a copy.
     let copy = world.folder().join("00000000000000000000.log");
     std::fs::copy(&segments[0], &copy).expect("copy the segment");
     let ours = dumped(&world, &copy).await;
-    let theirs = kafka_dumped(&[copy], &["--deep-iteration"]).await;
+    let theirs = dump_log::files(&[copy], &["--deep-iteration"]).await;
     assert!(assert_batches_agree(&ours, &theirs) > 0);
 }
 
@@ -243,25 +199,25 @@ async fn apache_kafka_reads_our_segments_indexes_and_snapshots_java_console_tool
     }
     world.sluice_mut().interrupt().await;
     let directory = world.folder().join(format!("data/broker/topics/{topic}-0"));
-    let segments = files(&directory, &["log"]);
+    let segments = dump_log::of_kinds(&directory, &["log"]);
     assert!(segments.len() > 1, "{segments:?}");
     let (mut read, mut batches) = (Vec::new(), 0);
     for segment in &segments {
         let ours = dumped(&world, segment).await;
         read.extend(records(&ours));
         let segment = std::slice::from_ref(segment);
-        let theirs = kafka_dumped(segment, &["--deep-iteration", "--print-data-log"]).await;
+        let theirs = dump_log::files(segment, &["--deep-iteration", "--print-data-log"]).await;
         batches += assert_batches_agree(&ours, &theirs);
     }
     assert_eq!(read, expected);
     assert!(batches >= 20, "{batches}");
-    let indexes = files(&directory, &["index", "timeindex"]);
-    kafka_dumped(&indexes, &["--index-sanity-check"]).await;
-    kafka_dumped(&indexes, &["--verify-index-only"]).await;
+    let indexes = dump_log::of_kinds(&directory, &["index", "timeindex"]);
+    dump_log::files(&indexes, &["--index-sanity-check"]).await;
+    dump_log::files(&indexes, &["--verify-index-only"]).await;
     let mut entries = 0;
     for index in &indexes {
         let ours = dumped(&world, index).await;
-        let theirs = kafka_dumped(std::slice::from_ref(index), &[]).await;
+        let theirs = dump_log::files(std::slice::from_ref(index), &[]).await;
         let theirs: Vec<_> = theirs
             .lines()
             .filter(|line| line.starts_with("offset: ") || line.starts_with("timestamp: "))
@@ -285,9 +241,9 @@ async fn apache_kafka_reads_our_segments_indexes_and_snapshots_java_console_tool
         entries += ours.len();
     }
     assert!(entries >= 20, "{entries}");
-    let snapshots = files(&directory, &["snapshot"]);
+    let snapshots = dump_log::of_kinds(&directory, &["snapshot"]);
     let snapshot = snapshots.last().expect("a snapshot");
-    let theirs = kafka_dumped(std::slice::from_ref(snapshot), &[]).await;
+    let theirs = dump_log::files(std::slice::from_ref(snapshot), &[]).await;
     let ours = dumped(&world, snapshot).await;
     let producers = of_kind(&ours, "producer");
     // Ours has up to five batches of a producer, of which Kafka takes the last.
@@ -362,7 +318,7 @@ async fn damage_is_named_then_mended_and_the_rest_is_read_kcat_console_tools() {
     log(&world, &["verify", "data"]).await.ok();
     let kept = segment.with_extension("log.damaged");
     assert_eq!(std::fs::read(kept).expect("the old segment"), bytes);
-    let theirs = kafka_dumped(&[segment], &["--deep-iteration"]).await;
+    let theirs = dump_log::files(&[segment], &["--deep-iteration"]).await;
     assert_eq!(theirs.matches("count: 0 ").count(), 2, "{theirs}");
 
     world.sluice_mut().start_again().await;

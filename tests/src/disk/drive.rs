@@ -41,6 +41,7 @@ pub(super) struct State {
     has_power: bool,
     faults: Faults,
     failed_syncs: u64,
+    short_writes: u64,
     stalled_syncs: usize,
     stalled_reads: usize,
     /// What the last power cut took.
@@ -69,6 +70,7 @@ impl Drive {
             has_power: false,
             faults: Faults::default(),
             failed_syncs: 0,
+            short_writes: 0,
             stalled_syncs: 0,
             stalled_reads: 0,
             lost: Lost::default(),
@@ -111,6 +113,10 @@ impl Drive {
 
     pub(super) fn failed_syncs(&self) -> u64 {
         self.lock().failed_syncs
+    }
+
+    pub(super) fn short_writes(&self) -> u64 {
+        self.lock().short_writes
     }
 
     pub(super) fn power_up(&self) {
@@ -310,6 +316,7 @@ impl State {
         let mut count = bytes.len();
         if self.faults.short_writes && count > 1 {
             count = 1 + self.random.below(count);
+            self.short_writes += u64::from(count < bytes.len());
         }
         let end = position + u64::try_from(count).expect("a usize fits");
         let excess = self.excess(inode, end)?;

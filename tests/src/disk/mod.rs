@@ -132,6 +132,12 @@ impl Disk {
         self.drive.failed_syncs()
     }
 
+    /// How many writes took only a part of what they were given.
+    #[must_use]
+    pub fn short_writes(&self) -> u64 {
+        self.drive.short_writes()
+    }
+
     /// Cuts the power, unless it is cut: what was not synced is lost, kept or torn, and everything asked of the disk fails
     /// from then on.
     pub fn cut_power(&self) -> Lost {

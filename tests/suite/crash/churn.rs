@@ -12,6 +12,7 @@ use sluice_e2e::{World, wait};
 use tokio::task::JoinHandle;
 
 use super::load::{Shift, client};
+use super::metric;
 
 /// Flags with which compaction and retention are at work all the time.
 pub(super) const FLAGS: [&str; 4] = [
@@ -61,10 +62,8 @@ impl Churn {
 
     /// Waits until this life of the broker has compacted something, and takes note of how much.
     pub(super) async fn compacts(&mut self, world: &World) {
-        let http = world.http().await;
         let read = wait::until("a compaction", wait::PATIENCE, || async {
-            let text = http.text("/metrics").await;
-            match counter(&text, "sluice_broker_compaction_read_bytes_total") {
+            match metric(world, "sluice_broker_compaction_read_bytes_total").await {
                 0 => Err("nothing is compacted".to_owned()),
                 read => Ok(read),
             }
@@ -185,13 +184,4 @@ fn names(folder: &Path) -> Vec<String> {
         .map(|entry| entry.expect("an entry").file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .collect()
-}
-
-/// The value of a counter without labels.
-fn counter(metrics: &str, name: &str) -> u64 {
-    let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
-    let (_, value) = lines
-        .find(|(found, _)| *found == name)
-        .unwrap_or_else(|| panic!("{name} is no metric"));
-    value.parse().expect("a number")
 }

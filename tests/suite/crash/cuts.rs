@@ -14,7 +14,7 @@ use sluice_e2e::{World, wait};
 
 use super::churn;
 use super::load::{Load, Topic};
-use super::rounds;
+use super::{damage, rounds};
 
 const PARTITIONS: i32 = 4;
 
@@ -44,7 +44,7 @@ async fn power_cuts_on_a_fuse_disk_lose_and_repeat_nothing() {
         }
     }
     for load in loads {
-        let summary = load.finish().await;
+        let summary = load.finish(&world).await;
         println!("{} cuts, {lost:?}: {summary:?}", rounds());
         assert_eq!(summary.unacknowledged, 0, "a retry is always answered");
     }
@@ -125,7 +125,9 @@ async fn power_cuts_on_a_fuse_disk_that_lies_are_found_out() {
         load.reach(2000).await;
         world.cut_power();
         world.disk().set_faults(Faults::default());
-        is_found_out = has_lost_something(&mut world, &mut load).await;
+        // The broker may see by itself that it cannot go on.
+        is_found_out = world.sluice_mut().try_to_start_again().await.is_err()
+            || has_lost_something(&mut world, &mut load).await;
         if is_found_out {
             break;
         }
@@ -145,6 +147,7 @@ async fn power_cuts_on_a_fuse_disk_take_what_os_durability_risks() {
     for _ in 0..5 {
         load.reach(2000).await;
         world.cut_power();
+        world.sluice_mut().start_again().await;
         is_found_out = has_lost_something(&mut world, &mut load).await;
         if is_found_out {
             break;
@@ -153,12 +156,9 @@ async fn power_cuts_on_a_fuse_disk_take_what_os_durability_risks() {
     assert!(is_found_out, "nothing seems to be lost");
 }
 
-/// Whether the honest story would have failed here: clients see a loss, or the broker sees that it cannot go on.
+/// Whether the honest story would have failed here: clients see a loss, or the broker does.
 async fn has_lost_something(world: &mut World, load: &mut Load) -> bool {
-    if world.sluice_mut().try_to_start_again().await.is_err() {
-        return true;
-    }
-    if tells_of_damage(world).await {
+    if damage(world).await > 0 {
         return true;
     }
     load.look().await;
@@ -171,12 +171,4 @@ async fn has_lost_something(world: &mut World, load: &mut Load) -> bool {
         )
     };
     found.iter().any(is_loss) || world.sluice_mut().has_ended()
-}
-
-/// Whether the broker itself misses what its disk said it has.
-async fn tells_of_damage(world: &World) -> bool {
-    let metrics = world.http().await.text("/metrics").await;
-    let mut lines = metrics.lines();
-    let told = lines.find_map(|line| line.strip_prefix("sluice_broker_damaged_ranges "));
-    told.is_some_and(|count| count != "0")
 }

@@ -46,7 +46,7 @@ async fn a_failed_sync_of_a_fuse_disk_ends_the_process_and_loses_nothing() {
         world.sluice_mut().start_again().await;
         load.look().await;
     }
-    println!("{failures} failed syncs: {:?}", load.finish().await);
+    println!("{failures} failed syncs: {:?}", load.finish(&world).await);
 }
 
 /// How often the disk fails: a round of it takes as long as some kills.
@@ -94,7 +94,9 @@ async fn short_writes_of_a_fuse_disk_leave_no_half_batch() {
         world.sluice_mut().start_again().await;
         load.look().await;
     }
-    println!("short writes: {:?}", load.finish().await);
+    let short = world.disk().short_writes();
+    println!("{short} short writes: {:?}", load.finish(&world).await);
+    assert!(short > 0, "each write was whole");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,5 +123,5 @@ async fn a_failed_fdatasync_by_strace_ends_the_process_and_loses_nothing() {
         world.sluice_mut().start_again().await;
         load.look().await;
     }
-    println!("{failures} failed syncs: {:?}", load.finish().await);
+    println!("{failures} failed syncs: {:?}", load.finish(&world).await);
 }

@@ -93,7 +93,7 @@ async fn a_full_tmpfs_under_console_tools_and_kcat_refuses_records_and_goes_on_b
     world.tmpfs().take(0);
     has_room(&world).await;
     load.reach(300).await;
-    println!("full: {:?}", load.finish().await);
+    println!("full: {:?}", load.finish(&world).await);
 }
 
 /// What a full disk answers to everything but records and topics, and to those.
@@ -169,7 +169,7 @@ async fn a_full_fuse_disk_and_kills_under_load_lose_and_repeat_nothing() {
         has_room(&world).await;
     }
     load.reach(300).await;
-    println!("{fillings} fillings: {:?}", load.finish().await);
+    println!("{fillings} fillings: {:?}", load.finish(&world).await);
 }
 
 /// Bytes of the files below a folder.

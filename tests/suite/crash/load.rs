@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sluice_client::admin::NewTopic;
-use sluice_client::{Client, Config, TcpDial};
+use sluice_client::offsets::OffsetSpec;
+use sluice_client::{Client, Config, Isolation, TcpDial, TopicPartition};
 use sluice_e2e::history::{History, Kept, Summary};
 use sluice_e2e::seed::Random;
-use sluice_e2e::wait;
+use sluice_e2e::{World, wait};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::damage;
 use super::member::Member;
 use super::reader::Reader;
 use super::writer::Writer;
@@ -185,13 +187,31 @@ impl Load {
     }
 
     /// Has each client finish what it does, reads everything and judges what all of them saw.
-    pub(super) async fn finish(mut self) -> Summary {
+    ///
+    /// # Panics
+    /// If a client has given up, or somebody cannot read to the end, or the broker misses something itself.
+    pub(super) async fn finish(mut self, world: &World) -> Summary {
         self.shift.end();
         for client in self.clients.drain(..) {
             client.await.expect("the client has not given up");
         }
         self.looked.fill(0);
         self.look().await;
+        assert_eq!(self.looked, self.ends().await, "read to the end");
+        assert_eq!(damage(world).await, 0, "damage on a disk that is sound");
         self.topic.history.judge(self.topic.kept)
+    }
+
+    /// Where the partitions end.
+    async fn ends(&self) -> Vec<i64> {
+        let partitions = (0..self.topic.partitions)
+            .map(|partition| TopicPartition::new(self.topic.name, partition));
+        let asked = partitions.map(|at| (at, OffsetSpec::Latest)).collect();
+        let offsets = client(&self.topic.bootstrap).offsets();
+        let listed = offsets.list(asked, Isolation::ReadUncommitted).await;
+        let listed = listed.into_iter().map(|(_, listed)| listed);
+        listed
+            .map(|listed| listed.expect("an answer").offset.expect("an offset"))
+            .collect()
     }
 }
