@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use crate::process;
@@ -55,18 +57,41 @@ impl Tmpfs {
     /// # Panics
     /// If there is not so much room.
     pub fn take(&self, bytes: u64) {
-        let path = self.mount_point.join(BALLAST);
         if bytes == 0 {
-            return std::fs::remove_file(path).expect("remove the ballast");
+            return std::fs::remove_file(self.mount_point.join(BALLAST))
+                .expect("remove the ballast");
         }
+        self.try_take(bytes).expect("room for the ballast");
+    }
+
+    /// The same with all that is free, down to the last byte.
+    ///
+    /// # Panics
+    /// As [`Tmpfs::take`].
+    pub fn fill(&self) {
+        loop {
+            let free = self.free();
+            if free == 0 {
+                return;
+            }
+            let held = std::fs::metadata(self.mount_point.join(BALLAST));
+            let held = held.map_or(0, |ballast| ballast.len());
+            match self.try_take(held + free) {
+                // The program was faster.
+                Ok(()) | Err(Errno::NOSPC) => {}
+                Err(error) => panic!("fill the disk: {error}"),
+            }
+        }
+    }
+
+    fn try_take(&self, bytes: u64) -> Result<(), Errno> {
         let options = std::fs::File::options()
             .write(true)
             .create(true)
             .truncate(false)
-            .open(path);
+            .open(self.mount_point.join(BALLAST));
         let file = options.expect("make the ballast");
-        let flags = rustix::fs::FallocateFlags::empty();
-        rustix::fs::fallocate(&file, flags, 0, bytes).expect("room for the ballast");
+        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes)
     }
 }
 
