@@ -13,6 +13,11 @@
 //! durable nothing is acknowledged again. All code of the engine runs on one schedule that follows from the seed,
 //! but for the threads themselves: flush, segments, checkpoint, retention, compaction, changes of topics,
 //! start and stop. See [`seeds`] for which seeds run.
+//!
+//! Each of these changes to the code makes it fail, in at least one life of six:
+//! * a flush, a checkpoint or a start does not sync what it wrote or found;
+//! * records are acknowledged although their flush failed;
+//! * a frame of another generation counts as the next one, or one whose checksum is wrong as whole.
 
 mod changes;
 mod checks;
