@@ -20,13 +20,11 @@ pub(crate) const NAME: &str = "__consumer_offsets";
 /// Bytes a batch is filled to; a single record may exceed it.
 const BATCH_BYTES: usize = 256 << 10;
 /// Its settings, which are Kafka's, but for the size of a batch: a large group is one record.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 4] = [
     ("cleanup.policy", "compact"),
     ("compression.type", "producer"),
     ("max.message.bytes", "100663296"),
     ("segment.bytes", "104857600"),
-    // A commit is acknowledged as any request is: whatever becomes of the records, it is kept.
-    ("sluice.durability", "group"),
 ];
 
 /// The topic, once there is one.

@@ -102,7 +102,7 @@ async fn create(
     }
     let partitions = partitions(call, &asked)?;
     let configs = settings(asked.configs)?;
-    let config = call.services.topics.resolve(configs.clone())?;
+    let config = call.services.topics.resolve(&name, configs.clone())?;
     let topic = NewTopic {
         name,
         partitions,

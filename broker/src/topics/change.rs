@@ -51,7 +51,7 @@ impl Topics {
     ) -> Result<Option<Arc<Topic>>, CreateTopicError> {
         let turn = self.0.turn().await;
         self.0.check_new(&topic)?;
-        let config = self.resolve(topic.configs.clone())?;
+        let config = self.resolve(&topic.name, topic.configs.clone())?;
         if commit == Commit::ValidateOnly {
             return Ok(None);
         }

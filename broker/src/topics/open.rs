@@ -329,7 +329,8 @@ impl Registry {
         let mut topics = Vec::with_capacity(state.topics.len());
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
-            let config = TopicConfig::new(Arc::clone(&self.defaults), record.configs.clone());
+            let defaults = Arc::clone(&self.defaults);
+            let config = TopicConfig::of(&record.name, defaults, record.configs.clone());
             let config = config.map_err(|invalid| OpenError::Unreadable {
                 path: self.directory.metadata(),
                 reason: format!("the settings of topic {}: {invalid}", record.name),

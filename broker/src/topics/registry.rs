@@ -186,12 +186,17 @@ impl Topics {
         self.0.catalog.read().topics().cloned().collect()
     }
 
-    /// The configuration a topic of these settings would have.
+    /// The configuration a topic of this name and these settings would have.
     ///
     /// # Errors
     /// [`CreateTopicError::InvalidConfig`].
-    pub fn resolve(&self, configs: Settings) -> Result<TopicConfig, CreateTopicError> {
-        Ok(TopicConfig::new(Arc::clone(&self.0.defaults), configs)?)
+    pub fn resolve(
+        &self,
+        name: &TopicName,
+        configs: Settings,
+    ) -> Result<TopicConfig, CreateTopicError> {
+        let defaults = Arc::clone(&self.0.defaults);
+        Ok(TopicConfig::of(name, defaults, configs)?)
     }
 
     /// The room on its disk.

@@ -180,6 +180,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&C::MissingValue { key: key.to_owned() }, ErrorCode::InvalidConfig),
         (&C::DuplicateKey { key: key.to_owned() }, ErrorCode::InvalidRequest),
         (&C::CompactionLags { min: 2, max: 1 }, ErrorCode::InvalidConfig),
+        (&C::InternalDurability, ErrorCode::InvalidConfig),
         (&CreateTopicError::AlreadyExists { name: name.clone() }, ErrorCode::TopicAlreadyExists),
         (&CreateTopicError::Collides { name: name.clone(), existing: name.clone() }, ErrorCode::InvalidTopicException),
         (&CreateTopicError::InvalidPartitions { partitions: 0 }, ErrorCode::InvalidPartitions),

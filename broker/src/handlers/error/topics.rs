@@ -123,7 +123,8 @@ impl Refused for InvalidTopicConfig {
             | Self::InvalidValue { .. }
             | Self::NotAList { .. }
             | Self::MissingValue { .. }
-            | Self::CompactionLags { .. } => ErrorCode::InvalidConfig,
+            | Self::CompactionLags { .. }
+            | Self::InternalDurability => ErrorCode::InvalidConfig,
         }
     }
 }

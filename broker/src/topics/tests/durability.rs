@@ -131,3 +131,69 @@ fn the_thread_that_syncs_does_so_within_the_interval() {
         std::thread::yield_now();
     }
 }
+
+/// The broker's defaults are less durable than an internal topic may be.
+fn risky(directory: &Path) -> TopicsConfig {
+    let durability = ("sluice.durability".to_owned(), "os".to_owned());
+    TopicsConfig {
+        defaults: [durability].into(),
+        ..config(directory)
+    }
+}
+
+fn durability_of(topics: &Topics, topic: &str) -> (Durability, String) {
+    let config = topics.topic(topic).unwrap().config();
+    let described = config.describe();
+    let entry = |name| described.iter().find(|entry| entry.key.name == name);
+    let told = entry("sluice.durability").unwrap().value.clone();
+    (config.log.durability, told)
+}
+
+/// Mutation: with the broker's default for internal topics too (`TopicConfig::of`), commits are
+/// acknowledged before the disk has them.
+#[test]
+fn committed_offsets_are_on_the_disk_in_a_directory_of_format_1_whatever_the_default_is() {
+    let World {
+        directory,
+        clock,
+        topics,
+    } = formats::world_of("format-1/closed");
+    topics.close().unwrap();
+    drop(topics);
+    let topics = Topics::open(risky(directory.path()), clock, |_| ()).unwrap();
+    let group = (Durability::Group, "group".to_owned());
+    assert_eq!(durability_of(&topics, "__consumer_offsets"), group);
+    assert_eq!(durability_of(&topics, "lines").0, Durability::Os);
+}
+
+/// Mutation: without the refusal in `TopicConfig::altered` it is accepted, and not obeyed.
+#[test]
+fn nobody_makes_committed_offsets_less_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(TimestampMs(NOW));
+    let topics = Topics::open(risky(directory.path()), clock, |_| ()).unwrap();
+    let name = "__consumer_offsets";
+    wait(topics.create(new_topic(name, 1, &[]), Commit::Yes)).unwrap();
+    let name = TopicName::parse(name).unwrap();
+    let alter = |alteration| wait(topics.alter_configs(&name, alteration, Commit::Yes));
+    let change = |operation, value: Option<&str>| {
+        Alteration::Change(vec![ConfigChange {
+            key: "sluice.durability".to_owned(),
+            operation,
+            value: value.map(str::to_owned),
+        }])
+    };
+    let refusal = alter(change(ConfigOperation::Set, Some("os"))).unwrap_err();
+    assert!(refusal.to_string().contains("always `group`"), "{refusal}");
+    let replaced = new_topic("t", 1, &[("sluice.durability", "interval")]).configs;
+    alter(Alteration::Replace(replaced)).unwrap_err();
+    for accepted in [
+        change(ConfigOperation::Set, Some("group")),
+        change(ConfigOperation::Delete, None),
+        Alteration::Replace(new_topic("t", 1, &[("segment.bytes", "1048576")]).configs),
+    ] {
+        alter(accepted).unwrap();
+        let group = (Durability::Group, "group".to_owned());
+        assert_eq!(durability_of(&topics, name.as_str()), group);
+    }
+}

@@ -37,7 +37,7 @@ fn copy_file(from: &Path, to: &Path) {
 }
 
 /// A world over a copy of a directory that an earlier version left.
-fn world_of(format: &str) -> World {
+pub(super) fn world_of(format: &str) -> World {
     let directory = tempfile::tempdir().unwrap();
     let kept: PathBuf = [env!("CARGO_MANIFEST_DIR"), "src/topics/tests", format]
         .iter()

@@ -21,11 +21,17 @@ use sluice_protocol::record_batch::{Compression, TimestampType};
 use crate::log::Durability;
 use crate::log::compaction::CompactionPolicy;
 use crate::log::{LogConfig, Retention};
+use crate::model::TopicName;
 
 pub use alteration::{Alteration, ConfigChange, ConfigOperation};
 pub use entry::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use key::{ConfigKey, ConfigType, Effect, KEYS};
 use value::Value;
+
+/// The key of when a batch is acknowledged.
+const DURABILITY: &str = "sluice.durability";
+/// Its value for a topic of the broker's own.
+const GROUP: &str = "group";
 
 /// Texts by the name of their key; the keys are those of [`KEYS`].
 pub type Settings = BTreeMap<String, String>;
@@ -75,6 +81,21 @@ pub enum InvalidTopicConfig {
         /// `max.compaction.lag.ms`.
         max: i64,
     },
+    /// The broker's own topic is to be less durable.
+    #[error(
+        "sluice.durability of an internal topic is always `group`: committed offsets are acknowledged when \
+         they are on the disk"
+    )]
+    InternalDurability,
+}
+
+/// Whose records a topic holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Clients'.
+    User,
+    /// The broker's own, such as committed offsets.
+    Broker,
 }
 
 /// Whether old data goes by segment, by key, or both.
@@ -100,6 +121,7 @@ pub enum BatchCompression {
 pub struct TopicConfig {
     broker: Arc<Settings>,
     own: Settings,
+    owner: Owner,
     /// What the log obeys.
     pub log: LogConfig,
     /// `cleanup.policy`.
@@ -119,6 +141,28 @@ pub struct TopicConfig {
 }
 
 impl TopicConfig {
+    /// The configuration of the topic `name`, with its `own` settings over those of the broker. An internal
+    /// topic is of durability `group`, whatever those say: a commit is acknowledged as kept.
+    ///
+    /// # Errors
+    /// As [`TopicConfig::new`].
+    pub fn of(
+        name: &TopicName,
+        broker: Arc<Settings>,
+        own: Settings,
+    ) -> Result<Self, InvalidTopicConfig> {
+        match name.is_internal() {
+            true => Self::of_broker(broker, own),
+            false => Self::new(broker, own),
+        }
+    }
+
+    fn of_broker(broker: Arc<Settings>, mut own: Settings) -> Result<Self, InvalidTopicConfig> {
+        own.insert(DURABILITY.to_owned(), GROUP.to_owned());
+        let owner = Owner::Broker;
+        Self::new(broker, own).map(|config| Self { owner, ..config })
+    }
+
     /// The configuration with the topic's `own` settings over those of the broker.
     ///
     /// # Errors
@@ -156,6 +200,7 @@ impl TopicConfig {
             timestamp_after_max_ms: values.number("message.timestamp.after.max.ms"),
             broker,
             own,
+            owner: Owner::User,
         })
     }
 
@@ -179,7 +224,14 @@ impl TopicConfig {
     /// [`InvalidTopicConfig`] of the alteration or of what would result from it.
     pub fn altered(&self, alteration: &Alteration) -> Result<Self, InvalidTopicConfig> {
         let own = alteration.apply(&self.own, &self.broker)?;
-        Self::new(Arc::clone(&self.broker), own)
+        let broker = Arc::clone(&self.broker);
+        match self.owner {
+            Owner::User => Self::new(broker, own),
+            Owner::Broker if own.get(DURABILITY).is_none_or(|value| value == GROUP) => {
+                Self::of_broker(broker, own)
+            }
+            Owner::Broker => Err(InvalidTopicConfig::InternalDurability),
+        }
     }
 }
 
@@ -248,7 +300,7 @@ impl Values {
             segment_ms: self.number("segment.ms").min(segment_ms),
             index_interval_bytes: self.unsigned("index.interval.bytes"),
             file_delete_delay: Duration::from_millis(self.unsigned("file.delete.delay.ms")),
-            durability: match self.text("sluice.durability") {
+            durability: match self.text(DURABILITY) {
                 "os" => Durability::Os,
                 "interval" => Durability::Interval,
                 _ => Durability::Group,
