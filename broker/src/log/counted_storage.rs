@@ -130,6 +130,14 @@ impl StorageFile for CountedFile {
         self.file.size()
     }
 
+    fn modified(&self) -> io::Result<i64> {
+        self.file.modified()
+    }
+
+    fn set_modified(&self, at: i64) -> io::Result<()> {
+        self.file.set_modified(at)
+    }
+
     fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
         let bytes = self.file.read_at(position, length)?;
         if self.is_segment {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::storage::{OpenMode, Storage, StorageFile, Volume};
+use crate::clock::Clock;
 use contents::{Cut, Inode};
 use file::FaultyFile;
 use names::{NameChange, Node};
@@ -62,6 +63,11 @@ struct Lock {
 impl FaultyStorage {
     pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(World::new(seed))))
+    }
+
+    /// Has files be written to at the time of `clock`.
+    pub(crate) fn set_clock(&self, clock: Clock) {
+        self.0.lock().clock = clock;
     }
 
     /// Has a power cut keep any of the changes of names that were not synced, as a file system may that

@@ -10,6 +10,7 @@ use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
@@ -128,6 +129,18 @@ impl Volume for RealVolume {
 impl StorageFile for RealFile {
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn modified(&self) -> io::Result<i64> {
+        let modified = self.0.metadata()?.modified()?;
+        let since = modified.duration_since(SystemTime::UNIX_EPOCH);
+        let millis = since.map_or(0, |since| since.as_millis());
+        Ok(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+
+    fn set_modified(&self, at: i64) -> io::Result<()> {
+        let since = Duration::from_millis(u64::try_from(at).unwrap_or_default());
+        self.0.set_modified(SystemTime::UNIX_EPOCH + since)
     }
 
     fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
@@ -346,6 +359,17 @@ mod tests {
         assert_eq!(file.size().unwrap(), 1 << 20);
         let taken = rustix::fs::stat(&path).unwrap().st_blocks * 512;
         assert!(taken >= 1 << 20, "{taken} bytes of blocks");
+    }
+
+    #[test]
+    fn the_time_of_a_file_is_that_of_its_last_write_or_what_was_set() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let file = FileSystem.open(&path, OpenMode::Create).unwrap();
+        file.set_modified(1_234_567).unwrap();
+        assert_eq!(file.modified().unwrap(), 1_234_567);
+        file.write_at(0, &[b"x"]).unwrap();
+        assert!(file.modified().unwrap() > 1_700_000_000_000);
     }
 
     #[test]

@@ -127,14 +127,24 @@ impl PartitionLog {
         let view = self.view.lock();
         let sealed = view.sealed.clone();
         let damaged = view.damaged.clone();
-        let active = view.active.as_ref().map(|active| SegmentFacts {
-            next_offset: view.durable_end,
-            size: active.size,
-            largest_timestamp: active.index.largest_timestamp().unwrap_or(now),
+        let active = view.active.as_ref().map(|active| {
+            let facts = SegmentFacts {
+                next_offset: view.durable_end,
+                size: active.size,
+                largest_timestamp: active.index.largest_timestamp().unwrap_or(now),
+            };
+            let is_undated = active.size > 0 && active.index.largest_timestamp().is_none();
+            (facts, is_undated.then(|| Arc::clone(&active.file)))
         });
         drop(view);
         let context = &self.context;
-        let mut facts: Vec<_> = active.into_iter().collect();
+        let mut facts = Vec::with_capacity(sealed.len().saturating_add(1));
+        if let Some((mut active, undated)) = active {
+            if let Some(file) = undated {
+                active.largest_timestamp = context.files.get(&file)?.modified()?;
+            }
+            facts.push(active);
+        }
         for segment in sealed.iter().rev() {
             let largest = segment.largest_timestamp(&context.disk, &context.files)?;
             // Of one that lost records nobody knows how young those were: no younger than those behind.
@@ -145,7 +155,7 @@ impl PartitionLog {
                 size: segment.size,
                 largest_timestamp: match (largest, is_whole) {
                     (Some(largest), true) => largest,
-                    (None, true) => now,
+                    (None, true) => context.files.get(&segment.file)?.modified()?,
                     (largest, false) => largest.unwrap_or(behind).max(behind),
                 },
             });

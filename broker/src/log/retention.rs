@@ -2,7 +2,8 @@
 //!
 //! Kafka's rules: whole segments, oldest first, and only below the high watermark. A segment goes
 //! when it lies below the log start; when the partition without it still has `retention.bytes`; or
-//! when its largest timestamp is older than `retention.ms`. One without timestamps never grows old.
+//! when its largest timestamp is older than `retention.ms`. That of one without timestamps is the time
+//! its file was last written to, so that it holds back those behind it no longer than it should.
 
 use super::Retention;
 
@@ -13,7 +14,7 @@ pub struct SegmentFacts {
     pub next_offset: i64,
     /// Bytes.
     pub size: u64,
-    /// The largest timestamp, in milliseconds.
+    /// The largest timestamp, or what stands for it, in milliseconds.
     pub largest_timestamp: i64,
 }
 

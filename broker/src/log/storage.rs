@@ -120,6 +120,18 @@ pub trait StorageFile: Debug + Send + Sync {
     /// Those of the system.
     fn size(&self) -> io::Result<u64>;
 
+    /// When the file was last written to, in milliseconds of the wall clock.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn modified(&self) -> io::Result<i64>;
+
+    /// Has the file say that it was last written to `at` then.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn set_modified(&self, at: i64) -> io::Result<()>;
+
     /// Reads `length` bytes from `position`, fewer only at the end of the file.
     ///
     /// # Errors
@@ -332,6 +344,20 @@ impl Disk {
 impl DiskFile {
     pub(crate) fn size(&self) -> Result<u64, StorageError> {
         self.file.size().map_err(self.failed("measure"))
+    }
+
+    /// As [`StorageFile::modified`].
+    pub(crate) fn modified(&self) -> Result<i64, StorageError> {
+        self.file
+            .modified()
+            .map_err(self.failed("look at the time of"))
+    }
+
+    /// As [`StorageFile::set_modified`].
+    pub(crate) fn set_modified(&self, at: i64) -> Result<(), StorageError> {
+        self.file
+            .set_modified(at)
+            .map_err(self.failed("set the time of"))
     }
 
     pub(crate) fn read_at(&self, position: u64, length: usize) -> Result<Bytes, StorageError> {

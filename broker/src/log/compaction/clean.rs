@@ -352,6 +352,11 @@ impl Cleaner<'_> {
         if inputs.len() == 1 && !output.is_changed {
             return Ok(disk.remove_file(draft)?);
         }
+        let newest = self.log.context.files.get(&last.file)?;
+        let modified = newest.modified()?;
+        // Where no record has a timestamp its age is that of what it was made of; a disk that cannot say so
+        // keeps it longer.
+        output.file.set_modified(modified).unwrap_or_default();
         output.file.sync()?;
         let (base, next) = (output.base_offset, last.next_offset);
         let path = self.log.directory().join(file_name(base, LOG));

@@ -20,6 +20,8 @@ pub(super) enum Cut {
 pub(super) struct Inode {
     pub(super) current: Vec<u8>,
     pub(super) durable: Vec<u8>,
+    /// When it was last written to, by the clock of the world; no cut takes that back.
+    pub(super) modified: i64,
     unsynced: Vec<Change>,
     /// Whether a failed sync lost something that can still be read.
     is_diverged: bool,

@@ -37,6 +37,25 @@ impl StorageFile for FaultyFile {
         })
     }
 
+    fn modified(&self) -> io::Result<i64> {
+        self.with(|world, inode| {
+            let begun = world.begin_read();
+            let modified = world.inodes[inode].modified;
+            world.note("modified", (inode, modified), &[], &begun);
+            begun.map(|()| modified)
+        })
+    }
+
+    fn set_modified(&self, at: i64) -> io::Result<()> {
+        self.with(|world, inode| {
+            let begun = world.begin_change();
+            world.note("set modified", (inode, at), &[], &begun);
+            begun?;
+            world.inodes[inode].modified = at;
+            Ok(())
+        })
+    }
+
     fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
         self.with(|world, inode| {
             let begun = world.begin_read();
@@ -70,7 +89,7 @@ impl StorageFile for FaultyFile {
             world.note("write", (inode, position), &bytes, &outcome);
             if !bytes.is_empty() {
                 let position = start;
-                world.inodes[inode].change(Change::Write { position, bytes });
+                world.change(inode, Change::Write { position, bytes });
             }
             outcome
         })
@@ -97,7 +116,7 @@ impl StorageFile for FaultyFile {
             world.note("truncate", (inode, size), &[], &begun);
             begun?;
             let size = usize::try_from(size).unwrap();
-            world.inodes[inode].change(Change::Truncate(size));
+            world.change(inode, Change::Truncate(size));
             Ok(())
         })
     }

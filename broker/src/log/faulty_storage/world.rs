@@ -6,8 +6,10 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use super::contents::{Cut, Inode};
+use super::contents::{Change, Cut, Inode};
 use super::names::{NameChange, Names};
+use crate::clock::Clock;
+use crate::model::TimestampMs;
 
 /// What is to go wrong.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +31,8 @@ pub(crate) struct Faults {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) rng: fastrand::Rng,
+    /// When files are written to.
+    pub(super) clock: Clock,
     /// Grows with every end of a process; handles of an earlier one are dead.
     pub(super) process: u64,
     pub(super) inodes: Vec<Inode>,
@@ -70,6 +74,7 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
+            clock: Clock::manual(TimestampMs(0)),
             process: 0,
             inodes: Vec::new(),
             names: Names::default(),
@@ -98,6 +103,12 @@ impl World {
             eprintln!("{operation} {subject:?}, {} bytes: {kind:?}", bytes.len());
         }
         self.account.add(operation, (subject, kind), bytes);
+    }
+
+    pub(super) fn change(&mut self, inode: usize, change: Change) {
+        let inode = &mut self.inodes[inode];
+        inode.modified = self.clock.wall().0;
+        inode.change(change);
     }
 
     pub(super) fn change_names(&mut self, change: NameChange) {

@@ -68,6 +68,36 @@ fn keys(partition: &Partition) -> Vec<(u8, i64)> {
     }
 }
 
+/// Mutation: without `set_modified` in `finish` each compaction makes it young again.
+#[test]
+fn what_compaction_makes_is_as_old_as_what_it_was_made_of() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[]);
+    for round in 0..3 {
+        append_round(&partition, round);
+    }
+    let directory = world.directory.path().join("data/topics/eager-0");
+    let times = |set: Option<std::time::SystemTime>| {
+        let files = world.files("eager-0").into_iter();
+        let logs = files.filter(|name| name.ends_with(".log"));
+        let times = logs.map(|name| {
+            let path = directory.join(name);
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            if let Some(at) = set {
+                file.set_modified(at).unwrap();
+            }
+            file.metadata().unwrap().modified().unwrap()
+        });
+        times.collect::<Vec<_>>()
+    };
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+    let before = times(Some(old));
+    assert!(compact(&world) > 0);
+    let after = times(None);
+    assert!(after.len() < before.len());
+    assert!(after.iter().all(|at| *at == old), "{after:?}");
+}
+
 #[test]
 fn readers_do_not_notice_that_segments_are_replaced() {
     let world = World::new();

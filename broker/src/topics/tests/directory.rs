@@ -283,6 +283,40 @@ fn a_snapshot_of_the_metadata_replaces_what_led_to_it() {
     assert_eq!(segments, [format!("{start:020}.log")]);
 }
 
+/// Mutation: where an undated segment is as old as now (`segment_facts`), nothing ever goes.
+#[test]
+fn a_segment_without_timestamps_is_as_old_as_its_file_and_holds_nobody_back() {
+    let world = failure::FaultyWorld::new(1);
+    let configs = [("segment.bytes", "1048576"), ("retention.ms", "5000")];
+    let created = world
+        .topics
+        .create(new_topic("orders", 1, &configs), Commit::Yes);
+    world.drive(created).unwrap().unwrap();
+    let partition = world.partition("orders");
+    let large = "x".repeat(700_000);
+    let append = |timestamp| {
+        let batch = batch_of(&[record(&large, timestamp)]).build().unwrap();
+        let appending = partition.append(batch.unwrap(), Acks::All).unwrap();
+        world.drive(appending.durable()).unwrap();
+    };
+    append(-1);
+    append(NOW - 1_000_000);
+    world.clock.advance(Duration::from_secs(5));
+    append(-1);
+    world.topics.retention_check().unwrap();
+    assert_eq!(partition.offsets().log_start, Offset(0), "not older yet");
+    world.clock.advance(Duration::from_millis(1));
+    world.topics.retention_check().unwrap();
+    assert_eq!(partition.offsets().log_start, Offset(2));
+    world.clock.advance(Duration::from_secs(5));
+    world.topics.retention_check().unwrap();
+    assert_eq!(
+        partition.offsets().log_start,
+        Offset(3),
+        "the active one too"
+    );
+}
+
 #[test]
 fn what_fails_in_one_partition_keeps_no_other_from_its_upkeep() {
     let world = World::new();

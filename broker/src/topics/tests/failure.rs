@@ -52,6 +52,7 @@ impl FaultyWorld {
     /// A world on `disk`, which lies on `storage`.
     pub(super) fn on(storage: FaultyStorage, disk: Disk, commit_log: CommitLogConfig) -> Self {
         let clock = Clock::manual(TimestampMs(NOW));
+        storage.set_clock(clock.clone());
         let (topics, journal) = try_to_open(&disk, &clock, commit_log).unwrap();
         Self {
             storage,
