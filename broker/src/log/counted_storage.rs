@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -16,7 +18,33 @@ use super::storage::{OpenMode, Storage, StorageFile, Volume};
 pub(crate) struct CountedStorage {
     storage: FaultyStorage,
     uses: Arc<Mutex<Uses>>,
+    hold: Arc<Mutex<Option<Hold>>>,
 }
+
+/// Has who does something wait until somebody else has done something.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    /// What is done.
+    pub(crate) at: HeldAt,
+    /// How often it is done before.
+    pub(crate) after: usize,
+    /// Hears that it waits.
+    pub(crate) held: Sender<()>,
+    /// Tells that it may go on.
+    pub(crate) release: Receiver<()>,
+}
+
+/// Where somebody can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeldAt {
+    /// A sync of the directory of a partition.
+    SyncOfPartition,
+    /// The allocation of a file.
+    Allocation,
+}
+
+/// How long somebody is held at most: who cannot do anything meanwhile fails.
+const HOLD_MAX: Duration = Duration::from_secs(2);
 
 /// What was asked of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +67,7 @@ pub(crate) struct Uses {
 struct CountedFile {
     file: Arc<dyn StorageFile>,
     uses: Arc<Mutex<Uses>>,
+    hold: Arc<Mutex<Option<Hold>>>,
     is_segment: bool,
 }
 
@@ -53,12 +82,32 @@ impl CountedStorage {
         Self {
             storage,
             uses: Arc::default(),
+            hold: Arc::default(),
         }
+    }
+
+    /// Holds somebody, once.
+    pub(crate) fn hold(&self, hold: Hold) {
+        *self.hold.lock() = Some(hold);
     }
 
     /// What was asked since the last call.
     pub(crate) fn take_uses(&self) -> Uses {
         std::mem::take(&mut self.uses.lock())
+    }
+}
+
+fn wait_if_held(hold: &Mutex<Option<Hold>>, at: HeldAt) {
+    let is_now = |hold: &mut Hold| {
+        let is_there = hold.at == at;
+        let is_now = is_there && hold.after == 0;
+        hold.after -= usize::from(is_there && !is_now);
+        is_now
+    };
+    let held = hold.lock().take_if(is_now);
+    if let Some(hold) = held {
+        hold.held.send(()).unwrap();
+        hold.release.recv_timeout(HOLD_MAX).unwrap();
     }
 }
 
@@ -68,6 +117,7 @@ impl Storage for CountedStorage {
         Ok(Arc::new(CountedFile {
             file: self.storage.open(path, mode)?,
             uses: Arc::clone(&self.uses),
+            hold: Arc::clone(&self.hold),
             is_segment: path.extension().is_some_and(|extension| extension == "log"),
         }))
     }
@@ -94,6 +144,9 @@ impl Storage for CountedStorage {
 
     fn sync_dir(&self, directory: &Path) -> io::Result<()> {
         self.uses.lock().directory_syncs += 1;
+        if directory.parent().is_some_and(|it| it.ends_with("topics")) {
+            wait_if_held(&self.hold, HeldAt::SyncOfPartition);
+        }
         self.storage.sync_dir(directory)
     }
 
@@ -151,6 +204,7 @@ impl StorageFile for CountedFile {
     }
 
     fn allocate(&self, size: u64) -> io::Result<()> {
+        wait_if_held(&self.hold, HeldAt::Allocation);
         self.file.allocate(size)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::StorageError;
 use parking_lot::MutexGuard;
 
-use super::checkpoint::Dirty;
+use super::checkpoint::{Checkpoint, Dirty, Unsynced};
 use super::log_start;
 use super::partition_log::{PartitionLog, Writer};
 use super::retention::{self, PartitionFacts, SegmentFacts};
@@ -23,6 +23,13 @@ pub struct Dropped {
     pub files: Vec<PathBuf>,
     /// How long to wait.
     pub delay: Duration,
+}
+
+/// The oldest segments, which are to be dropped.
+struct Due {
+    count: usize,
+    /// Where the log begins without them.
+    next_offset: i64,
 }
 
 impl PartitionLog {
@@ -42,49 +49,73 @@ impl PartitionLog {
     }
 
     /// Drops the segments that are due at the wall clock's `now` and end at most at `end`, and returns
-    /// their files. Waits for a flush of this log that is under way. What only the records tell, such
-    /// as the state of producers, must be durable up to `end` before.
+    /// their files. What only the records tell, such as the state of producers, must be durable up to
+    /// `end` before. No flush waits for it while it waits for the disk.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn retain(&self, now: i64, end: i64) -> Result<Option<Dropped>, StorageError> {
+    pub fn retain(
+        &self,
+        now: i64,
+        end: i64,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<Dropped>, StorageError> {
         let _tending = self.tending.lock();
-        let mut writer = self.writer.lock();
-        if !self.is_settled(&mut writer) {
+        let Some(due) = self.due_for_retention(now, end, checkpoint)? else {
+            return Ok(None);
+        };
+        self.note_later_start(due.next_offset)?;
+        let dropped = self.drop_oldest(due.count);
+        self.forget_old_damage();
+        (self.on_change)();
+        let files = self.rename_dropped(&dropped)?;
+        Ok(Some(Dropped {
+            files,
+            delay: self.config.load().file_delete_delay,
+        }))
+    }
+
+    /// The segments to be dropped, all of them sealed: where the active one is due another follows it.
+    fn due_for_retention(
+        &self,
+        now: i64,
+        end: i64,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<Due>, StorageError> {
+        let view = self.view.lock();
+        let (is_closed, sealed_count) = (view.is_closed, view.sealed.len());
+        drop(view);
+        if is_closed {
             return Ok(None);
         }
         let segments = self.segment_facts(now)?;
-        let config = self.config.load();
         let (log_start, high_watermark) = self.bounds();
         let facts = PartitionFacts {
             log_start,
             high_watermark: high_watermark.min(end),
             now,
         };
-        let due = retention::due(&segments, config.retention, facts);
-        if due == 0 {
-            return Ok(None);
+        let mut count = retention::due(&segments, self.config.load().retention, facts);
+        if let Some(active) = segments.get(sealed_count).filter(|_| count > sealed_count)
+            && !self.seal_active(active.next_offset, checkpoint)?
+        {
+            count = sealed_count;
         }
-        let last = due.checked_sub(1).and_then(|last| segments.get(last));
-        if let Some(last) = last {
-            let path = self.directory.join(log_start::LOG_START_FILE);
-            let text = log_start::text(last.next_offset);
-            self.context.disk.replace_file(&path, text.as_bytes())?;
-            writer.has_start = true;
-        }
-        let sealed_count = self.view.lock().sealed.len();
-        if due > sealed_count {
-            self.seal_active(&mut writer)?;
-        }
-        let dropped = self.drop_oldest(due);
-        self.forget_old_damage();
-        drop(writer);
-        (self.on_change)();
-        let files = self.rename_dropped(&dropped)?;
-        Ok(Some(Dropped {
-            files,
-            delay: config.file_delete_delay,
+        let last = count.checked_sub(1).and_then(|last| segments.get(last));
+        Ok(last.map(|last| Due {
+            count,
+            next_offset: last.next_offset,
         }))
+    }
+
+    /// Makes durable that the log begins at `offset`.
+    fn note_later_start(&self, offset: i64) -> Result<(), StorageError> {
+        // So that nobody else writes the file meanwhile.
+        let had_start = std::mem::replace(&mut self.writer.lock().has_start, true);
+        let path = self.directory.join(log_start::LOG_START_FILE);
+        let text = log_start::text(offset);
+        let written = self.context.disk.replace_file(&path, text.as_bytes());
+        written.inspect_err(|_| self.writer.lock().has_start = had_start)
     }
 
     /// Removes dropped files for good.
@@ -165,14 +196,23 @@ impl PartitionLog {
     }
 
     /// Puts an empty segment behind the active one, durably, so that the log keeps its end when all
-    /// its records go. Those are durable in their segment already, or they would not go.
-    fn seal_active(&self, writer: &mut Writer) -> Result<(), StorageError> {
+    /// its records go. Those are durable in their segment already, or they would not go. Does nothing and
+    /// says so where the log does not end at `next_offset` any more, or is closed.
+    fn seal_active(&self, next_offset: i64, checkpoint: &Checkpoint) -> Result<bool, StorageError> {
+        let mut writer = self.writer.lock();
+        if !self.is_settled(&mut writer) || writer.next_offset != next_offset {
+            return Ok(false);
+        }
         let mut dirty = Dirty::default();
-        self.make_directory(writer, &mut dirty)?;
-        let next_offset = writer.next_offset;
+        self.make_directory(&mut writer, &mut dirty)?;
         writer.has_begun_segment = true;
-        self.create_segment(writer, next_offset)?.sync()?;
-        self.context.disk.sync_dir(&self.directory)?;
+        let begun = self.create_segment(&mut writer, next_offset)?;
+        // Whoever flushes into it from here on does not know that its name is new.
+        dirty.directories.insert(self.directory.clone());
+        checkpoint.note(Unsynced {
+            dirty,
+            ..Unsynced::default()
+        });
         let steps = std::mem::take(&mut writer.steps);
         let interval = self.config.load().index_interval_bytes;
         let mut view = self.view.lock();
@@ -180,7 +220,10 @@ impl PartitionLog {
             view.apply(step, interval);
         }
         drop(view);
-        Ok(())
+        drop(writer);
+        begun.sync()?;
+        self.context.disk.sync_dir(&self.directory)?;
+        Ok(true)
     }
 
     fn drop_oldest(&self, count: usize) -> Vec<Arc<SealedSegment>> {

@@ -69,7 +69,7 @@ pub use checkpoint::Checkpoint;
 pub use commit_log::{CommitLog, CommitLogConfig, CommitLogFacts, Extents, Replay};
 pub use config::{Durability, LogConfig, Retention};
 #[cfg(test)]
-pub(crate) use counted_storage::{CountedStorage, Uses};
+pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub(crate) use data_directory::{META_FILE, is_marked_clean, lock_path};

@@ -1,8 +1,10 @@
 //! The log of one partition: its segments, what of them is durable, and who writes them.
 //!
-//! Three locks, in this order. `tending` belongs to whoever takes sealed segments or files beside the
-//! segments away or puts others in their place, for as long as that takes. `writer` belongs to the flush (and to the maintenance that rolls and
-//! drops segments): it is ahead of what is durable by the round that is being flushed. `view` is
+//! Four locks, in this order. `tending` belongs to whoever takes sealed segments or files beside the
+//! segments away or puts others in their place, for as long as that takes. `writer` belongs to the flush:
+//! it is ahead of what is durable by the round that is being flushed, and all producers wait for who else
+//! has it (to begin a segment, or to end the log), so that nobody syncs under it but the flush itself.
+//! `damaged_file` is held while the file of damaged ranges is written. `view` is
 //! what readers see: durable batches and nothing else, held for microseconds and never across I/O.
 //! [`PartitionLog::publish`] carries what the writer did over to the view, once it is synced.
 

@@ -169,7 +169,8 @@ impl MetadataLog {
     ) -> Result<(), StorageError> {
         checkpoint.run()?;
         self.log.advance_log_start(start);
-        if let Some(dropped) = self.log.retain(self.clock.wall().0, start)? {
+        let now = self.clock.wall().0;
+        if let Some(dropped) = self.log.retain(now, start, checkpoint)? {
             self.log.remove(&dropped.files)?;
         }
         Ok(())

@@ -116,7 +116,8 @@ impl Registry {
         if partition.log.is_retention_due(now)? {
             let saved = partition.save_producers(true)?;
             let saved = saved.min(self.checkpoint.point(partition.log.key()));
-            if let Some(Dropped { files, delay }) = partition.log.retain(now, saved)? {
+            let dropped = partition.log.retain(now, saved, &self.checkpoint)?;
+            if let Some(Dropped { files, delay }) = dropped {
                 let due = self.clock.now() + delay;
                 self.graveyard.lock().add(due, files);
             }

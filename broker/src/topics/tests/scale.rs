@@ -1,8 +1,10 @@
 //! What thousands of partitions must not cost: proven by what is asked of the disk.
 
+use std::sync::mpsc;
+
 use super::failure::{FaultyWorld, SMALL};
 use super::*;
-use crate::log::{CountedStorage, Disk, FaultyStorage, LogKey, OpenMode, Uses};
+use crate::log::{CountedStorage, Disk, FaultyStorage, HeldAt, Hold, LogKey, OpenMode, Uses};
 
 const MANY: i32 = 60;
 
@@ -247,4 +249,72 @@ fn a_start_reads_a_label_once_and_moves_what_was_deleted_with_a_few_syncs() {
     world.reopen();
     let syncs = counted.take_uses().directory_syncs;
     assert!(syncs < 20, "{syncs}");
+}
+
+/// Appends a record while retention waits for the disk to sync the partition's directory once more
+/// than `after` times; `false` where it does not wait so often.
+fn append_while_retention_waits(after: usize) -> bool {
+    let (mut world, counted) = counted_world();
+    let configs = [("retention.ms", "1000"), ("segment.bytes", "1048576")];
+    let orders = new_topic("orders", 1, &configs);
+    world
+        .drive(world.topics.create(orders, Commit::Yes))
+        .unwrap();
+    let large = "x".repeat(700_000);
+    for value in [&large, &large, "last"] {
+        let old = batch_of(&[record(value, NOW - 10_000)]).build();
+        let appending = world
+            .partition("orders")
+            .append(old.unwrap().unwrap(), Acks::All);
+        world.drive(appending.unwrap().durable()).unwrap();
+    }
+    world.topics.0.checkpoint.run().unwrap();
+    let (held, is_held) = mpsc::channel();
+    let (released, release) = mpsc::channel();
+    counted.hold(Hold {
+        at: HeldAt::SyncOfPartition,
+        after,
+        held,
+        release,
+    });
+    let topics = world.topics.clone();
+    let retaining = std::thread::spawn(move || topics.retention_check());
+    let has_waited = loop {
+        if is_held.recv_timeout(Duration::from_millis(10)).is_ok() {
+            let meanwhile = world.partition("orders").append(batch(&["new"]), Acks::All);
+            world.flush_alone().unwrap();
+            assert_eq!(
+                wait(meanwhile.unwrap().durable()).unwrap().base_offset,
+                Offset(3)
+            );
+            released.send(()).unwrap();
+            break true;
+        }
+        if retaining.is_finished() {
+            break false;
+        }
+    };
+    retaining.join().unwrap().unwrap();
+    let offsets = world.partition("orders").offsets();
+    assert!((1..=3).contains(&offsets.log_start.0), "{offsets:?}");
+    world.storage.cut_power_and_forget();
+    world.reopen();
+    let found = values(&world.partition("orders"), 3);
+    let expected = [(3, "new")];
+    assert_eq!(
+        found,
+        pairs(&expected[..usize::from(has_waited)]),
+        "{after}"
+    );
+    has_waited
+}
+
+/// Mutation: where `retain` holds `writer` while the disk works, the flush waits for it.
+#[test]
+fn no_producer_waits_for_the_disk_of_retention() {
+    let mut after = 0;
+    while append_while_retention_waits(after) {
+        after += 1;
+    }
+    assert!(after >= 3, "the end, the start and what goes");
 }
