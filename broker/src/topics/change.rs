@@ -318,10 +318,12 @@ impl Registry {
     /// Closes the partitions of a deleted topic and moves them out of the way.
     async fn bury(&self, topic: &Topic) -> Result<(), StorageError> {
         let mut buried = Vec::new();
+        let due = self.clock.now() + topic.config().log.file_delete_delay;
         for partition in topic.partitions().iter() {
             partition.mark_deleted();
             let name = format!("{}-{}", id_text(topic.id()), partition.id());
             let grave = self.directory.deleted().join(name);
+            self.graveyard.lock().keep(grave.clone(), due);
             buried.push(self.queue.bury(&partition.log, grave));
         }
         for durable in buried {

@@ -1,5 +1,6 @@
 //! What has to be done to a data directory from time to time, and at its end.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -7,16 +8,25 @@ use super::registry::Registry;
 use super::{Partition, Topics};
 use crate::log::{Dropped, OpenError, StorageError};
 
-/// Files on their way out.
+/// Files on their way out, each with the time from which it may go.
 #[derive(Debug, Default)]
-pub(super) struct Graveyard(Vec<(Instant, Vec<PathBuf>)>);
+pub(super) struct Graveyard {
+    files: Vec<(Instant, Vec<PathBuf>)>,
+    /// Directories of topics that this process deleted; those of an earlier one may go at once.
+    directories: HashMap<PathBuf, Instant>,
+}
 
 impl Graveyard {
     /// Has `files` removed at `due`.
     pub(super) fn add(&mut self, due: Instant, files: Vec<PathBuf>) {
         if !files.is_empty() {
-            self.0.push((due, files));
+            self.files.push((due, files));
         }
+    }
+
+    /// Keeps the `directory` of a deleted topic until `due`.
+    pub(super) fn keep(&mut self, directory: PathBuf, due: Instant) {
+        self.directories.insert(directory, due);
     }
 }
 
@@ -129,10 +139,10 @@ impl Registry {
     pub(super) fn remove_dropped(&self, failures: &mut Failures) {
         let now = self.clock.now();
         let mut graveyard = self.graveyard.lock();
-        let (due, later) = std::mem::take(&mut graveyard.0)
+        let (due, later) = std::mem::take(&mut graveyard.files)
             .into_iter()
             .partition(|(due, _)| *due <= now);
-        graveyard.0 = later;
+        graveyard.files = later;
         drop(graveyard);
         let mut left = Vec::new();
         for file in due.into_iter().flat_map(|(_, files)| files) {
@@ -143,15 +153,24 @@ impl Registry {
             failures.note(removed);
         }
         if !left.is_empty() {
-            self.graveyard.lock().0.push((now, left));
+            self.graveyard.lock().files.push((now, left));
         }
     }
 
+    /// Removes the directories of deleted topics whose time has come, and all of them where their room is
+    /// needed.
     fn remove_deleted(&self, failures: &mut Failures) {
+        let now = self.clock.now();
+        let is_full = self.space.refusal().is_some();
+        let mut graveyard = self.graveyard.lock();
+        let kept = &mut graveyard.directories;
+        kept.retain(|_, due| !is_full && *due > now);
+        let kept = kept.clone();
+        drop(graveyard);
         match self.log_context.list(&self.directory.deleted()) {
             Ok(graves) => {
-                for grave in graves {
-                    failures.note(self.log_context.remove_dir(&grave));
+                for grave in graves.iter().filter(|grave| !kept.contains_key(*grave)) {
+                    failures.note(self.log_context.remove_dir(grave));
                 }
             }
             Err(error) => failures.0.push(error),

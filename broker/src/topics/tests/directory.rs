@@ -283,6 +283,36 @@ fn a_snapshot_of_the_metadata_replaces_what_led_to_it() {
     assert_eq!(segments, [format!("{start:020}.log")]);
 }
 
+fn graves(world: &World) -> usize {
+    let deleted = world.directory.path().join("data/deleted");
+    std::fs::read_dir(deleted).unwrap().count()
+}
+
+/// Mutation: where `bury` does not keep them, they go at the first check.
+#[test]
+fn the_files_of_a_deleted_topic_stay_for_a_while_and_not_beyond_a_start() {
+    let world = World::new();
+    let configs = [("file.delete.delay.ms", "500")];
+    for topic in ["first", "second"] {
+        world.create(topic, 2, &configs);
+        append(&world.partition(topic), batch(&["a"])).unwrap();
+        wait(world.topics.delete(&TopicName::parse(topic).unwrap())).unwrap();
+        world.topics.retention_check().unwrap();
+        assert_eq!(graves(&world), 1);
+        world.clock.advance(Duration::from_millis(499));
+        world.topics.retention_check().unwrap();
+        assert_eq!(graves(&world), 1);
+        if topic == "first" {
+            world.clock.advance(Duration::from_millis(1));
+            world.topics.retention_check().unwrap();
+            assert_eq!(graves(&world), 0);
+        }
+    }
+    let world = world.restarted();
+    world.topics.retention_check().unwrap();
+    assert_eq!(graves(&world), 0);
+}
+
 /// Mutation: where an undated segment is as old as now (`segment_facts`), nothing ever goes.
 #[test]
 fn a_segment_without_timestamps_is_as_old_as_its_file_and_holds_nobody_back() {
@@ -328,6 +358,7 @@ fn what_fails_in_one_partition_keeps_no_other_from_its_upkeep() {
     world.create("gone", 1, &[]);
     append(&world.partition("gone"), batch(&["old"])).unwrap();
     wait(world.topics.delete(&TopicName::parse("gone").unwrap())).unwrap();
+    world.clock.advance(Duration::from_mins(1));
     let data = world.directory.path().join("data");
     std::fs::remove_dir_all(data.join("topics/broken-0")).unwrap();
     world.clock.advance(Duration::from_secs(2));

@@ -116,6 +116,9 @@ fn a_full_disk_serves_reads_and_takes_commits_and_deletions() {
     let name = TopicName::parse("payments").unwrap();
     world.drive(world.topics.delete(&name)).unwrap();
     assert_eq!(look(&world), Room::Low);
+    let graves = || world.disk().list(Path::new("/data/deleted")).unwrap();
+    world.topics.retention_check().unwrap();
+    assert_eq!(graves().len(), 0, "whose room is needed does not stay");
     free(&world);
     assert_eq!(
         appended(&world, "orders", batch(&["new"])).unwrap(),
