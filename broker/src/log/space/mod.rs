@@ -88,6 +88,9 @@ pub struct Space {
     room: AtomicU8,
     /// Bytes that may be taken until the next look.
     left: AtomicI64,
+    /// Held by who looks: one at a time. Taken before `state`.
+    looking: Mutex<()>,
+    /// Held for microseconds, but while the reserve is given back: who is refused asks for it.
     state: Mutex<State>,
     /// A look is due, or it is over.
     wanted: Condvar,
@@ -127,6 +130,7 @@ impl Space {
             config,
             room: AtomicU8::default(),
             left: AtomicI64::default(),
+            looking: Mutex::default(),
             state: Mutex::default(),
             wanted: Condvar::new(),
             freed: Condvar::new(),
@@ -227,6 +231,7 @@ impl Space {
     /// # Errors
     /// [`StorageError`]; all is as it was then.
     pub fn look(&self, pending: u64) -> Result<SpaceFacts, StorageError> {
+        let _looking = self.looking.lock();
         loop {
             let free = self.disk.free_bytes(&self.directory)?;
             let mut state = self.state.lock();
@@ -248,7 +253,12 @@ impl Space {
                     self.give_back(&mut state)?;
                     return Ok(self.told(&mut state));
                 }
-                Reserve::Take => state.is_held = self.take_reserve()?,
+                Reserve::Take => {
+                    drop(state);
+                    let is_held = self.take_reserve()?;
+                    state = self.state.lock();
+                    state.is_held = is_held;
+                }
             }
             if !state.is_held {
                 return Ok(self.told(&mut state));

@@ -1,7 +1,10 @@
 //! What becomes of a disk that fills up and has room again.
 
+use std::sync::mpsc;
+
 use super::*;
 use crate::log::faulty_storage::{Faults, FaultyStorage};
+use crate::log::{CountedStorage, HeldAt, Hold};
 
 const DIRECTORY: &str = "/data";
 const CONFIG: SpaceConfig = SpaceConfig {
@@ -55,6 +58,33 @@ fn set_capacity(storage: &FaultyStorage, bytes: u64) {
     storage.set_faults(Faults {
         capacity: Some(bytes),
         ..Faults::default()
+    });
+}
+
+/// Mutation: where `look` holds `state` while the reserve is made, who is refused waits for the disk.
+#[test]
+fn nobody_waits_while_the_reserve_is_made() {
+    let storage = FaultyStorage::new(1);
+    let counted = CountedStorage::new(storage.clone());
+    let disk = Disk::new(counted.clone());
+    disk.create_dir(DIRECTORY.as_ref()).unwrap();
+    set_capacity(&storage, ENOUGH - 1);
+    let space = Space::open(&disk, DIRECTORY.as_ref(), CONFIG).unwrap();
+    set_capacity(&storage, ENOUGH);
+    let (held, is_held) = mpsc::channel();
+    let (released, release) = mpsc::channel();
+    counted.hold(Hold {
+        at: HeldAt::Allocation,
+        after: 0,
+        held,
+        release,
+    });
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| space.look(0).unwrap());
+        is_held.recv().unwrap();
+        assert!(space.take(1).is_err());
+        released.send(()).unwrap();
+        assert_eq!(looking.join().unwrap().room, Room::Enough);
     });
 }
 
