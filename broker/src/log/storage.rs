@@ -39,6 +39,15 @@ pub trait Storage: Debug + Send + Sync {
     /// Those of the system.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>>;
 
+    /// Opens a file that exists, to be read and written. What is written to it in whole pages, from
+    /// memory that is aligned to pages, goes around the system's memory where that can be done.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open_direct(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
+        self.open(path, OpenMode::Write)
+    }
+
     /// Names of what is in a directory, in no order.
     ///
     /// # Errors
@@ -233,6 +242,13 @@ impl Disk {
 
     pub(crate) fn open(&self, path: &Path, mode: OpenMode) -> Result<DiskFile, StorageError> {
         let file = self.0.open(path, mode).map_err(at("open", path))?;
+        let path = Arc::from(path);
+        Ok(DiskFile { path, file })
+    }
+
+    /// Opens a file that exists, as [`Storage::open_direct`].
+    pub(crate) fn open_direct(&self, path: &Path) -> Result<DiskFile, StorageError> {
+        let file = self.0.open_direct(path).map_err(at("open", path))?;
         let path = Arc::from(path);
         Ok(DiskFile { path, file })
     }

@@ -79,7 +79,7 @@ impl Extent {
             at = at.saturating_add(u64::try_from(zeroes.len()).unwrap_or(u64::MAX));
         }
         file.sync()?;
-        Ok(file)
+        disk.open_direct(path)
     }
 
     /// Opens a file that was made earlier; with the number in its name.
@@ -95,7 +95,7 @@ impl Extent {
             return Ok(None);
         };
         let path = directory.join(name);
-        let file = disk.open(&path, OpenMode::Write)?;
+        let file = disk.open_direct(&path)?;
         let size = file.size()?;
         Ok(Some((index, Self { path, file, size })))
     }

@@ -103,6 +103,10 @@ impl Extents {
         config: CommitLogConfig,
         next_index: u64,
     ) -> Self {
+        let config = CommitLogConfig {
+            extent_bytes: page_align(config.extent_bytes),
+            ..config
+        };
         Self {
             disk: disk.clone(),
             space: Arc::clone(space),

@@ -18,6 +18,7 @@ mod extent_walk;
 mod extents;
 mod frame;
 mod inspection;
+mod pages;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub(crate) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogConfig, CommitLogFacts, Extents};
 use frame::{Chain, size_of_frame};
 pub(crate) use inspection::FoundExtent;
+use pages::Pages;
 pub(super) use replay::Batches;
 pub use replay::Replay;
 
@@ -58,6 +60,7 @@ pub struct CommitLog {
     next_number: u64,
     active: Option<Active>,
     retired: Vec<Retired>,
+    pages: Pages,
 }
 
 #[derive(Debug)]
@@ -87,6 +90,7 @@ impl CommitLog {
             next_number,
             active: None,
             retired: Vec::new(),
+            pages: Pages::default(),
         })
     }
 
@@ -140,7 +144,8 @@ impl CommitLog {
         let header = ExtentHeader { number, chain };
         let page = header.to_bytes();
         let space = self.extents.space();
-        space.when_there_is_room(|| extent.file.write_at(0, &[&page]))?;
+        let pages = &mut self.pages;
+        space.when_there_is_room(|| pages.write(&extent.file, 0, &[&page]))?;
         self.next_number = number.saturating_add(1);
         let full = self.active.replace(Active {
             number,
@@ -177,7 +182,8 @@ impl CommitLog {
         // There is room for it as a rule, but not where each write of a page takes a new one.
         let (file, position) = (&active.extent.file, active.position);
         let space = self.extents.space();
-        space.when_there_is_room(|| file.write_at(position, &chunks))?;
+        let pages = &mut self.pages;
+        space.when_there_is_room(|| pages.write(file, position, &chunks))?;
         file.sync()?;
         active.position = page_align(end);
         Ok(())
