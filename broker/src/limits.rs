@@ -16,6 +16,9 @@ pub const BATCHES_UNPACKED_MAX: usize = 2;
 /// Bytes of batches that wait for the disk; beyond, appends are refused.
 pub const FLUSH_QUEUE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// Bytes of a batch in a log: all that are written were in that queue.
+pub const BATCH_BYTES_MAX: usize = FLUSH_QUEUE_BYTES_MAX;
+
 /// Bytes of the newest batches that are kept in memory for readers at the end of their partitions.
 pub const TAIL_BYTES_MAX: usize = 32 * 1024 * 1024;
 

@@ -1,13 +1,15 @@
 //! A walk over the batches of a segment file, by their headers.
 //!
 //! Reads the file in pieces; records are looked at only where the caller asks for whole batches. What
-//! the disk cannot read is zeroes here, which are no batch.
+//! the disk cannot read is zeroes here, which are no batch. A length is not believed before the checksum says
+//! so, where it would take much memory: one flipped bit makes a gigabyte of it.
 
 use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC, RawBatch};
 
 use super::StorageError;
 use super::storage::DiskFile;
+use crate::limits::BATCH_BYTES_MAX;
 
 /// Bytes read at once: few reads where batches are small, little waste where they are large.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -88,7 +90,7 @@ impl<'a> BatchWalk<'a> {
         Ok(Step::Batch((position, header)))
     }
 
-    /// The next batch whole, and the position it begins at.
+    /// The next batch whole, and the position it begins at. A large one has its checksum.
     pub(crate) fn next_batch(&mut self) -> Result<Step<(u64, RawBatch)>, StorageError> {
         let Some((_, size)) = self.header()? else {
             return Ok(self.end_or_torn());
@@ -96,6 +98,9 @@ impl<'a> BatchWalk<'a> {
         let Ok(length) = usize::try_from(size) else {
             return Ok(Step::Torn);
         };
+        if length > WHOLE_PIECE_BYTES && !self.clone().next_is_true()? {
+            return Ok(Step::Torn);
+        }
         let mut bytes = self.piece_of(length, WHOLE_PIECE_BYTES)?;
         let Ok(Some(batch)) = RawBatch::take(&mut bytes) else {
             return Ok(Step::Torn);
@@ -130,6 +135,14 @@ impl<'a> BatchWalk<'a> {
         Ok(Step::Batch((position, header, crc)))
     }
 
+    /// Whether the next batch has its checksum; takes little memory, as [`BatchWalk::next_checked`].
+    pub(crate) fn next_is_true(mut self) -> Result<bool, StorageError> {
+        Ok(match self.next_checked()? {
+            Step::Batch((_, header, computed)) => header.crc == computed,
+            Step::End | Step::Torn => false,
+        })
+    }
+
     /// Goes to `position`.
     pub(crate) const fn seek(&mut self, position: u64) {
         self.position = position;
@@ -153,8 +166,9 @@ impl<'a> BatchWalk<'a> {
         let Ok(header) = BatchHeader::decode(&bytes) else {
             return Ok(None);
         };
-        let size = header.size().and_then(|size| u64::try_from(size).ok());
-        let Some(size) = size.filter(|_| header.magic == MAGIC) else {
+        let is_possible = |size: &usize| header.magic == MAGIC && *size <= BATCH_BYTES_MAX;
+        let size = header.size().filter(is_possible);
+        let Some(size) = size.and_then(|size| u64::try_from(size).ok()) else {
             return Ok(None);
         };
         if size > LARGE_BATCH_BYTES {

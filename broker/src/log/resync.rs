@@ -2,8 +2,9 @@
 //!
 //! Where the length of a harmed batch still makes sense, the next one begins behind it; that is tried
 //! first. Else every byte may begin a batch: one that has a header which makes sense there, and the
-//! checksum it says. What a search costs is bounded: the bytes are read once, and those whose checksum is
-//! computed are limited, whatever they pretend to be; beyond that, nothing more is found.
+//! checksum it says, and a large one is followed by another, or ends where the bytes end: else a few that pretend to
+//! be large would cost all there is to spend. What a search costs is bounded: the bytes are read once, and those
+//! whose checksum is computed are limited, whatever they pretend to be; beyond that, nothing more is found.
 
 use std::ops::Range;
 
@@ -17,6 +18,8 @@ use super::storage::DiskFile;
 const PIECE_BYTES: usize = 1024 * 1024;
 /// Bytes of batches that turn out to be none, at most.
 const CHECKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of a batch that is checked whatever follows it.
+const LARGE_BYTES: u64 = 1024 * 1024;
 /// Where the magic lies in a batch.
 const MAGIC_AT: usize = 16;
 
@@ -87,10 +90,10 @@ impl Search<'_> {
                 break;
             }
             for (position, window) in (at..).zip(windows) {
-                let Some(base_offset) = self.candidate(position, window) else {
+                let Some(base_offset) = self.candidate(window) else {
                     continue;
                 };
-                if self.checks_left > 0 && self.is_whole(position)? {
+                if self.is_whole(position)? {
                     return Ok(Some(Whole {
                         position,
                         base_offset,
@@ -102,8 +105,8 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// The base offset of the batch that may begin at `position`.
-    fn candidate(&mut self, position: u64, window: &[u8]) -> Option<i64> {
+    /// The base offset of the batch that may begin with these bytes.
+    fn candidate(&self, window: &[u8]) -> Option<i64> {
         if window.get(MAGIC_AT)?.cast_signed() != MAGIC {
             return None;
         }
@@ -112,20 +115,30 @@ impl Search<'_> {
             return None;
         }
         let header = BatchHeader::decode(&bytes::Bytes::copy_from_slice(window)).ok()?;
-        let size = u64::try_from(header.size()?).ok()?;
-        let fits = position.saturating_add(size) <= self.end;
-        if !fits || !makes_sense(&header, self.offsets) {
-            return None;
-        }
-        self.checks_left = self.checks_left.saturating_sub(size);
-        Some(base_offset)
+        makes_sense(&header, self.offsets).then_some(base_offset)
     }
 
-    fn is_whole(&self, position: u64) -> Result<bool, StorageError> {
-        let mut walk = BatchWalk::new(self.file, position, self.end);
-        Ok(match walk.next_checked()? {
-            Step::Batch((_, header, computed)) => header.crc == computed,
-            Step::End | Step::Torn => false,
+    /// Whether there is a whole batch at `position`.
+    fn is_whole(&mut self, position: u64) -> Result<bool, StorageError> {
+        let mut walk = BatchWalk::single(self.file, position, self.end);
+        let Step::Batch((_, header)) = walk.next_header()? else {
+            return Ok(false);
+        };
+        let size = walk.position().saturating_sub(position);
+        if self.checks_left == 0 || (size > LARGE_BYTES && !self.goes_on(walk, &header)?) {
+            return Ok(false);
+        }
+        self.checks_left = self.checks_left.saturating_sub(size);
+        BatchWalk::new(self.file, position, self.end).next_is_true()
+    }
+
+    /// Whether the batch that `walk` stands behind is the last one, or another one may follow it.
+    fn goes_on(&self, mut walk: BatchWalk<'_>, header: &BatchHeader) -> Result<bool, StorageError> {
+        let behind = header.last_offset().saturating_add(1);
+        Ok(match walk.next_header()? {
+            Step::Batch((_, next)) => makes_sense(&next, &(behind..self.offsets.end)),
+            Step::End => true,
+            Step::Torn => false,
         })
     }
 }

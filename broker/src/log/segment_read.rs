@@ -9,13 +9,17 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
+use super::batch_walk::BatchWalk;
 use super::read::{LogRead, LogReadError, Place};
 use super::read_buffers::{ReadBuffer, ReadBuffers};
 use super::sound_walk::Anchor;
 use super::storage::{DiskFile, is_unreadable};
+use crate::limits::BATCH_BYTES_MAX;
 
 /// Bytes read to find the first batch, where only its neighbourhood is known.
 const LOOK_BYTES: usize = 16 * 1024;
+/// Bytes of a batch for which room is made whatever its length should be.
+const BELIEVED_BYTES: usize = 1024 * 1024;
 
 /// How far a read goes for its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +161,7 @@ impl SegmentRead<'_> {
         if leaves_out || !self.may_stand(&first, self.place.base_offset) {
             return Err(Unread::InDoubt);
         }
-        if first.base_offset >= self.read.end || !self.has_room_for(first.size)? {
+        if first.base_offset >= self.read.end || !self.has_room_for(position, first.size)? {
             return Ok(Found::default());
         }
         if buffer.len() < first.size {
@@ -208,20 +212,37 @@ impl SegmentRead<'_> {
         };
         let here = position.saturating_add(bytes(at));
         let outline = BatchOutline::decode(&outline);
-        let fits = |batch: &BatchOutline| here.saturating_add(bytes(batch.size)) <= self.place.size;
+        let fits = |batch: &BatchOutline| {
+            batch.size <= BATCH_BYTES_MAX
+                && here.saturating_add(bytes(batch.size)) <= self.place.size
+        };
         match outline.filter(fits) {
             None => Err(Unread::InDoubt),
             found => Ok(found),
         }
     }
 
-    /// Whether a first batch of so many bytes is to be returned.
-    fn has_room_for(&self, size: usize) -> Result<bool, LogReadError> {
+    /// Whether a first batch of so many bytes at `position` is to be returned. Nobody makes room for one that may
+    /// be as large only because a bit of its length is another.
+    fn has_room_for(&self, position: u64, size: usize) -> Result<bool, Unread> {
         match self.read.first_batch_max {
             _ if size <= self.read.max_bytes => Ok(true),
             None => Ok(false),
-            Some(room) if size > room => Err(LogReadError::NoRoom { bytes: size }),
+            Some(_) if !self.is_true(position, size)? => Err(Unread::InDoubt),
+            Some(room) if size > room => Err(LogReadError::NoRoom { bytes: size }.into()),
             Some(_) => Ok(true),
+        }
+    }
+
+    /// Whether there is a batch of so many bytes at `position`. A large one is read for that, in pieces.
+    fn is_true(&self, position: u64, size: usize) -> Result<bool, Unread> {
+        match self.reach {
+            _ if size <= BELIEVED_BYTES => Ok(true),
+            Reach::Memory => Err(Unread::NotResident),
+            Reach::Disk => {
+                let walk = BatchWalk::new(self.file, position, self.place.size);
+                Ok(walk.next_is_true()?)
+            }
         }
     }
 

@@ -124,3 +124,19 @@ fn random_bytes_end_and_are_no_batches() {
         assert_eq!(survey(&vec![2; size], 0..i64::MAX).len(), stretches.len());
     }
 }
+
+/// Mutation: `is_whole` without `goes_on`.
+#[test]
+fn bytes_that_pretend_to_be_large_batches_hide_no_batch_behind_them() {
+    const PRETENDED_BYTES: i32 = 14 << 20;
+    let (batches, positions) = segment(&[(100, 1), (150, 1)]);
+    let (before, behind) = batches.split_at(positions[1]);
+    let mut fake = behind.get(..61).unwrap().to_vec();
+    fake[8..12].copy_from_slice(&PRETENDED_BYTES.to_be_bytes());
+    // All of them together claim more than a search may spend.
+    let mut bytes = [before, &fake.repeat(20), behind].concat();
+    bytes.resize(15 << 20, 0);
+    let (sound, lost) = seen(&bytes);
+    assert_eq!(sound, [100, 150]);
+    assert_eq!(lost, [(101, 150), (151, 200)]);
+}
