@@ -5,15 +5,19 @@
 //! end. Its offsets are never given out again, and its bytes stay as they are.
 //!
 //! Those known of a log are kept in the file `damaged-ranges` beside its segments, in the style of
-//! Kafka's checkpoints: the version 0, the number of ranges, and a line `begin end` for each. All of
-//! it is derived: without the file, reads and the scrub find the same again.
+//! Kafka's checkpoints: the version 1, the number of ranges, a line `begin end` for each, and a line
+//! `crc32c` with the checksum of all before; the version 0 had none. All of it is derived: without the
+//! file, reads and the scrub find the same again. So it never says where a log ends.
 
 use std::fmt::Write;
 use std::ops::Range;
 
+use super::recovery_points::{checked, with_checksum};
+
 /// Name of the file.
 pub const DAMAGED_RANGES_FILE: &str = "damaged-ranges";
-const VERSION: &str = "0";
+const VERSION: &str = "1";
+const VERSION_WITHOUT_CHECKSUM: &str = "0";
 /// Ranges that are remembered of one log. Those beyond are found again by whoever reads there.
 const RANGES_MAX: usize = 10_000;
 
@@ -56,10 +60,13 @@ impl DamagedRanges {
     /// What the text of a file says; `None` where it is not whole.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.lines();
-        if lines.next()? != VERSION {
-            return None;
-        }
+        let (version, _) = text.split_once('\n')?;
+        let text = match version {
+            VERSION => checked(text)?,
+            VERSION_WITHOUT_CHECKSUM => text,
+            _ => return None,
+        };
+        let mut lines = text.lines().skip(1);
         let count: usize = lines.next()?.parse().ok()?;
         let mut ranges = Self::default();
         for line in lines {
@@ -79,7 +86,7 @@ impl DamagedRanges {
             // Writing to a string cannot fail.
             writeln!(text, "{begin} {end}").unwrap_or_default();
         }
-        text
+        with_checksum(text)
     }
 
     /// Adds a range, which becomes one with those it touches, and says whether that is news.
@@ -111,6 +118,14 @@ impl DamagedRanges {
         *self != before
     }
 
+    /// Forgets what lies at `offset` or behind it.
+    pub(super) fn forget_from(&mut self, offset: i64) {
+        let left = self.0.drain(..);
+        self.0 = left
+            .filter_map(|range| range.within(&(i64::MIN..offset)))
+            .collect();
+    }
+
     /// Forgets a range of exactly these offsets.
     pub(super) fn forget(&mut self, range: DamagedRange) {
         self.0.retain(|known| *known != range);
@@ -130,11 +145,6 @@ impl DamagedRanges {
         let index = self.0.partition_point(|known| known.end <= offsets.start);
         let range = self.0.get(index);
         range.is_some_and(|range| range.begin < offsets.end)
-    }
-
-    /// One past the last offset that is lost, or 0.
-    pub(super) fn end(&self) -> i64 {
-        self.0.last().map_or(0, |range| range.end)
     }
 
     /// The ranges, in order.
@@ -195,13 +205,23 @@ mod tests {
     fn the_text_reads_back_and_one_that_is_not_whole_does_not() {
         let known = ranges(&[(10, 20), (30, 40)]);
         let text = known.to_text();
-        assert_eq!(text, "0\n2\n10 20\n30 40\n");
-        assert_eq!(DamagedRanges::parse(&text), Some(known));
+        assert!(text.starts_with("1\n2\n10 20\n30 40\ncrc32c "), "{text}");
+        assert_eq!(DamagedRanges::parse(&text), Some(known.clone()));
         for end in 0..text.len() {
             let part = text.get(..end).unwrap();
             assert_eq!(DamagedRanges::parse(part), None, "{end}");
         }
-        for broken in ["1\n0\n", "0\n1\n20 10\n", "0\n1\n20\n", "0\n2\n1 2\n2 3\n"] {
+        assert_eq!(DamagedRanges::parse(&text.replace("40", "70")), None);
+        let old = "0\n2\n10 20\n30 40\n";
+        assert_eq!(DamagedRanges::parse(old), Some(known));
+        assert_eq!(DamagedRanges::parse("0\n2\n10 20\n30 40"), None);
+        for broken in [
+            "2\n0\n",
+            "1\n0\n",
+            "0\n1\n20 10\n",
+            "0\n1\n20\n",
+            "0\n2\n1 2\n2 3\n",
+        ] {
             assert_eq!(DamagedRanges::parse(broken), None, "{broken:?}");
         }
     }

@@ -128,6 +128,18 @@ impl FaultyStorage {
             .retain(|change| !change.names(&is_lost));
     }
 
+    /// Has the disk fail to read the files whose names end so, as they are now, and says how many those are.
+    pub(crate) fn harm_files(&self, ending: &str) -> usize {
+        let world = &mut *self.0.lock();
+        let files = world.names.0.iter().filter_map(|(path, node)| match node {
+            Node::File(inode) if path.to_string_lossy().ends_with(ending) => Some(*inode),
+            Node::File(_) | Node::Directory => None,
+        });
+        let before = world.unreadable.len();
+        world.unreadable.extend(files);
+        world.unreadable.len() - before
+    }
+
     /// Ends the process; what it wrote stays readable.
     pub(crate) fn kill(&self) {
         let mut world = self.0.lock();

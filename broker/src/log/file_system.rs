@@ -61,6 +61,8 @@ impl Storage for FileSystem {
         let mut options = File::options();
         options.read(true).write(mode != OpenMode::Read);
         options.create(mode == OpenMode::Create);
+        // Of no meaning for files; but who meets a pipe under the name of one waits for nobody to write into it.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
         let file = options.open(path)?;
         Ok(Arc::new(RealFile { file, direct: None }))
     }

@@ -157,7 +157,7 @@ pub(crate) fn read_entries<E: IndexEntry>(
     disk: &Disk,
     path: &Path,
 ) -> Result<Option<Vec<E>>, StorageError> {
-    Ok(disk.read_file(path)?.and_then(decode_entries))
+    Ok(disk.read_derived(path)?.and_then(decode_entries))
 }
 
 /// The bytes of a file of entries.

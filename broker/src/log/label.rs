@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use sluice_protocol::Uuid;
 
 use super::recovery::LastStop;
@@ -20,7 +19,11 @@ pub fn directory_label(
     directory: &Path,
     last_stop: LastStop,
 ) -> Result<Option<String>, StorageError> {
-    let bytes = read_small(disk, &directory.join(LABEL_FILE), last_stop)?;
+    let path = directory.join(LABEL_FILE);
+    let bytes = match last_stop {
+        LastStop::Clean => disk.read_file(&path),
+        LastStop::Unclean => disk.read_file_uncached(&path),
+    }?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -32,14 +35,16 @@ pub fn labelled_topic(label: &str) -> Option<Uuid> {
     parse_id(id)
 }
 
-/// A small file; after an unclean stop as it is on the disk.
+/// The text of a small file that can be done without; after an unclean stop as it is on the disk. `None` where
+/// there is none to be read.
 pub(super) fn read_small(
     disk: &Disk,
     path: &Path,
     last_stop: LastStop,
-) -> Result<Option<Bytes>, StorageError> {
-    match last_stop {
-        LastStop::Clean => disk.read_file(path),
-        LastStop::Unclean => disk.read_file_uncached(path),
-    }
+) -> Result<Option<String>, StorageError> {
+    let bytes = match last_stop {
+        LastStop::Clean => disk.read_derived(path),
+        LastStop::Unclean => disk.read_derived_uncached(path),
+    }?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -92,7 +92,11 @@ impl PartitionLog {
             Start::At(_) => {
                 let view = self.view.lock();
                 let active = view.active.as_ref();
-                active.and_then(|active| active.index.largest_timestamp())
+                match active.filter(|active| active.base_offset == place.base_offset) {
+                    Some(active) => active.index.largest_timestamp(),
+                    // It became full since: whoever looks into it finds out.
+                    None => Some(i64::MAX),
+                }
             }
         })
     }

@@ -25,6 +25,7 @@ mod config;
 mod counted_storage;
 mod damage;
 mod data_directory;
+mod derived_file;
 mod epoch_recovery;
 mod error;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod faulty_storage;
 mod file_system;
 mod flush;
 pub(crate) mod index;
+mod index_search;
 pub(crate) mod label;
 pub(crate) mod leader_epochs;
 pub(crate) mod log_start;

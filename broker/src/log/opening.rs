@@ -58,7 +58,12 @@ impl PartitionLog {
         }
         found.damaged = opened.damaged.as_slice().to_vec();
         let (Some(batches), Some(unclean)) = (batches, unclean) else {
-            return Ok((Self::assemble(Arc::clone(context), options, opened), found));
+            let are_epochs_lost = opened.has_directory && !opened.are_epochs_kept;
+            let log = Self::assemble(Arc::clone(context), options, opened);
+            if are_epochs_lost {
+                log.try_to_write_epochs();
+            }
+            return Ok((log, found));
         };
         let is_replayed = batches.first_offset().is_some();
         let in_doubt = recovery.in_doubt(&opened, is_replayed)?;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use sluice_protocol::record_batch::{BatchHeader, StampedBatch};
 
@@ -61,12 +60,13 @@ impl LogContext {
         })
     }
 
-    /// All bytes of a file; `None` where there is none.
+    /// The text of a file that can be done without; `None` where there is none to be read.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn read_file(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
-        self.disk.read_file(path)
+    pub fn read_derived(&self, path: &Path) -> Result<Option<String>, StorageError> {
+        let bytes = self.disk.read_derived(path)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Replaces a file as a whole, without making it durable.

@@ -23,13 +23,13 @@ use super::compaction;
 use super::damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 use super::label::{LABEL_FILE, directory_label, read_small};
 use super::leader_epochs::{self, LeaderEpochs};
-use super::log_start::{self, LOG_START_FILE};
+use super::log_start::{self, LOG_START_FILE, NotedStart};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened};
 use super::producer_snapshot::SNAPSHOT;
 use super::segment::{LOG, SealedSegment, parse_file_name};
 use super::segment_scan::Scanned;
-use super::sound_walk::SoundWalk;
+use super::sound_walk::{Ground, SoundWalk};
 use super::storage::OpenMode;
 
 /// How the last process that had the directory ended.
@@ -73,7 +73,7 @@ impl Recovery<'_> {
             self.label()?;
         }
         let known = self.known_damage()?;
-        let start = log_start::read(disk, directory, self.trust(0))?;
+        let start = self.noted_start(&bases)?;
         let first = bases.first().copied();
         let log_start = start.or(first).unwrap_or_default();
         let log_start = log_start.max(self.options.log_start);
@@ -85,8 +85,7 @@ impl Recovery<'_> {
             let begin = self.cut_at.unwrap_or(log_start);
             scanned.next_offset = log_start.min(begin);
         }
-        let end = self.options.recovery_point.offset.max(known.end());
-        scanned.end_at(end.min(self.cut_at.unwrap_or(end)));
+        self.end(&mut scanned, start.unwrap_or_default());
         let kept = self.kept_epochs(scanned.next_offset)?;
         let epochs = self.epochs(kept.as_ref(), &scanned)?;
         let recovery = LogRecovery {
@@ -104,8 +103,12 @@ impl Recovery<'_> {
             active: scanned.active,
             damaged: scanned.damaged,
         };
-        let replayed_end = self.replayed_end.unwrap_or_default();
-        if log_start > opened.next_offset.max(replayed_end) {
+        // Nothing less than an event of the metadata may take a log away.
+        if self.options.log_start
+            > opened
+                .next_offset
+                .max(self.replayed_end.unwrap_or_default())
+        {
             self.begin_again(&mut opened)?;
         }
         opened.damaged.forget_below(log_start);
@@ -113,6 +116,42 @@ impl Recovery<'_> {
             self.keep_damage(&mut opened)?;
         }
         Ok((opened, recovery))
+    }
+
+    /// Where the log begins by the file that says so. One without a checksum is believed where it says what the
+    /// segments say, or that there were some before them.
+    fn noted_start(&self, bases: &[i64]) -> Result<Option<i64>, StorageError> {
+        let Recovery {
+            context, options, ..
+        } = self;
+        let noted = log_start::read(&context.disk, &options.directory, self.trust(0))?;
+        let is_believed = |noted: &NotedStart| {
+            noted.is_checked
+                || match bases.first() {
+                    Some(first) => noted.offset <= *first || bases.contains(&noted.offset),
+                    None => noted.offset <= self.known_end().unwrap_or(i64::MAX),
+                }
+        };
+        Ok(noted.filter(is_believed).map(|noted| noted.offset))
+    }
+
+    /// Where the log ends by what is not in its directory, if anything tells.
+    fn known_end(&self) -> Option<i64> {
+        let point = self.options.recovery_point.offset;
+        self.replayed_end.max((point > 0).then_some(point))
+    }
+
+    /// Has the log end where it ended: what is not there up to its recovery point is lost, and so is what is not
+    /// there before its `start`, since only what was durable is ever dropped.
+    fn end(&self, scanned: &mut Scanned, start: i64) {
+        let point = self.options.recovery_point.offset;
+        scanned.end_at(point.min(self.cut_at.unwrap_or(point)));
+        let replayed_end = self.replayed_end.unwrap_or_default();
+        if start > replayed_end {
+            scanned.end_at(start);
+        }
+        let end = scanned.next_offset.max(replayed_end);
+        scanned.damaged.forget_from(end);
     }
 
     /// The segments as they are: those before the recovery point as they are known to be, the others
@@ -165,8 +204,7 @@ impl Recovery<'_> {
     /// The damaged ranges that are known since an earlier time.
     fn known_damage(&self) -> Result<DamagedRanges, StorageError> {
         let path = self.options.directory.join(DAMAGED_RANGES_FILE);
-        let bytes = read_small(&self.context.disk, &path, self.trust(0))?;
-        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = read_small(&self.context.disk, &path, self.trust(0))?;
         let known = text.as_deref().and_then(DamagedRanges::parse);
         Ok(known.unwrap_or_default())
     }
@@ -324,19 +362,24 @@ impl Recovery<'_> {
     /// What the file says, which was synced with the batches before `end`.
     fn kept_epochs(&self, end: i64) -> Result<Option<LeaderEpochs>, StorageError> {
         let path = self.options.directory.join(leader_epochs::FILE_NAME);
-        let bytes = read_small(&self.context.disk, &path, self.trust(end))?;
-        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = read_small(&self.context.disk, &path, self.trust(end))?;
         Ok(text.as_deref().and_then(LeaderEpochs::parse))
     }
 
     fn scanned_epochs(&self, scanned: &Scanned) -> Result<LeaderEpochs, StorageError> {
         let mut epochs = LeaderEpochs::default();
+        let mut push = |ground: Ground<'_>| {
+            SoundWalk::new(ground).each_header(|_, header| {
+                epochs.push(header.leader_epoch, header.base_offset);
+            })
+        };
         for segment in &scanned.sealed {
             let file = self.context.files.get(&segment.file)?;
-            let walk = SoundWalk::new(segment.ground(&file));
-            walk.each_header(|_, header| {
-                epochs.push(header.leader_epoch, header.base_offset);
-            })?;
+            push(segment.ground(&file))?;
+        }
+        if let Some(active) = &scanned.active {
+            let file = self.context.files.get(&active.file)?;
+            push(active.ground(&file, scanned.next_offset))?;
         }
         Ok(epochs)
     }

@@ -92,7 +92,7 @@ impl SavedEntries {
         if self.count == 0 {
             return Ok(Some(Vec::new()));
         }
-        let Some(mut bytes) = disk.read_file(path)? else {
+        let Some(mut bytes) = disk.read_derived(path)? else {
             return Ok(None);
         };
         let size = self.size::<E>();

@@ -9,12 +9,13 @@ use sluice_protocol::record_batch::{BatchHeader, BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
 use super::index::{
-    IndexEntry, OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
+    OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
 };
+use super::index_search::{InFile, floor_in_file};
 use super::open_files::{OpenFiles, SegmentFile};
 use super::partition_log::LogContext;
 use super::saved_index::{SavedEntries, SavedIndex};
-use super::sound_walk::{Anchor, Ground, SoundWalk};
+use super::sound_walk::{Anchor, Found, Ground, SoundWalk};
 use super::storage::{Disk, DiskFile, OpenMode};
 
 /// What the name of a segment's file ends in.
@@ -25,9 +26,6 @@ pub(crate) const OFFSET_INDEX: &str = "index";
 pub(crate) const TIME_INDEX: &str = "timeindex";
 /// What the name of a file ends in that is no longer part of a log.
 const DELETED: &str = "deleted";
-
-/// Entries of an index that are read at once: a page or so.
-const BLOCK_ENTRIES: usize = 512;
 
 /// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.
 pub(crate) fn file_name(base_offset: i64, suffix: &str) -> String {
@@ -94,6 +92,18 @@ impl ActiveSegment {
                     .saturating_add(i64::from(entry.relative_offset)),
             ),
         })
+    }
+
+    /// Its bytes up to `end_offset`, as one looks at them who does not care for offsets that are missing.
+    pub(super) const fn ground<'a>(&self, file: &'a DiskFile, end_offset: i64) -> Ground<'a> {
+        Ground {
+            file,
+            size: self.size,
+            base_offset: self.base_offset,
+            end_offset: Some(end_offset),
+            is_dense: false,
+            is_read_once: false,
+        }
     }
 
     /// The segment, closed for good. Should its indexes have to be built again, a batch gets an entry
@@ -216,28 +226,31 @@ impl SealedSegment {
             return Ok(u64::from(entry.position));
         }
         let index = self.rebuild(files)?;
-        *self.index.lock() = SealedIndex::Memory(Arc::clone(&index));
         let entry = floor(&index.offsets, |entry| entry.relative_offset <= target);
         Ok(entry.map_or(0, |entry| u64::from(entry.position)))
     }
 
-    /// The last entry of the time index whose timestamp is at most `timestamp`.
+    /// The last entry of the time index whose timestamp is at most `timestamp`. The batch it leads to is
+    /// verified, so no batch before that one has a larger timestamp, whatever the index says.
     pub(crate) fn time_floor(
         &self,
         timestamp: i64,
         disk: &Disk,
         files: &OpenFiles,
     ) -> Result<Option<TimeEntry>, StorageError> {
-        match self.index(disk, files)? {
-            SealedIndex::Unseen => Ok(None),
-            SealedIndex::Memory(index) => {
-                Ok(floor(&index.times, |entry| entry.timestamp <= timestamp))
-            }
+        let is_before = |entry: &TimeEntry| entry.timestamp <= timestamp;
+        let found = match self.index(disk, files)? {
+            SealedIndex::Unseen => return Ok(None),
+            SealedIndex::Memory(index) => return Ok(floor(&index.times, is_before)),
             SealedIndex::Written(written) => {
-                let file = files.get(&written.times)?;
-                floor_in_file(&file, written.time_count, |entry: &TimeEntry| {
-                    entry.timestamp <= timestamp
-                })
+                floor_in_file(&written.times, written.time_count, files, is_before)?
+            }
+        };
+        match found {
+            InFile::Floor(None) => Ok(None),
+            InFile::Floor(Some(entry)) if self.is_timed(entry, disk, files)? => Ok(Some(entry)),
+            InFile::Floor(Some(_)) | InFile::Lost => {
+                Ok(floor(&self.rebuild(files)?.times, is_before))
             }
         }
     }
@@ -282,18 +295,18 @@ impl SealedSegment {
         disk: &Disk,
         files: &OpenFiles,
     ) -> Result<Option<OffsetEntry>, StorageError> {
-        match self.index(disk, files)? {
-            SealedIndex::Unseen => Ok(None),
-            SealedIndex::Memory(index) => Ok(floor(&index.offsets, |entry| {
-                entry.relative_offset <= target
-            })),
+        let is_before = |entry: &OffsetEntry| entry.relative_offset <= target;
+        let found = match self.index(disk, files)? {
+            SealedIndex::Unseen => return Ok(None),
+            SealedIndex::Memory(index) => return Ok(floor(&index.offsets, is_before)),
             SealedIndex::Written(written) => {
-                let file = files.get(&written.offsets)?;
-                floor_in_file(&file, written.offset_count, |entry: &OffsetEntry| {
-                    entry.relative_offset <= target
-                })
+                floor_in_file(&written.offsets, written.offset_count, files, is_before)?
             }
-        }
+        };
+        Ok(match found {
+            InFile::Floor(entry) => entry,
+            InFile::Lost => floor(&self.rebuild(files)?.offsets, is_before),
+        })
     }
 
     /// Whether a batch begins where an entry says, and is the one it says.
@@ -306,12 +319,39 @@ impl SealedSegment {
         }))
     }
 
+    /// Whether the batch that an entry of the time index names has the timestamp it says.
+    fn is_timed(
+        &self,
+        entry: TimeEntry,
+        disk: &Disk,
+        files: &OpenFiles,
+    ) -> Result<bool, StorageError> {
+        let relative_offset = i64::from(entry.relative_offset);
+        let last_offset = self.base_offset.saturating_add(relative_offset);
+        let anchor = Anchor {
+            position: self.position_of(last_offset, disk, files)?,
+            last_offset: None,
+        };
+        let file = files.get(&self.file)?;
+        let mut walk = SoundWalk::from(self.ground(&file), anchor);
+        loop {
+            match walk.next_header()? {
+                Found::Batch(_, header) if header.last_offset() >= last_offset => {
+                    let is_it = header.last_offset() == last_offset;
+                    return Ok(is_it && header.max_timestamp == entry.timestamp);
+                }
+                Found::Batch(..) | Found::Hole(_) => {}
+                Found::End => return Ok(false),
+            }
+        }
+    }
+
     fn index(&self, disk: &Disk, files: &OpenFiles) -> Result<SealedIndex, StorageError> {
         let mut index = self.index.lock();
         if matches!(*index, SealedIndex::Unseen) {
             *index = match self.open_written(disk, files)? {
                 Some(written) => SealedIndex::Written(Arc::new(written)),
-                None => SealedIndex::Memory(self.rebuild(files)?),
+                None => SealedIndex::Memory(Arc::new(self.indexed_from(0, files)?)),
             };
         }
         Ok(index.clone())
@@ -370,8 +410,11 @@ impl SealedSegment {
         Ok(rest.largest() == largest && last_due <= last.map(|entry| entry.position))
     }
 
+    /// Makes the indexes anew, in the place of files that are of no use.
     fn rebuild(&self, files: &OpenFiles) -> Result<Arc<SegmentIndex>, StorageError> {
-        self.indexed_from(0, files).map(Arc::new)
+        let index = Arc::new(self.indexed_from(0, files)?);
+        *self.index.lock() = SealedIndex::Memory(Arc::clone(&index));
+        Ok(index)
     }
 
     /// Indexes of the batches from `position` on, by their headers; of those that are whole.
@@ -411,39 +454,4 @@ impl SealedSegment {
     fn index_file(&self, suffix: &str) -> Arc<SegmentFile> {
         SegmentFile::new(self.file.path().with_extension(suffix), OpenMode::Read)
     }
-}
-
-/// As [`floor`], by binary search in a file, down to a block that is read at once.
-fn floor_in_file<E: IndexEntry>(
-    file: &DiskFile,
-    count: usize,
-    is_before: impl Fn(&E) -> bool,
-) -> Result<Option<E>, StorageError> {
-    let (mut low, mut high) = (0, count);
-    while high.saturating_sub(low) > BLOCK_ENTRIES {
-        let middle = low.midpoint(high);
-        match read_entries_at(file, middle, 1)?.first() {
-            Some(entry) if is_before(entry) => low = middle,
-            Some(_) | None => high = middle,
-        }
-    }
-    Ok(floor(
-        &read_entries_at(file, low, high.saturating_sub(low))?,
-        is_before,
-    ))
-}
-
-/// `count` entries from the one of the number `first` on; fewer where the file ends.
-fn read_entries_at<E: IndexEntry>(
-    file: &DiskFile,
-    first: usize,
-    count: usize,
-) -> Result<Vec<E>, StorageError> {
-    let position = u64::try_from(first.saturating_mul(E::BYTES)).unwrap_or(u64::MAX);
-    let mut bytes = file.read_at(position, count.saturating_mul(E::BYTES))?;
-    let mut entries = Vec::with_capacity(count);
-    while bytes.len() >= E::BYTES {
-        entries.push(E::decode(&mut bytes));
-    }
-    Ok(entries)
 }

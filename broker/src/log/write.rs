@@ -230,6 +230,13 @@ impl PartitionLog {
         self.write_epochs_of(&self.writer.lock())
     }
 
+    /// As [`PartitionLog::write_epochs`]. Where it fails, the next start reads the batches again.
+    pub(super) fn try_to_write_epochs(&self) {
+        let path = self.directory.join(leader_epochs::FILE_NAME);
+        let text = self.writer.lock().epochs.to_text();
+        drop(self.context.disk.swap_file(&path, text.as_bytes()));
+    }
+
     fn write_epochs_of(&self, writer: &Writer) -> Result<(), StorageError> {
         let path = self.directory.join(leader_epochs::FILE_NAME);
         let text = writer.epochs.to_text();

@@ -235,7 +235,7 @@ impl Checking<'_> {
         let Some((start, first)) = start.zip(first) else {
             return Ok(());
         };
-        let lost = start.max(self.site.log_start)..first;
+        let lost = start.offset.max(self.site.log_start)..first;
         if !lost.is_empty() {
             let path = directory.join(file_name(lost.start, LOG));
             self.lost(

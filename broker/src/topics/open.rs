@@ -226,8 +226,7 @@ impl FoundJournal {
         pool: SyncPool,
     ) -> Result<Self, StorageError> {
         let file = config.directory.join(RECOVERY_POINTS_FILE);
-        let bytes = context.read_file(&file)?;
-        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = context.read_derived(&file)?;
         let points = text.as_deref().and_then(RecoveryPoints::parse);
         let points = points.unwrap_or_default();
         let last_stop = directory.last_stop();

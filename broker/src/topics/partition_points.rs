@@ -23,8 +23,7 @@ pub(super) struct PartitionPoints(HashMap<LogKey, i64>);
 impl PartitionPoints {
     /// Reads a file; empty where there is none that is whole.
     pub(super) fn read(context: &LogContext, path: &Path) -> Result<Self, StorageError> {
-        let bytes = context.read_file(path)?;
-        let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let text = context.read_derived(path)?;
         Ok(text.as_deref().and_then(Self::parse).unwrap_or_default())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use rustix::io::Errno;
 
 use super::contents::Change;
 use super::world::World;
@@ -58,7 +59,10 @@ impl StorageFile for FaultyFile {
 
     fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
         self.with(|world, inode| {
-            let begun = world.begin_read();
+            let begun = match world.unreadable.contains(&inode) {
+                true => Err(io::Error::from(Errno::IO)),
+                false => world.begin_read(),
+            };
             let current = &world.inodes[inode].current;
             let start = current.len().min(usize::try_from(position).unwrap());
             let end = current.len().min(start.saturating_add(length));

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) unsynced_names: Vec<NameChange>,
     pub(super) locks: HashSet<PathBuf>,
     pub(super) faults: Faults,
+    /// Files that cannot be read.
+    pub(super) unreadable: HashSet<usize>,
     /// Whether one of them has struck.
     pub(super) has_struck: bool,
     /// Whether a cut keeps any of the changes of names that were not synced, not the first ones.
@@ -82,6 +84,7 @@ impl World {
             unsynced_names: Vec::new(),
             locks: HashSet::new(),
             faults: Faults::default(),
+            unreadable: HashSet::new(),
             has_struck: false,
             forgets_order: false,
             flips_bits: false,

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::failure::FaultyWorld;
 use super::*;
+use crate::log::OpenMode;
 
 /// The topic of these tests.
 const TOPIC: &str = "orders";
@@ -95,6 +96,36 @@ fn young_records_behind_a_clean_stop_and_a_kill_stay_and_are_found() {
     world.topics.retention_check().unwrap();
     assert_eq!(partition.offsets().log_start, Offset(0));
     assert_found_as_by_scan(&partition, &timestamps);
+}
+
+/// Mutation: `time_floor` that believes the entry it finds.
+#[test]
+fn a_rotten_entry_of_a_time_index_hides_no_record() {
+    let world = world_with_small_segments();
+    let mut config = world.topics.topic(TOPIC).unwrap().config().log.clone();
+    config.segment_bytes = 4_000;
+    config.index_interval_bytes = 50;
+    world.partition(TOPIC).log.set_config(config);
+    let timestamps: Vec<i64> = (-80..0).map(|hour| NOW + hour * 3_600_000).collect();
+    for timestamp in &timestamps {
+        append_at(&world, &[*timestamp]);
+    }
+    let partition = world.partition(TOPIC);
+    let path = Path::new("/data/topics/orders-0/00000000000000000000.timeindex");
+    partition.log.write_indexes().unwrap();
+    assert_found_as_by_scan(&partition, &timestamps);
+    let entries = world.disk().read_file(path).unwrap().unwrap().len() / 12;
+    assert!(entries > 20, "{entries}");
+    for entry in 0..entries - 1 {
+        // What was found to be rotten is written anew.
+        partition.log.write_indexes().unwrap();
+        let mut bytes = world.disk().read_file(path).unwrap().unwrap().to_vec();
+        let found = &mut bytes[entry * 12..][..12];
+        found[1] = 0;
+        let file = world.disk().open(path, OpenMode::Write).unwrap();
+        file.write_at(0, &[&bytes]).unwrap();
+        assert_found_as_by_scan(&partition, &timestamps);
+    }
 }
 
 proptest! {

@@ -15,6 +15,7 @@ mod records;
 mod scale;
 mod seeds;
 mod simulation;
+mod small_files;
 
 use std::future::Future;
 use std::path::Path;

@@ -1,0 +1,60 @@
+//! Reading files that can be done without: what they tell, something else tells too, at some cost.
+//!
+//! Rot in one of them is as if it were not there, and so is whatever else has its name. What is no failure of
+//! the file is told as ever: memory, handles and rights may be there the next time.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::StorageError;
+use super::storage::{Disk, DiskFile, OpenMode, is_unreadable};
+
+/// Bytes of a derived file at most: a larger one is none that anybody here wrote, or costs more to read than
+/// what it is derived from.
+const DERIVED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+impl Disk {
+    /// All bytes of a file that can be done without; `None` where there is none, where the disk cannot read it,
+    /// and where something else has its name, as a directory or a file that is too large.
+    pub(crate) fn read_derived(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+        let opened = self.open(path, OpenMode::Read);
+        unless_lost(opened.and_then(|file| all_of(&file)))
+    }
+
+    /// As [`Disk::read_derived`], from the disk and not from memory.
+    pub(crate) fn read_derived_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+        let opened = self.open(path, OpenMode::Read);
+        unless_lost(opened.and_then(|file| {
+            file.drop_cache(0)?;
+            all_of(&file)
+        }))
+    }
+}
+
+fn all_of(file: &DiskFile) -> Result<Option<Bytes>, StorageError> {
+    let size = file.size()?;
+    if size > DERIVED_BYTES_MAX {
+        return Ok(None);
+    }
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    file.read_at(0, size).map(Some)
+}
+
+/// What was read, or `None` where it is lost or was never there.
+fn unless_lost(read: Result<Option<Bytes>, StorageError>) -> Result<Option<Bytes>, StorageError> {
+    match read {
+        Err(error) if is_lost(&error.cause) => Ok(None),
+        read => read,
+    }
+}
+
+/// Whether a file is not there, not readable, or not one that has bytes.
+pub(super) fn is_lost(error: &io::Error) -> bool {
+    let is_none = matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotSeekable
+    );
+    is_none || is_unreadable(error)
+}
