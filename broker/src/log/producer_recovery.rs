@@ -13,6 +13,7 @@ use super::producer_snapshot::{self, SNAPSHOT};
 use super::producer_state::ProducerStates;
 use super::segment::{file_name, parse_file_name};
 use super::sound_walk::SoundWalk;
+use crate::limits::PRODUCERS_PER_PARTITION_MAX;
 
 /// Snapshots that are kept.
 const SNAPSHOTS_KEPT: usize = 2;
@@ -39,10 +40,11 @@ impl PartitionLog {
         let mut snapshot_offset = 0;
         for offset in self.snapshots()?.into_iter().rev() {
             let path = self.directory.join(file_name(offset, SNAPSHOT));
-            let bytes = self.context.disk.read_file(&path)?;
+            let bytes = self.context.disk.read_derived(&path)?;
             let read = bytes.and_then(|bytes| producer_snapshot::decode(bytes, now));
             if let Some(read) = read.filter(|_| offset <= end) {
                 states = read;
+                states.keep_within(PRODUCERS_PER_PARTITION_MAX);
                 from = offset;
                 snapshot_offset = offset;
                 // What is found at a start was synced by the stop before, or is by the checkpoint that
@@ -58,6 +60,7 @@ impl PartitionLog {
             walk.each_header(|_, header| {
                 if header.base_offset >= from && header.producer_id >= 0 {
                     states.record(&header, now);
+                    states.keep_within(PRODUCERS_PER_PARTITION_MAX);
                 }
             })?;
             from = place.end_offset;

@@ -180,19 +180,27 @@ impl ProducerStates {
         self.0.retain(|_, state| state.last_used >= since);
     }
 
-    /// Forgets the producers that wrote longest ago until at most `count` are left. Takes time in
-    /// proportion to their number, so leave room for many more.
-    pub fn shrink_to(&mut self, count: usize) {
+    /// Where there are more than `count` producers, forgets those that wrote longest ago, and enough of them
+    /// that it is a while until the next time: it takes time in proportion to their number.
+    pub fn keep_within(&mut self, count: usize) {
+        if self.0.len() > count {
+            self.shrink_to(count / 8 * 7);
+        }
+    }
+
+    /// Forgets the producers that wrote longest ago until at most `count` are left.
+    fn shrink_to(&mut self, count: usize) {
         let Some(excess) = self.0.len().checked_sub(count).filter(|excess| *excess > 0) else {
             return;
         };
-        let mut used: Vec<(i64, i64)> = self
-            .0
-            .iter()
-            .map(|(id, state)| (state.last_used, *id))
+        // At a start all were used just now, and the log tells who wrote first.
+        let place = |state: &ProducerState| state.batches.back().map(|batch| batch.last_offset);
+        let states = self.0.iter();
+        let mut used: Vec<_> = states
+            .map(|(id, state)| (state.last_used, place(state), *id))
             .collect();
         used.sort_unstable();
-        for (_, id) in used.into_iter().take(excess) {
+        for (_, _, id) in used.into_iter().take(excess) {
             self.0.remove(&id);
         }
     }
@@ -393,6 +401,8 @@ mod tests {
         states.shrink_to(11);
         assert_eq!(states.len(), 11);
         assert!(states.0.contains_key(&99) && states.0.contains_key(&90));
+        states.keep_within(11);
+        assert_eq!(states.len(), 11);
         states.expire(49);
         assert_eq!(states.len(), 2);
     }

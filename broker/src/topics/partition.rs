@@ -198,10 +198,8 @@ impl Partition {
         head.next_offset = header.last_offset().saturating_add(1);
         if header.producer_id >= 0 {
             head.producers.record(&header, now.0);
-            if head.producers.len() > limits::PRODUCERS_PER_PARTITION_MAX {
-                let count = limits::PRODUCERS_PER_PARTITION_MAX / 8 * 7;
-                head.producers.shrink_to(count);
-            }
+            let producers_max = limits::PRODUCERS_PER_PARTITION_MAX;
+            head.producers.keep_within(producers_max);
         }
         drop(head);
         Ok(self.appending(base_offset, append_time, Some(durable)))
