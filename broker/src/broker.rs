@@ -295,17 +295,18 @@ async fn open(
         let space = config.space;
         let of_work = Arc::clone(&telemetry);
         let observe = move |observation| observed(&observation, &space, &of_work);
-        let topics = Topics::open(config, clock, observe)?;
+        let topics = Topics::open(config, clock.clone(), observe)?;
         tell_recovery(topics.recovery(), &telemetry);
         let count = topics.damaged_extents().map_err(OpenError::from)?;
         DamagedExtentsKept { count }.emit(&telemetry);
         topics.observe_damage(move |news| tell_damage(news, &telemetry));
-        let producer_ids =
-            ProducerIds::open(&Disk::new(FileSystem), &directory).inspect_err(|_| {
-                if let Err(error) = topics.close() {
-                    CloseFailed { reason: &error }.emit();
-                }
-            })?;
+        let disk = Disk::new(FileSystem);
+        let opened = ProducerIds::open(&disk, &directory, topics.is_new(), clock.wall());
+        let producer_ids = opened.inspect_err(|_| {
+            if let Err(error) = topics.close() {
+                CloseFailed { reason: &error }.emit();
+            }
+        })?;
         Ok((topics, producer_ids))
     };
     spawn_blocking(open)

@@ -156,6 +156,12 @@ impl Topics {
         self.0.directory.cluster_id()
     }
 
+    /// Whether the data directory was made just now.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.0.directory.is_new()
+    }
+
     /// What opening the directory found.
     #[must_use]
     pub fn recovery(&self) -> &RecoveryReport {

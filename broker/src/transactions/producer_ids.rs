@@ -3,19 +3,27 @@
 //! Ids are reserved in blocks: the end of the block is durable before its first id is given, and a
 //! start goes on from there. What is left of a block at a stop is lost, which 2^63 ids can bear.
 //!
-//! The file holds one decimal number, the first id that no block holds, and is replaced atomically.
+//! The file has a line `version 1`, a line with a decimal number, the first id that no block holds, and a line
+//! `crc32c` with the checksum of both; one of an earlier build has the number alone. It is made with the data
+//! directory and replaced atomically. Where it is gone all the same, or not whole, ids go on far beyond all that
+//! can have been given: where a producer got an id twice its records would be taken for those of another, and dropped.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::log::{Disk, StorageError};
-use crate::model::ProducerId;
+use crate::log::{Disk, StorageError, checked, with_checksum};
+use crate::model::{ProducerId, TimestampMs};
 
 /// Ids reserved at a time, as in Kafka.
 const BLOCK_IDS: i64 = 1_000;
+const VERSION_LINE: &str = "version 1\n";
+/// More ids than are given in a millisecond, since each block is synced. Counted from 1970 on, they fit into the
+/// 53 bits that some clients have for a number.
+const IDS_PER_MS: i64 = 1_000;
+/// The same where the clock has not been set: beyond any count.
+const LOST_IDS_BEGIN_MIN: i64 = 1 << 50;
 
 /// Gives ids to producers.
 #[derive(Clone, Debug)]
@@ -42,15 +50,34 @@ struct Block {
 }
 
 impl ProducerIds {
-    /// Goes on after the last block reserved in `directory`. Blocks on the disk.
+    /// Goes on after the last block reserved in `directory`, which may be new; `now` is what the wall clock
+    /// says. Blocks on the disk.
     ///
     /// # Errors
-    /// [`StorageError`] where the file cannot be read, or holds no number.
-    pub(crate) fn open(disk: &Disk, directory: &Path) -> Result<Self, StorageError> {
+    /// [`StorageError`].
+    pub(crate) fn open(
+        disk: &Disk,
+        directory: &Path,
+        is_new: bool,
+        now: TimestampMs,
+    ) -> Result<Self, StorageError> {
         let path = directory.join("producer-ids");
-        let end = match disk.read_file(&path)? {
-            Some(text) => parse(&text).map_err(|cause| StorageError::new("read", &path, cause))?,
-            None => 0,
+        let found = disk.read_derived(&path)?;
+        let end = match found.as_deref().and_then(parse) {
+            Some(end) => end,
+            None if is_new => {
+                disk.replace_file(&path, text(0).as_bytes())?;
+                0
+            }
+            None => {
+                let end = now.0.saturating_mul(IDS_PER_MS).max(LOST_IDS_BEGIN_MIN);
+                tracing::warn!(
+                    path = %path.display(),
+                    next = end,
+                    "the file of producer ids is gone or not whole; ids go on beyond all that were given"
+                );
+                end
+            }
         };
         Ok(Self(Arc::new(Mutex::new(Block {
             disk: disk.clone(),
@@ -81,19 +108,26 @@ impl Block {
             .end
             .checked_add(BLOCK_IDS)
             .ok_or(ProducerIdError::Exhausted)?;
-        let text = format!("{end}\n");
+        let text = text(end);
         self.disk.replace_file(&self.path, text.as_bytes())?;
         self.end = end;
         Ok(())
     }
 }
 
-fn parse(text: &[u8]) -> io::Result<i64> {
-    let text = str::from_utf8(text).unwrap_or_default();
-    let number = text.trim().parse::<i64>().ok();
-    number
-        .filter(|number| *number >= 0)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds no producer id"))
+/// The file for blocks that end at `end`.
+fn text(end: i64) -> String {
+    with_checksum(format!("{VERSION_LINE}{end}\n"))
+}
+
+fn parse(text: &[u8]) -> Option<i64> {
+    let text = str::from_utf8(text).ok()?;
+    let number = match text.starts_with(VERSION_LINE) {
+        true => checked(text)?.strip_prefix(VERSION_LINE)?,
+        false => text,
+    };
+    let number = number.strip_suffix('\n')?.parse().ok();
+    number.filter(|number| *number >= 0)
 }
 
 #[cfg(test)]
@@ -113,8 +147,15 @@ mod tests {
         (storage, disk)
     }
 
+    const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
+
     fn open(disk: &Disk) -> Result<ProducerIds, StorageError> {
-        ProducerIds::open(disk, DIRECTORY.as_ref())
+        ProducerIds::open(disk, DIRECTORY.as_ref(), true, NOW)
+    }
+
+    fn reopen(disk: &Disk, now: TimestampMs) -> i64 {
+        let ids = ProducerIds::open(disk, DIRECTORY.as_ref(), false, now);
+        ids.unwrap().next().unwrap().0
     }
 
     #[test]
@@ -141,13 +182,47 @@ mod tests {
         }
     }
 
+    /// Mutations: `open` that begins with 0 whenever there is no file; `parse` without the checksum.
     #[test]
-    fn a_file_that_holds_no_id_is_named() {
+    fn no_id_is_given_again_where_the_file_is_gone_or_rots() {
+        let (storage, disk) = disk(1);
+        let path = Path::new(DIRECTORY).join("producer-ids");
+        drop(open(&disk).unwrap());
+        assert_eq!(reopen(&disk, NOW), 0, "none was given");
+        assert_eq!(reopen(&disk, NOW), 1_000);
+        let whole = disk.read_file(&path).unwrap().unwrap().to_vec();
+        let mut given = 2_000;
+        let mut assert_fresh = |what: &str| {
+            for now in [NOW, TimestampMs(NOW.0 + given % 7), TimestampMs(0)] {
+                let id = reopen(&disk, now);
+                assert!((1 << 50..1 << 53).contains(&id), "{what}: {id}");
+            }
+            given += 1;
+            disk.remove_file(&path).unwrap();
+        };
+        disk.remove_file(&path).unwrap();
+        assert_fresh("gone");
+        for end in 0..whole.len() {
+            disk.write_file(&path, &whole[..end]).unwrap();
+            assert_fresh("torn");
+        }
+        for index in 0..whole.len() {
+            let mut harmed = whole.clone();
+            harmed[index] ^= 1;
+            disk.write_file(&path, &harmed).unwrap();
+            assert_fresh("rotten");
+        }
+        disk.write_file(&path, &whole).unwrap();
+        storage.harm_files("producer-ids");
+        assert_fresh("unreadable");
+    }
+
+    #[test]
+    fn the_file_of_an_earlier_build_is_read() {
         let (_, disk) = disk(1);
         let path = Path::new(DIRECTORY).join("producer-ids");
-        disk.write_file(&path, b"many").unwrap();
-        let error = open(&disk).unwrap_err().to_string();
-        assert!(error.contains("producer-ids"), "{error}");
+        disk.write_file(&path, b"7000\n").unwrap();
+        assert_eq!(reopen(&disk, NOW), 7_000);
     }
 
     #[test]
