@@ -156,13 +156,7 @@ impl Call {
         turn: &Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RequestError> {
-        let taken = turn.taken().await;
-        let working = self.blocking(move || {
-            let done = work();
-            drop(taken);
-            done
-        });
-        working.await
+        turn.run(work).await.ok_or(RequestError::Lost)
     }
 
     /// Counts `bytes` as the response's, until it is sent: for what is told of state, which a small

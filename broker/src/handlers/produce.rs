@@ -2,7 +2,8 @@
 //!
 //! * One batch per partition, the last where there are more; each partition succeeds or fails by itself, and answers in the order of
 //!   the request.
-//! * `acks` 1 and -1 are answered when the batch is durable, in any durability mode but `os`.
+//! * `acks` 1 and -1 are answered when the batch is as durable as the topic's `sluice.durability` says: on the
+//!   disk with `group`, in the hands of the operating system with `os` and `interval`.
 //! * `acks` 0 has no response: a failure ends the connection, which is how such a producer learns.
 //! * 0-2 are refused (KIP-896), though advertised; see the table. 7 allows zstd; 8 names the record at
 //!   fault. From 10 on a new leader could be named, which one node never has.
