@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -101,7 +102,7 @@ impl Shared {
             match work.jobs.pop_front() {
                 Some(job) => {
                     work.running += 1;
-                    let outcome = parking_lot::MutexGuard::unlocked(&mut work, || job.run());
+                    let outcome = parking_lot::MutexGuard::unlocked(&mut work, || job.run_to_end());
                     self.finish(&mut work, outcome);
                 }
                 None => self.wanted.wait(&mut work),
@@ -115,7 +116,7 @@ impl Shared {
         loop {
             if let Some(job) = work.jobs.pop_front() {
                 work.running += 1;
-                let outcome = parking_lot::MutexGuard::unlocked(&mut work, || job.run());
+                let outcome = parking_lot::MutexGuard::unlocked(&mut work, || job.run_to_end());
                 self.finish(&mut work, outcome);
             } else if work.running > 0 {
                 self.done.wait(&mut work);
@@ -137,6 +138,16 @@ impl Shared {
 }
 
 impl Job {
+    /// As [`Job::run`]; a panic is a failure, or the round would never end.
+    fn run_to_end(&self) -> Result<(), StorageError> {
+        let run = catch_unwind(AssertUnwindSafe(|| self.run()));
+        run.unwrap_or_else(|_panic| {
+            let (Self::File(_, path) | Self::Directory(_, path)) = self;
+            let cause = std::io::Error::other("the thread that syncs panicked");
+            Err(StorageError::new("sync", path, cause))
+        })
+    }
+
     fn run(&self) -> Result<(), StorageError> {
         match self {
             Self::File(disk, path) => unless_gone(
@@ -163,6 +174,43 @@ impl Drop for SyncPool {
         for thread in self.threads.drain(..) {
             // A thread that panicked has nothing left to do either.
             drop(thread.join());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::log::{CountedStorage, FaultyStorage, HeldAt, Hold};
+
+    /// Mutation: where a job panics without `run_to_end`, the round never ends.
+    #[test]
+    fn a_panic_of_a_thread_that_syncs_fails_the_round() {
+        let counted = CountedStorage::new(FaultyStorage::new(1));
+        let disk = Disk::new(counted.clone());
+        let mut dirty = Dirty::default();
+        for number in 0..8 {
+            let directory = PathBuf::from(format!("/topics/{number}"));
+            disk.create_dir(&directory).unwrap();
+            dirty.directories.insert(directory);
+        }
+        let pool = SyncPool::new(2).unwrap();
+        for after in 0..8 {
+            // Nobody hears that somebody waits, which panics.
+            let (held, _) = mpsc::channel();
+            let (_, release) = mpsc::channel();
+            let at = HeldAt::SyncOfPartition;
+            counted.hold(Hold {
+                at,
+                after,
+                held,
+                release,
+            });
+            let error = pool.sync(&dirty, &disk).unwrap_err();
+            assert!(error.to_string().contains("panicked"), "{error}");
+            pool.sync(&dirty, &disk).unwrap();
         }
     }
 }

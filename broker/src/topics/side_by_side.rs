@@ -48,6 +48,7 @@ pub(super) fn side_by_side<T: Sync, R: Send, E: Send>(
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::atomic::AtomicBool;
 
     use super::*;
 
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_and_a_panic_are_told() {
+    fn a_failure_is_told() {
         let items: Vec<usize> = (0..200).collect();
         let fails = |item: &usize| match item {
             77 => Err("failed"),
@@ -77,5 +78,26 @@ mod tests {
         };
         let outcome = side_by_side(4, &items, fails, || "panicked");
         assert_eq!(outcome, Err("failed"));
+    }
+
+    /// Mutation: where a thread that is joined does not say that it panicked, all is well.
+    #[test]
+    fn the_panic_of_a_thread_is_told() {
+        let items: Vec<usize> = (0..200).collect();
+        let caller = std::thread::current().id();
+        let has_panicked = AtomicBool::new(false);
+        let work = |_: &usize| {
+            if std::thread::current().id() != caller {
+                has_panicked.store(true, Ordering::Relaxed);
+                panic!("on purpose");
+            }
+            // Leaves some to the others.
+            while !has_panicked.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            Ok(())
+        };
+        let outcome = side_by_side(4, &items, work, || "panicked");
+        assert_eq!(outcome, Err("panicked"));
     }
 }
