@@ -62,7 +62,7 @@ pub enum OpenError {
     },
     /// It belongs to a broker of another id.
     #[error(
-        "the data directory {} belongs to node {found}, this is node {node_id}; name another directory or that id",
+        "the data directory {} belongs to node {found}, this is node {node_id}; name another directory",
         path.display()
     )]
     OtherNode {
@@ -118,11 +118,15 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Takes a directory, making it if need be.
+    /// Takes a directory, making it if need be. In one that is refused for what its properties say nothing is
+    /// changed.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(disk: &Disk, path: &Path, node_id: i32) -> Result<Self, OpenError> {
+        if let Some(bytes) = disk.read_file(&path.join(META_FILE))? {
+            read_meta(path, node_id, &String::from_utf8_lossy(&bytes))?;
+        }
         disk.create_dir(path)?;
         let lock_path = path.join(LOCK_FILE);
         let lock = disk.lock(&lock_path).map_err(|error| {
@@ -402,8 +406,11 @@ mod tests {
         let meta = path.join(META_FILE);
         let text = std::fs::read_to_string(&meta).unwrap();
         std::fs::write(&meta, text.replace("format=2", "format=3")).unwrap();
+        let lock = path.join(LOCK_FILE);
+        std::fs::remove_file(&lock).unwrap();
         let later = open(&path).unwrap_err();
         assert!(matches!(later, OpenError::LaterFormat { found: 3, .. }));
+        assert!(!lock.exists(), "nothing is changed");
         std::fs::write(&meta, "version=1\ncluster.id=x\nnode.id=1\n").unwrap();
         assert!(matches!(open(&path), Err(OpenError::Unreadable { .. })));
         std::fs::remove_file(&meta).unwrap();

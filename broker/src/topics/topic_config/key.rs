@@ -106,9 +106,9 @@ pub const KEYS: &[ConfigKey] = keys! {
     "file.delete.delay.ms": Long = "60000", Rule::Number(0, i64::MAX), Obeyed, Some("log.segment.delete.delay.ms"),
         "How long the file of a dropped segment stays on disk, for reads that have begun, in milliseconds.";
     "flush.messages": Long = "9223372036854775807", Rule::Number(1, i64::MAX), Stored, Some("log.flush.interval.messages"),
-        "Records between two flushes. Without effect: every batch is flushed before it is acknowledged.";
+        "Records between two flushes. Without effect: `sluice.durability` says when a batch is flushed.";
     "flush.ms": Long = "9223372036854775807", Rule::Number(0, i64::MAX), Stored, Some("log.flush.interval.ms"),
-        "Time between two flushes. Without effect: every batch is flushed before it is acknowledged.";
+        "Time between two flushes. Without effect: `sluice.durability` says when a batch is flushed.";
     "follower.replication.throttled.replicas": List = "", Rule::ReplicaPairs, Stored, None,
         "Replicas whose incoming replication is throttled, as partition:broker pairs or `*`. Without effect on one node.";
     "index.interval.bytes": Int = "4096", Rule::Number(0, I32_MAX), Obeyed, Some("log.index.interval.bytes"),
