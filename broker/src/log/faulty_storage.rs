@@ -213,7 +213,7 @@ impl Storage for FaultyStorage {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let world = &mut *self.0.lock();
-        let begun = begin_change_of(world, from);
+        let begun = begin_change_of(world, from).and_then(|()| world.begin_rename());
         world.note("rename", (from, to), &[], &begun);
         begun?;
         world.change_names(NameChange::Rename(from.to_owned(), to.to_owned()));

@@ -50,7 +50,8 @@ impl PartitionLog {
 
     /// Drops the segments that are due at the wall clock's `now` and end at most at `end`, and returns
     /// their files. What only the records tell, such as the state of producers, must be durable up to
-    /// `end` before. No flush waits for it while it waits for the disk.
+    /// `end` before. No flush waits for it while it waits for the disk. Does nothing while somebody else
+    /// tends the log, who may wait for the room that is made for other logs meanwhile.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -60,7 +61,9 @@ impl PartitionLog {
         end: i64,
         checkpoint: &Checkpoint,
     ) -> Result<Option<Dropped>, StorageError> {
-        let _tending = self.tending.lock();
+        let Some(_tending) = self.tending.try_lock() else {
+            return Ok(None);
+        };
         let Some(due) = self.due_for_retention(now, end, checkpoint)? else {
             return Ok(None);
         };
@@ -140,12 +143,21 @@ impl PartitionLog {
         !writer.is_closed
     }
 
-    /// Writes the indexes of segments sealed since the last call.
+    /// Writes the indexes of segments sealed since the last call, unless somebody else tends the log.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn write_indexes(&self) -> Result<(), StorageError> {
-        let _tending = self.tending.lock();
+        self.tending
+            .try_lock()
+            .map_or(Ok(()), |tending| self.write_sealed_indexes(&tending))
+    }
+
+    /// As [`PartitionLog::write_indexes`], for who tends the log.
+    pub(super) fn write_sealed_indexes(
+        &self,
+        _tending: &MutexGuard<'_, ()>,
+    ) -> Result<(), StorageError> {
         let sealed = self.view.lock().sealed.clone();
         for segment in sealed {
             segment.write_index(&self.context.disk)?;

@@ -46,15 +46,18 @@ impl PartitionLog {
         unsaved.load(Ordering::Relaxed) >= bytes || is_sealed.load(Ordering::Relaxed)
     }
 
-    /// Saves the indexes as far as they are in memory, to be synced by the next checkpoint.
+    /// Saves the indexes as far as they are in memory, to be synced by the next checkpoint; the next time
+    /// where somebody else tends the log now.
     ///
     /// # Errors
     /// [`StorageError`]; the next start may take longer then.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
+        let Some(tending) = self.tending.try_lock() else {
+            return Ok(());
+        };
         self.unsaved.bytes.store(0, Ordering::Relaxed);
         self.unsaved.is_sealed.store(false, Ordering::Relaxed);
-        self.write_indexes()?;
-        let _tending = self.tending.lock();
+        self.write_sealed_indexes(&tending)?;
         self.write_active_index(|unsynced| checkpoint.note(unsynced))
     }
 
@@ -64,8 +67,8 @@ impl PartitionLog {
     /// # Errors
     /// [`StorageError`].
     pub fn leave(&self) -> Result<(), StorageError> {
-        self.write_indexes()?;
-        let _tending = self.tending.lock();
+        let tending = self.tending.lock();
+        self.write_sealed_indexes(&tending)?;
         if let Some(active) = &mut self.view.lock().active {
             active.index.seal();
         }

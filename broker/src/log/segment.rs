@@ -1,6 +1,6 @@
 //! The segments of a partition: the one that is written, and those that never change again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -182,7 +182,8 @@ impl SealedSegment {
     }
 
     /// Takes its files out of the log and returns their new names, which no other file ever had in
-    /// this process. Reads that have begun go on under those, until somebody removes the files.
+    /// this process. Reads that have begun go on under those, until somebody removes the files. Waits
+    /// for room where the disk has none for a name: half of it done, nothing could be undone.
     pub(crate) fn retire(&self, context: &LogContext) -> Result<Vec<PathBuf>, StorageError> {
         let number = context.retired.fetch_add(1, Ordering::Relaxed);
         let deleted =
@@ -190,8 +191,12 @@ impl SealedSegment {
         let log = self.file.path();
         let mut retired = vec![log.with_file_name(deleted(LOG))];
         let index = self.index.lock();
+        let rename = |file: &SegmentFile, name: &Path| {
+            let space = &context.space;
+            space.when_there_is_room(|| file.rename(name, &context.disk))
+        };
         for name in &retired {
-            self.file.rename(name, &context.disk)?;
+            rename(&self.file, name)?;
         }
         if let SealedIndex::Written(written) = &*index {
             for (file, suffix) in [
@@ -199,7 +204,7 @@ impl SealedSegment {
                 (&written.times, TIME_INDEX),
             ] {
                 let name = log.with_file_name(deleted(suffix));
-                file.rename(&name, &context.disk)?;
+                rename(file, &name)?;
                 retired.push(name);
             }
         } else {

@@ -85,7 +85,8 @@ impl PartitionLog {
         Ok(retired)
     }
 
-    /// From here on a failure leaves the directory in a state that only a start can settle.
+    /// From here on a failure leaves the directory in a state that only a start can settle, so that this
+    /// waits where the disk is full.
     fn swap(
         &self,
         inputs: &[Arc<SealedSegment>],
@@ -99,7 +100,8 @@ impl PartitionLog {
             retired.extend(input.retire(&self.context)?);
         }
         disk.sync_dir(&self.directory)?;
-        disk.rename(swap, log)?;
+        let space = &self.context.space;
+        space.when_there_is_room(|| disk.rename(swap, log))?;
         disk.sync_dir(&self.directory)?;
         Ok(retired)
     }

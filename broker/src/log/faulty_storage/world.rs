@@ -24,6 +24,8 @@ pub(crate) struct Faults {
     pub(crate) changes_left: Option<u32>,
     /// Changes to files and names, syncs among them, until one fails.
     pub(crate) changes_to_error: Option<u32>,
+    /// Renames until one finds the disk full.
+    pub(crate) renames_to_full: Option<u32>,
     /// Reads of files and directories until one fails.
     pub(crate) reads_to_error: Option<u32>,
 }
@@ -141,6 +143,14 @@ impl World {
         }
         let fails = strikes(&mut self.faults.changes_to_error);
         self.error_if(fails)
+    }
+
+    /// Says that a rename begins.
+    pub(super) fn begin_rename(&mut self) -> io::Result<()> {
+        match strikes(&mut self.faults.renames_to_full) {
+            true => Err(ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
     }
 
     /// Says that a read begins.

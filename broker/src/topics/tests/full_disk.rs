@@ -3,7 +3,7 @@
 
 use super::failure::FaultyWorld;
 use super::*;
-use crate::log::Room;
+use crate::log::{Faults, Room};
 
 /// Bytes that are enough for everything, and the reserve.
 const ROOM: u64 = 1 << 20;
@@ -197,4 +197,43 @@ fn a_start_on_a_full_disk_serves_what_is_there() {
     let orders = world.partition("orders");
     let moved = world.drive(orders.delete_records(None));
     assert_eq!(moved.unwrap(), Offset(1));
+}
+
+/// Mutation: where a rename of `swap` or `retire` does not wait for room, the process ends.
+#[test]
+fn a_disk_that_is_full_while_compaction_replaces_segments_is_no_failure() {
+    for renames in 1..=12 {
+        let world = FaultyWorld::new(1);
+        let configs = [
+            ("cleanup.policy", "compact"),
+            ("min.cleanable.dirty.ratio", "0"),
+            ("segment.bytes", "1048576"),
+        ];
+        let created = world
+            .topics
+            .create(new_topic("orders", 1, &configs), Commit::Yes);
+        world.drive(created).unwrap().unwrap();
+        let text = "x".repeat(600_000);
+        for _ in 0..4 {
+            appended(&world, "orders", batch(&[&text])).unwrap();
+        }
+        world.storage.set_faults(Faults {
+            renames_to_full: Some(renames),
+            ..Faults::default()
+        });
+        let compacted = world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+        let outcome = compacted.unwrap().run.map(|run| run.outcome);
+        assert!(
+            world.topics.0.queue.failure().is_none(),
+            "{renames}: {outcome:?}"
+        );
+        // What was refused before the last look counts in it.
+        look(&world);
+        assert_eq!(look(&world), Room::Enough);
+        appended(&world, "orders", batch(&["next"])).unwrap();
+        assert_eq!(
+            values(&world.partition("orders"), 3),
+            pairs(&[(3, &text), (4, "next")])
+        );
+    }
 }
