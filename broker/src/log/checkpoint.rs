@@ -19,7 +19,7 @@ use super::flush::FlushQueue;
 use super::recovery_points::{RecoveryPoint, RecoveryPoints};
 use super::space::Room;
 use super::storage::{Disk, Volume};
-use super::sync_pool::SyncPool;
+use super::sync_pool::{Pace, SyncPool};
 use super::{LogKey, StorageError};
 
 /// How long what was written may wait for its sync where a checkpoint takes long: it is to take no more
@@ -225,7 +225,7 @@ impl Checkpoint {
     /// # Errors
     /// [`StorageError`]. The commit log keeps what was noted, and nothing is flushed any more.
     pub fn run(&self) -> Result<(), StorageError> {
-        self.run_to(None)
+        self.run_to(None, Pace::Hurried)
     }
 
     /// As [`Checkpoint::run`], before a new generation of the commit log begins at `live`: what is torn of
@@ -234,19 +234,19 @@ impl Checkpoint {
     /// # Errors
     /// As there.
     pub fn end_generation(&self, live: (u32, u64)) -> Result<(), StorageError> {
-        self.run_to(Some(live))
+        self.run_to(Some(live), Pace::Hurried)
     }
 
-    fn run_to(&self, live: Option<(u32, u64)>) -> Result<(), StorageError> {
+    fn run_to(&self, live: Option<(u32, u64)>, pace: Pace) -> Result<(), StorageError> {
         let _running = self.running.lock();
         match self.queue.failure() {
             Some(failure) => Err(failure),
-            None => self.sync_noted(live),
+            None => self.sync_noted(live, pace),
         }
         .inspect_err(|error| self.queue.fail(error))
     }
 
-    fn sync_noted(&self, live: Option<(u32, u64)>) -> Result<(), StorageError> {
+    fn sync_noted(&self, live: Option<(u32, u64)>, pace: Pace) -> Result<(), StorageError> {
         let mut taken = {
             let mut waiting = self.unsynced.lock();
             waiting.due = None;
@@ -257,7 +257,7 @@ impl Checkpoint {
             return Ok(());
         }
         let started = Instant::now();
-        self.sync(&taken.dirty)?;
+        self.sync(&taken.dirty, pace)?;
         let elapsed = started.elapsed();
         self.unsynced.lock().last_took = elapsed;
         let text = {
@@ -275,13 +275,13 @@ impl Checkpoint {
         Ok(())
     }
 
-    fn sync(&self, dirty: &Dirty) -> Result<(), StorageError> {
+    fn sync(&self, dirty: &Dirty, pace: Pace) -> Result<(), StorageError> {
         let is_many = dirty.count() > self.extents.config().synced_singly_max;
         match self.volume.as_ref().filter(|_| is_many) {
             Some(volume) => volume.sync().map_err(|cause| {
                 StorageError::new("sync the file system of", &self.points_file, cause)
             }),
-            None => self.pool.sync(dirty, self.disk()),
+            None => self.pool.sync(dirty, self.disk(), pace),
         }
     }
 
@@ -311,11 +311,20 @@ impl Checkpoint {
     pub fn run_until_closed(&self, mut after: impl FnMut()) -> Result<(), StorageError> {
         self.extents.prepare()?;
         while self.wait() {
-            self.run()?;
+            self.run_to(None, self.pace())?;
             self.extents.prepare()?;
             after();
         }
         Ok(())
+    }
+
+    /// Nobody waits as long as the commit log is less than half full.
+    fn pace(&self) -> Pace {
+        let full_bytes = self.unsynced.lock().unsynced.full_bytes();
+        match full_bytes < self.extents.config().full_bytes_max / 2 {
+            true => Pace::Calm,
+            false => Pace::Hurried,
+        }
     }
 
     /// Ends the thread.

@@ -18,6 +18,15 @@ use super::StorageError;
 use super::checkpoint::Dirty;
 use super::storage::{Disk, OpenMode};
 
+/// How much of the disk a round may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Nobody waits for it: one after the other, since a flush waits for what the disk has taken before.
+    Calm,
+    /// Somebody waits: all at once.
+    Hurried,
+}
+
 /// Something to sync.
 #[derive(Debug)]
 enum Job {
@@ -72,16 +81,17 @@ impl SyncPool {
     ///
     /// # Errors
     /// The first failure. Then nothing is known of any of the files.
-    pub(super) fn sync(&self, dirty: &Dirty, disk: &Disk) -> Result<(), StorageError> {
+    pub(super) fn sync(&self, dirty: &Dirty, disk: &Disk, pace: Pace) -> Result<(), StorageError> {
         let files = dirty.files.iter();
-        self.run(files.map(|file| Job::File(disk.clone(), file.clone())))?;
+        let files = files.map(|file| Job::File(disk.clone(), file.clone()));
+        self.run(files.collect(), pace)?;
         let directories = dirty.directories.iter();
-        self.run(directories.map(|directory| Job::Directory(disk.clone(), directory.clone())))
+        let directories = directories.map(|found| Job::Directory(disk.clone(), found.clone()));
+        self.run(directories.collect(), pace)
     }
 
-    fn run(&self, jobs: impl Iterator<Item = Job>) -> Result<(), StorageError> {
-        let jobs: VecDeque<Job> = jobs.collect();
-        if jobs.len() > 1 && !self.threads.is_empty() {
+    fn run(&self, jobs: VecDeque<Job>, pace: Pace) -> Result<(), StorageError> {
+        if pace == Pace::Hurried && jobs.len() > 1 && !self.threads.is_empty() {
             // The caller takes one itself.
             let helpers = self.threads.len().min(jobs.len() - 1);
             self.shared.work.lock().jobs = jobs;
@@ -208,9 +218,9 @@ mod tests {
                 held,
                 release,
             });
-            let error = pool.sync(&dirty, &disk).unwrap_err();
+            let error = pool.sync(&dirty, &disk, Pace::Hurried).unwrap_err();
             assert!(error.to_string().contains("panicked"), "{error}");
-            pool.sync(&dirty, &disk).unwrap();
+            pool.sync(&dirty, &disk, Pace::Hurried).unwrap();
         }
     }
 }
