@@ -27,7 +27,7 @@ use super::saving::Unsaved;
 use super::segment::{ActiveSegment, SealedSegment};
 use super::storage::Disk;
 use super::tail::{CachedBatch, Tail, Tails};
-use super::{LogConfig, LogKey, Space, StorageError};
+use super::{Durability, LogConfig, LogKey, Space, StorageError};
 use crate::limits;
 
 /// What all logs of a data directory share.
@@ -276,8 +276,9 @@ impl PartitionLog {
             context,
             directory: options.directory,
             label: options.label,
+            // What is there is durable before it is written for the first time.
+            is_committed: AtomicBool::new(options.config.durability == Durability::Group),
             config: ArcSwap::from_pointee(options.config),
-            is_committed: AtomicBool::new(true),
             segment_start: AtomicI64::new(-1),
             unsaved: Unsaved::default(),
             synced_snapshot: AtomicI64::new(-1),

@@ -2,6 +2,7 @@
 
 use super::failure::FaultyWorld;
 use super::*;
+use crate::log::Faults;
 
 /// A world with the topics `kept` (group) and `risked`, of this durability.
 fn world(seed: u64, durability: &str) -> FaultyWorld {
@@ -45,6 +46,24 @@ fn what_the_system_has_survives_the_death_of_the_process() {
         world.storage.cut_power();
         world.reopen();
         assert_eq!(texts(&world, "risked"), numbers(0..30));
+    }
+}
+
+/// Mutation: `is_committed` that begins as true.
+#[test]
+fn the_first_record_after_a_start_waits_for_no_sync() {
+    for durability in ["os", "interval"] {
+        let mut world = world(1, durability);
+        append_to(&world, "risked", "before");
+        world.storage.kill();
+        world.reopen();
+        world.storage.set_faults(Faults {
+            syncs_left: Some(1),
+            ..Faults::default()
+        });
+        append_to(&world, "risked", "after");
+        assert!(!world.storage.has_struck(), "{durability}");
+        assert_eq!(texts(&world, "risked"), ["before", "after"]);
     }
 }
 
