@@ -35,7 +35,7 @@ const CLEAN_FILE: &str = "clean-shutdown";
 const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
 /// The format that this module reads and writes. It grows with every change that an older version
 /// could not read.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -264,14 +264,15 @@ pub fn random_id() -> Uuid {
     }
 }
 
+/// Bytes that nobody can guess.
 #[cfg(not(test))]
-fn random_bytes() -> [u8; 16] {
+pub(super) fn random_bytes() -> [u8; 16] {
     uuid::Uuid::new_v4().into_bytes()
 }
 
 /// Bytes that a test can repeat, where it wants to.
 #[cfg(test)]
-use super::faulty_storage::random_bytes;
+pub(super) use super::faulty_storage::random_bytes;
 
 fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     let names = disk.list(path)?;
@@ -405,11 +406,11 @@ mod tests {
 
         let meta = path.join(META_FILE);
         let text = std::fs::read_to_string(&meta).unwrap();
-        std::fs::write(&meta, text.replace("format=2", "format=3")).unwrap();
+        std::fs::write(&meta, text.replace("format=3", "format=4")).unwrap();
         let lock = path.join(LOCK_FILE);
         std::fs::remove_file(&lock).unwrap();
         let later = open(&path).unwrap_err();
-        assert!(matches!(later, OpenError::LaterFormat { found: 3, .. }));
+        assert!(matches!(later, OpenError::LaterFormat { found: 4, .. }));
         assert!(!lock.exists(), "nothing is changed");
         std::fs::write(&meta, "version=1\ncluster.id=x\nnode.id=1\n").unwrap();
         assert!(matches!(open(&path), Err(OpenError::Unreadable { .. })));

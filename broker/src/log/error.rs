@@ -28,6 +28,11 @@ impl StorageError {
         )
     }
 
+    /// Whether the disk says that the bytes are lost, and not that something else is wrong.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        super::storage::is_unreadable(&self.cause)
+    }
+
     /// The failure of `operation` on `path`.
     #[must_use]
     pub fn new(operation: &'static str, path: &Path, cause: io::Error) -> Self {

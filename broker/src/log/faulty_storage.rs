@@ -140,6 +140,15 @@ impl FaultyStorage {
         world.unreadable.len() - before
     }
 
+    /// Has the disk be unable to read the byte at `position` of a file from now on.
+    pub(crate) fn ruin(&self, path: &Path, position: u64) {
+        let world = &mut *self.0.lock();
+        let Some(Node::File(inode)) = world.names.0.get(path) else {
+            panic!("{} is no file", path.display());
+        };
+        world.inodes[*inode].ruin(usize::try_from(position).unwrap());
+    }
+
     /// Ends the process; what it wrote stays readable.
     pub(crate) fn kill(&self) {
         let mut world = self.0.lock();

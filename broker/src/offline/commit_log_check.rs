@@ -6,7 +6,7 @@ use std::path::Path;
 use super::finding::{Finding, Severity};
 use super::home::Home;
 use crate::log::StorageError;
-use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent};
+use crate::log::commit_log::{Chain, DAMAGED_DIRECTORY, FoundExtent};
 
 /// What is lost where the last stop was a clean one.
 const NOT_NEEDED: &str =
@@ -26,31 +26,39 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     let mut findings = Vec::new();
     let extents = FoundExtent::all(&home.disk, &root.join("commit-log"))?;
     let headers = extents.iter().filter_map(FoundExtent::header);
-    let newest = headers.map(|header| header.chain.generation).max();
     let live = home.points.as_ref().map_or((0, 0), |points| points.live());
-    let first = if newest == Some(live.0) { live.1 } else { 0 };
+    let generations = headers.map(|header| header.chain.generation);
+    let newest = generations.fold(live.0, u32::max);
+    let mut expected = (newest == live.0).then_some(live.1);
+    let first = expected.unwrap_or(0);
     let advice = if home.is_clean { NOT_NEEDED } else { NEEDED };
     let mut tell = |path: &Path, bytes: Range<u64>, reason: &str| {
         let finding = Finding::new(Severity::Damage, path, reason, advice);
         findings.push(finding.with_bytes(bytes));
     };
-    let mut expected = None;
+    let mut before: Option<(&Path, Chain)> = None;
     for extent in &extents {
         let Some(header) = extent.header() else {
-            if !extent.is_blank()? {
+            if extent.is_lost() {
                 tell(extent.path(), 0..4096, "the first page is not whole");
             }
             continue;
         };
-        if Some(header.chain.generation) != newest || header.number < first {
+        if header.chain.generation != newest || header.number < first {
             continue;
         }
-        if expected.is_some_and(|expected| expected != header.chain) {
-            tell(
-                extent.path(),
-                0..0,
-                "it does not continue the extent before",
-            );
+        match before {
+            _ if expected.is_some_and(|expected| expected != header.number) => {
+                tell(extent.path(), 0..0, "extents before it are missing");
+            }
+            Some((before, chain)) if chain != header.chain => {
+                tell(
+                    before,
+                    0..0,
+                    "it lost its end, which the next extent follows",
+                );
+            }
+            Some(_) | None => {}
         }
         let mut walk = extent.walk(header)?;
         loop {
@@ -63,7 +71,8 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
                 tell(extent.path(), end..position, reason);
             }
         }
-        expected = Some(walk.chain());
+        expected = Some(header.number.saturating_add(1));
+        before = Some((extent.path(), walk.chain()));
     }
     let directory = root.join("commit-log").join(DAMAGED_DIRECTORY);
     for extent in FoundExtent::all(&home.disk, &directory)? {

@@ -1,24 +1,16 @@
 //! An extent: a file of the commit log, written with zeroes once and over and over again then, so
 //! that a sync of what is written into it has no metadata to carry.
 //!
-//! Its first page says which part of the log it holds:
-//! ```text
-//!  0  [8]  "sluicecl"
-//!  8  u32  version: 1
-//! 12  u32  generation of the frames
-//! 16  u64  number of the extent: 0, 1, 2, ... over all generations
-//! 24  u64  sequence of the first frame
-//! 32  u32  CRC of the frame before
-//! 36  u32  CRC-32C of bytes 0..36
-//! ```
-//! Frames follow from byte 4096 on; those of a later flush begin at a page boundary, so that no
-//! write ever touches a page that is durable.
+//! Its first page says, in a [`FirstPage`], which part of the log it holds. Frames follow from byte
+//! 4096 on; those of a later flush begin at a page boundary, so that no write ever touches a page that
+//! is durable.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::frame::Chain;
+use super::first_page::FirstPage;
 use crate::log::StorageError;
 use crate::log::storage::{Disk, DiskFile, OpenMode};
 
@@ -26,9 +18,10 @@ use crate::log::storage::{Disk, DiskFile, OpenMode};
 pub(super) const PAGE_BYTES: u64 = 4096;
 /// What the name of an extent's file ends in.
 pub(super) const SUFFIX: &str = ".extent";
-const MAGIC: [u8; 8] = *b"sluicecl";
-const VERSION: u32 = 1;
-const HEADER_BYTES: usize = 40;
+/// Bytes that a file may have, or it is no extent: as many as the setting allows, and more than any batch.
+const SIZE_MAX: u64 = 1 << 30;
+/// The number in the name of a file is smaller, or there would be no names for those to come.
+const INDEX_END: u64 = 1 << 62;
 /// Zeroes written at once.
 static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 
@@ -39,15 +32,6 @@ pub(super) struct Extent {
     pub(super) file: DiskFile,
     /// Bytes of the file.
     pub(super) size: u64,
-}
-
-/// What the first page of an extent says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ExtentHeader {
-    /// Number of the extent.
-    pub(crate) number: u64,
-    /// Where the chain stands at its beginning.
-    pub(crate) chain: Chain,
 }
 
 impl Extent {
@@ -95,50 +79,36 @@ impl Extent {
             return Ok(None);
         };
         let path = directory.join(name);
+        if index >= INDEX_END {
+            let cause = io::Error::other("no extent has such a number; move the file away");
+            return Err(StorageError::new("use", &path, cause));
+        }
         let file = disk.open_direct(&path)?;
         let size = file.size()?;
         Ok(Some((index, Self { path, file, size })))
     }
 
-    /// The header, where the first page holds one.
-    pub(super) fn header(&self) -> Result<Option<ExtentHeader>, StorageError> {
-        let bytes = self.file.read_at(0, HEADER_BYTES)?;
-        Ok(ExtentHeader::read(&bytes))
-    }
-}
-
-impl ExtentHeader {
-    pub(super) fn to_bytes(self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER_BYTES);
-        bytes.extend(MAGIC);
-        bytes.extend(VERSION.to_be_bytes());
-        bytes.extend(self.chain.generation.to_be_bytes());
-        bytes.extend(self.number.to_be_bytes());
-        bytes.extend(self.chain.sequence.to_be_bytes());
-        bytes.extend(self.chain.crc.to_be_bytes());
-        bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
-        bytes
+    /// What the first page says.
+    pub(super) fn first_page(&self) -> Result<FirstPage, StorageError> {
+        let length = usize::try_from(PAGE_BYTES).unwrap_or(usize::MAX);
+        // What a disk cannot read once it may read the next time.
+        for _ in 0..2 {
+            match self.file.read_at(0, length) {
+                Err(error) if error.is_unreadable() => {}
+                page => return Ok(FirstPage::read(&page?)),
+            }
+        }
+        Ok(FirstPage::Damaged)
     }
 
-    fn read(bytes: &Bytes) -> Option<Self> {
-        let u32_at = |at: usize| {
-            let bytes = bytes.get(at..at.checked_add(4)?)?;
-            Some(u32::from_be_bytes(bytes.try_into().ok()?))
-        };
-        let u64_at = |at: usize| {
-            let bytes = bytes.get(at..at.checked_add(8)?)?;
-            Some(u64::from_be_bytes(bytes.try_into().ok()?))
-        };
-        let is_whole = crc32c::crc32c(bytes.get(..36)?) == u32_at(36)?;
-        (is_whole && bytes.starts_with(&MAGIC) && u32_at(8)? == VERSION).then_some(())?;
-        Some(Self {
-            number: u64_at(16)?,
-            chain: Chain {
-                generation: u32_at(12)?,
-                sequence: u64_at(24)?,
-                crc: u32_at(32)?,
-            },
-        })
+    /// All bytes of the file; what the disk cannot read is zeroes.
+    pub(super) fn contents(&self) -> Result<Bytes, StorageError> {
+        let length = usize::try_from(self.size.min(SIZE_MAX)).unwrap_or(usize::MAX);
+        if self.size > SIZE_MAX {
+            let cause = io::Error::other("no extent is that large; move the file away");
+            return Err(StorageError::new("read", &self.path, cause));
+        }
+        self.file.read_readable_at(0, length)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  0  u32  bytes of the batch
-//!  4  u32  CRC-32C of all that follows, the batch included
+//!  4  u32  CRC-32C of all that follows, the batch included, begun with the secret of the generation
 //!  8  u32  CRC of the frame before; 0 for the first of a generation
 //! 12  u32  generation
 //! 16  u64  sequence: 0, 1, 2, ... in a generation
@@ -12,13 +12,15 @@
 //! 48       the batch
 //! ```
 //! Numbers are big-endian. A frame says by itself whether it is whole, and by its chain whether it is
-//! the one that was written next: what an extent held before it was recycled never is.
+//! the one that was written next: what an extent held before it was recycled never is. Nobody who sends
+//! records knows the secret, so none of them, wherever its bytes come to lie, is a frame.
 
 use bytes::Bytes;
 use sluice_protocol::Uuid;
 use sluice_protocol::record_batch::StampedBatch;
 
 use crate::log::LogKey;
+use crate::log::data_directory::random_bytes;
 
 /// Bytes before the batch.
 pub(super) const HEADER_BYTES: usize = 48;
@@ -55,15 +57,19 @@ pub(crate) struct Chain {
     pub(crate) sequence: u64,
     /// CRC of the last one.
     pub(crate) crc: u32,
+    /// What their CRCs begin with: random, so that what looks like a frame in a record is none.
+    pub(super) secret: u32,
 }
 
 impl Chain {
     /// The chain that a generation begins with.
-    pub(super) const fn begin(generation: u32) -> Self {
+    pub(super) fn begin(generation: u32) -> Self {
+        let [first, second, third, fourth, ..] = random_bytes();
         Self {
             generation,
             sequence: 0,
             crc: 0,
+            secret: u32::from_be_bytes([first, second, third, fourth]),
         }
     }
 
@@ -83,7 +89,7 @@ impl Chain {
             key,
             place,
         };
-        let crc = header.crc_with(&[batch.header_bytes(), batch.record_bytes()]);
+        let crc = header.crc_with(self.secret, &[batch.header_bytes(), batch.record_bytes()]);
         header.crc = crc;
         self.follow(&header);
         header.to_bytes()
@@ -132,15 +138,15 @@ impl FrameHeader {
         size_of_frame(u64::from(self.length))
     }
 
-    /// Whether this is a header and `batch` the batch that belongs to it.
-    pub(super) fn is_whole(&self, batch: &[u8]) -> bool {
-        u32::try_from(batch.len()) == Ok(self.length) && self.crc_with(&[batch]) == self.crc
+    /// Whether this is a header of a generation with that secret, and `batch` the batch that belongs to it.
+    pub(super) fn is_whole(&self, secret: u32, batch: &[u8]) -> bool {
+        u32::try_from(batch.len()) == Ok(self.length) && self.crc_with(secret, &[batch]) == self.crc
     }
 
-    fn crc_with(&self, batch: &[&[u8]]) -> u32 {
+    fn crc_with(&self, secret: u32, batch: &[&[u8]]) -> u32 {
         let header = self.to_bytes();
         let covered = header.get(COVERED_FROM..).unwrap_or_default();
-        let mut crc = crc32c::crc32c(covered);
+        let mut crc = crc32c::crc32c_append(secret, covered);
         for chunk in batch {
             crc = crc32c::crc32c_append(crc, chunk);
         }

@@ -2,26 +2,19 @@
 //!
 //! Opens files to read alone, and makes none.
 
-use std::io;
 use std::path::Path;
 
-use super::extent::{Extent, ExtentHeader, SUFFIX};
+use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
-use crate::limits::FLUSH_QUEUE_BYTES_MAX;
+use super::first_page::{ExtentHeader, FirstPage};
 use crate::log::StorageError;
 use crate::log::storage::{Disk, OpenMode};
-
-/// What an extent may have beside the largest batch: its first page, a frame's header, a page's rest.
-const SLACK_BYTES: usize = 3 * 4096;
-
-/// Bytes of the page that says what the extent holds.
-const FIRST_PAGE_BYTES: usize = 4096;
 
 /// An extent as it was found.
 #[derive(Debug)]
 pub(crate) struct FoundExtent {
     extent: Extent,
-    header: Option<ExtentHeader>,
+    page: FirstPage,
 }
 
 impl FoundExtent {
@@ -34,7 +27,7 @@ impl FoundExtent {
             .iter()
             .map(|name| Self::open(disk, &directory.join(name)));
         let mut found = found.collect::<Result<Vec<_>, _>>()?;
-        found.sort_by_key(|found| found.header.map(|header| header.number));
+        found.sort_by_key(|found| found.header().map(|header| header.number));
         Ok(found)
     }
 
@@ -44,8 +37,8 @@ impl FoundExtent {
         let size = file.size()?;
         let path = path.to_owned();
         let extent = Extent { path, file, size };
-        let header = extent.header()?;
-        Ok(Self { extent, header })
+        let page = extent.first_page()?;
+        Ok(Self { extent, page })
     }
 
     /// Where it is.
@@ -53,10 +46,9 @@ impl FoundExtent {
         &self.extent.path
     }
 
-    /// Whether its first page is all zeroes: it was made, and never used.
-    pub(crate) fn is_blank(&self) -> Result<bool, StorageError> {
-        let bytes = self.extent.file.read_at(0, FIRST_PAGE_BYTES)?;
-        Ok(bytes.iter().all(|byte| *byte == 0))
+    /// Whether it held something of which the first page no longer tells.
+    pub(crate) const fn is_lost(&self) -> bool {
+        matches!(self.page, FirstPage::Damaged)
     }
 
     /// Bytes of its file.
@@ -66,17 +58,11 @@ impl FoundExtent {
 
     /// What its first page says; `None` where that is no header.
     pub(crate) const fn header(&self) -> Option<ExtentHeader> {
-        self.header
+        self.page.header()
     }
 
     /// A walk over its frames, behind `header`.
     pub(crate) fn walk(&self, header: ExtentHeader) -> Result<ExtentWalk, StorageError> {
-        let is_possible = usize::try_from(self.extent.size)
-            .is_ok_and(|size| size <= FLUSH_QUEUE_BYTES_MAX.saturating_add(SLACK_BYTES));
-        if !is_possible {
-            let cause = io::Error::other("no extent is that large");
-            return Err(StorageError::new("read", &self.extent.path, cause));
-        }
         ExtentWalk::new(&self.extent, header.chain)
     }
 }

@@ -16,10 +16,12 @@
 mod extent;
 mod extent_walk;
 mod extents;
+mod first_page;
 mod frame;
 mod inspection;
 mod pages;
 mod replay;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -27,10 +29,12 @@ use std::sync::Arc;
 
 use sluice_protocol::record_batch::StampedBatch;
 
-use extent::{Extent, ExtentHeader, PAGE_BYTES, page_align};
+use extent::{Extent, PAGE_BYTES, page_align};
 pub(crate) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogConfig, CommitLogFacts, Extents};
-use frame::{Chain, size_of_frame};
+use first_page::ExtentHeader;
+pub(crate) use frame::Chain;
+use frame::size_of_frame;
 pub(crate) use inspection::FoundExtent;
 use pages::Pages;
 pub(super) use replay::Batches;
@@ -142,7 +146,7 @@ impl CommitLog {
         let number = self.next_number;
         let chain = self.chain;
         let header = ExtentHeader { number, chain };
-        let page = header.to_bytes();
+        let page = header.to_page();
         let space = self.extents.space();
         let pages = &mut self.pages;
         space.when_there_is_room(|| pages.write(&extent.file, 0, &[&page]))?;

@@ -3,7 +3,8 @@
 //! The newest generation is read from its first extent that is still needed. The chain tells where it
 //! ends. If there is a whole frame of the same generation behind the end, then the end is no torn
 //! write: a frame is written only when all before it are durable, so the disk lost or changed what it
-//! had kept. That is told, and what lies behind is used all the same.
+//! had kept. So it did where a first page is harmed, or an extent is missing from their row. That is told,
+//! and what lies behind is used all the same.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ use sluice_protocol::record_batch::{BatchHeader, RawBatch, StampedBatch};
 use super::extent::Extent;
 use super::extent_walk::ExtentWalk;
 use super::extents::{CommitLogConfig, Extents};
-use super::frame::{Chain, FrameHeader, HEADER_SIZE};
+use super::first_page::FirstPage;
+use super::frame::{FrameHeader, HEADER_SIZE};
+use super::row::{Link, Row};
 use crate::log::storage::{Disk, DiskFile};
 use crate::log::{LogKey, Space, StorageError};
 
@@ -70,19 +73,19 @@ impl Replay {
         for name in disk.list(directory)? {
             if let Some((index, extent)) = Extent::found(disk, directory, &name)? {
                 next_index = next_index.max(u64::saturating_add(index, 1));
-                extents.push((extent.header()?, extent));
+                extents.push((extent.first_page()?, extent));
             }
         }
         // An extent that a dead process had just made is used from here on.
         disk.sync_dir(directory)?;
-        extents.sort_by_key(|(header, _)| header.map(|header| header.number));
+        extents.sort_by_key(|(page, _)| page.header().map(|header| header.number));
         let mut replay = Self {
             generation: live.0,
             next_number: live.1,
             ..Self::default()
         };
-        for (header, _) in &extents {
-            if let Some(header) = header {
+        for (page, _) in &extents {
+            if let Some(header) = page.header() {
                 replay.generation = replay.generation.max(header.chain.generation);
                 replay.next_number = replay.next_number.max(header.number.saturating_add(1));
             }
@@ -134,21 +137,27 @@ impl Replay {
 
     fn read(
         &mut self,
-        extents: &[(Option<super::ExtentHeader>, Extent)],
+        extents: &[(FirstPage, Extent)],
         live: (u32, u64),
     ) -> Result<(), StorageError> {
-        let first = match live.0 == self.generation {
-            true => live.1,
-            false => 0,
-        };
-        let mut chain: Option<Chain> = None;
-        for (header, extent) in extents {
-            let Some(header) = header else { continue };
-            if header.chain.generation != self.generation || header.number < first {
+        let lost = extents
+            .iter()
+            .filter(|(page, _)| *page == FirstPage::Damaged);
+        self.damaged
+            .extend(lost.map(|(_, extent)| extent.path.clone()));
+        // A gap is the place of one whose first page is harmed, if there is any.
+        let is_told = !self.damaged.is_empty();
+        let mut row = Row::new(self.generation, live);
+        for (page, extent) in extents {
+            let Some(header) = page.header() else {
                 continue;
-            }
-            if chain.is_some_and(|chain| chain != header.chain) {
-                self.damaged.push(extent.path.clone());
+            };
+            match row.take(header, extent) {
+                Link::Outside => continue,
+                Link::Next => {}
+                Link::Behind(before) => self.note_damaged(before),
+                Link::BehindGap if is_told => {}
+                Link::BehindGap => self.note_damaged(&extent.path),
             }
             let mut walk = ExtentWalk::new(extent, header.chain)?;
             while let Some((position, frame)) = walk.next() {
@@ -156,11 +165,20 @@ impl Replay {
             }
             self.files.push(extent.file.clone());
             if walk.has_skipped() {
-                self.damaged.push(extent.path.clone());
+                self.note_damaged(&extent.path);
             }
-            chain = Some(walk.chain());
+            row.go_on(walk.chain());
+        }
+        if let Some(last) = row.left_over().filter(|_| !is_told) {
+            self.note_damaged(last);
         }
         Ok(())
+    }
+
+    fn note_damaged(&mut self, extent: &Path) {
+        if !self.damaged.iter().any(|known| known == extent) {
+            self.damaged.push(extent.to_owned());
+        }
     }
 
     fn add(&mut self, walk: &ExtentWalk, position: u64, frame: &FrameHeader) {

@@ -7,8 +7,9 @@ use sluice_protocol::Uuid;
 use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord, Stamp};
 
 use super::extent::PAGE_BYTES;
+use super::frame::HEADER_BYTES;
 use super::*;
-use crate::log::{Disk, FileSystem, Space, SpaceConfig};
+use crate::log::{Disk, FaultyStorage, FileSystem, Space, SpaceConfig};
 
 const CONFIG: CommitLogConfig = CommitLogConfig {
     extent_bytes: 8 * PAGE_BYTES,
@@ -27,9 +28,13 @@ const fn key(partition: i32) -> LogKey {
 }
 
 fn batch(offset: i64, size: usize) -> StampedBatch {
+    batch_of(offset, vec![b'x'; size])
+}
+
+fn batch_of(offset: i64, value: Vec<u8>) -> StampedBatch {
     let mut builder = BatchBuilder::new(Compression::None);
     let record = NewRecord {
-        value: Some(Bytes::from(vec![b'x'; size])),
+        value: Some(Bytes::from(value)),
         ..NewRecord::default()
     };
     builder.append(&record).unwrap();
@@ -57,13 +62,28 @@ impl Directory {
     }
 
     fn open_from(&self, live: (u32, u64)) -> (Replay, Arc<Extents>) {
-        let disk = Disk::new(FileSystem);
-        let space = SpaceConfig {
-            free_min: 0,
-            reserve_bytes: 4096,
-        };
-        let space = Space::open(&disk, self.0.path(), space).unwrap();
-        Replay::open(&disk, &space, &self.path(), CONFIG, false, live).unwrap()
+        self.try_to_open(live).unwrap()
+    }
+
+    fn try_to_open(&self, live: (u32, u64)) -> Result<(Replay, Arc<Extents>), StorageError> {
+        open_on(&Disk::new(FileSystem), self.0.path(), live)
+    }
+
+    /// The names of the damaged extents, as they are told.
+    fn damaged(&self, live: (u32, u64)) -> Vec<String> {
+        let (replay, _) = self.open_from(live);
+        let names = replay.damaged().iter();
+        names
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Changes all of the first page of an extent.
+    fn ruin_first_page(&self, extent: &str) {
+        let path = self.path().join(extent);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[..usize::try_from(PAGE_BYTES).unwrap()].fill(0xff);
+        std::fs::write(&path, bytes).unwrap();
     }
 
     fn begin(&self) -> CommitLog {
@@ -78,6 +98,21 @@ impl Directory {
         bytes[usize::try_from(at).unwrap()] ^= 1;
         std::fs::write(&path, bytes).unwrap();
     }
+}
+
+fn open_on(
+    disk: &Disk,
+    root: &Path,
+    live: (u32, u64),
+) -> Result<(Replay, Arc<Extents>), StorageError> {
+    let space = SpaceConfig {
+        free_min: 0,
+        reserve_bytes: 4096,
+    };
+    disk.create_dir(root).unwrap();
+    let space = Space::open(disk, root, space).unwrap();
+    let directory = root.join("commit-log");
+    Replay::open(disk, &space, &directory, CONFIG, false, live)
 }
 
 fn offsets(replay: &Replay, partition: i32, from: i64) -> Vec<i64> {
@@ -127,7 +162,7 @@ fn a_torn_flush_is_not_there_and_no_damage() {
     log.commit(&[(key(0), batch(0, 100))]).unwrap();
     // Three batches of one flush, the last one beginning at a page boundary by chance.
     let filling = usize::try_from(PAGE_BYTES).unwrap();
-    let rest = filling - (batch(1, 0).size() + frame::HEADER_BYTES) % filling;
+    let rest = filling - (batch(1, 0).size() + HEADER_BYTES) % filling;
     let third = [(key(0), batch(1, rest)), (key(0), batch(2, 100))];
     log.commit(&third).unwrap();
     directory.damage("00000000.extent".as_ref(), 2 * PAGE_BYTES + 100);
@@ -243,5 +278,198 @@ fn bytes_of_any_kind_are_no_frames() {
         let (replay, _) = directory.open();
         assert!(offsets(&replay, 0, 0).len() <= 1);
         std::fs::write(&path, &written).unwrap();
+    }
+}
+
+/// A frame that somebody made who knows all but the secret.
+fn forged(sequence: u64) -> Vec<u8> {
+    let mut chain = Chain {
+        generation: 1,
+        sequence,
+        crc: 0,
+        secret: 0,
+    };
+    let batch = batch(99, 10);
+    let header = chain.add(key(66), 0, &batch);
+    [&header[..], batch.header_bytes(), batch.record_bytes()].concat()
+}
+
+/// A batch with a frame in its record wherever a page of an extent begins that it fills from the start.
+fn batch_with_forged_frames() -> StampedBatch {
+    let size = 6 * 4096;
+    let mut value = vec![b'x'; size];
+    let plain = batch_of(0, value.clone());
+    let before = plain.size() - size - 1;
+    let forged = forged(10);
+    for page in 1..6 {
+        let at = page * 4096 - HEADER_BYTES - before;
+        value[at..at + forged.len()].copy_from_slice(&forged);
+    }
+    batch_of(0, value)
+}
+
+/// Mutations: `Chain::begin` with the secret 0; `is_whole` that leaves the secret out, as `add` then does.
+#[test]
+fn what_looks_like_a_frame_in_a_record_is_none_when_its_extent_is_written_again() {
+    let directory = Directory::new();
+    let mut log = directory.begin();
+    log.commit(&[(key(0), batch_with_forged_frames())]).unwrap();
+    let extent = directory.path().join("00000000.extent");
+    let bytes = std::fs::read(&extent).unwrap();
+    assert!(bytes[2 * 4096..].starts_with(&forged(10)));
+    log.commit(&[(key(0), batch(1, 6 * 4096))]).unwrap();
+    let retired = log.take_retired();
+    log.extents.recycle(retired).unwrap();
+    log.commit(&[(key(0), batch(2, 10))]).unwrap();
+    let bytes = std::fs::read(&extent).unwrap();
+    assert!(bytes[2 * 4096..].starts_with(&forged(10)), "still there");
+    let (replay, _) = directory.open_from(log.live());
+    assert_eq!(offsets(&replay, 66, 0), Vec::<i64>::new());
+    assert_eq!(offsets(&replay, 0, 0), [2]);
+    assert!(replay.is_whole());
+}
+
+/// Four extents with five flushes each but the last, and what is live.
+fn filled(directory: &Directory) -> CommitLog {
+    let mut log = directory.begin();
+    for offset in 0..20 {
+        log.commit(&[(key(0), batch(offset, 3000))]).unwrap();
+    }
+    log
+}
+
+/// Mutation: `PLACES` with one place.
+#[test]
+fn a_first_page_that_lost_a_sector_is_as_good_as_whole() {
+    for at in [0, 20, 43, 512, 530] {
+        let directory = Directory::new();
+        drop(filled(&directory));
+        directory.damage("00000001.extent".as_ref(), at);
+        let (replay, _) = directory.open_from((1, 0));
+        assert!(replay.is_whole(), "{at}");
+        assert_eq!(offsets(&replay, 0, 0), Vec::from_iter(0..20), "{at}");
+    }
+}
+
+/// Mutation: `Replay::read` that passes over pages that are no headers.
+#[test]
+fn an_extent_whose_first_page_is_lost_is_told_and_put_aside_wherever_it_is() {
+    for (extent, lost) in [(0, 0..7), (1, 7..14), (2, 14..20)] {
+        let directory = Directory::new();
+        drop(filled(&directory));
+        let name = format!("{extent:08}.extent");
+        directory.ruin_first_page(&name);
+        assert_eq!(directory.damaged((1, 0)), [name.as_str()]);
+        let (replay, extents) = directory.open_from((1, 0));
+        let mut left = Vec::from_iter(0..20);
+        left.retain(|offset| !lost.contains(offset));
+        assert_eq!(offsets(&replay, 0, 0), left);
+        CommitLog::begin(extents, replay).unwrap();
+        let kept = std::fs::read_dir(directory.path().join("damaged")).unwrap();
+        let kept = kept.map(|entry| entry.unwrap().file_name());
+        let expected = format!("0000000001-{name}");
+        assert_eq!(Vec::from_iter(kept), [expected.as_str()]);
+    }
+}
+
+/// Mutations: `Row::new` with no `next`; `Row::left_over` that is `None`.
+#[test]
+fn live_extents_that_are_gone_are_told_though_none_stands_before_them() {
+    let directory = Directory::new();
+    drop(filled(&directory));
+    std::fs::remove_file(directory.path().join("00000000.extent")).unwrap();
+    assert_eq!(directory.damaged((1, 0)), ["00000001.extent"]);
+    assert_eq!(directory.damaged((1, 1)), [""; 0]);
+    std::fs::remove_file(directory.path().join("00000002.extent")).unwrap();
+    assert_eq!(directory.damaged((1, 1)), [""; 0], "it may never have been");
+    assert_eq!(directory.damaged((1, 2)), ["00000001.extent"]);
+    assert_eq!(
+        directory.damaged((2, 3)),
+        [""; 0],
+        "a generation without one"
+    );
+}
+
+/// Mutation: `Link::Behind` with the extent that comes next.
+#[test]
+fn an_extent_that_lost_its_end_is_put_aside_and_not_the_one_behind() {
+    let directory = Directory::new();
+    drop(filled(&directory));
+    directory.damage("00000001.extent".as_ref(), 7 * PAGE_BYTES + 100);
+    assert_eq!(directory.damaged((1, 0)), ["00000001.extent"]);
+    let (replay, _) = directory.open_from((1, 0));
+    let mut left = Vec::from_iter(0..20);
+    left.retain(|offset| *offset != 13);
+    assert_eq!(offsets(&replay, 0, 0), left);
+}
+
+/// Mutations: `Extent::first_page` or `Extent::contents` by `read_at` alone.
+#[test]
+fn what_the_disk_cannot_read_is_damaged_and_prevents_no_start() {
+    for (at, lost) in [(100, 0..7), (2 * PAGE_BYTES + 5, 1..2)] {
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        let root = Path::new("/data");
+        let (replay, extents) = open_on(&disk, root, (0, 0)).unwrap();
+        let mut log = CommitLog::begin(extents, replay).unwrap();
+        for offset in 0..20 {
+            log.commit(&[(key(0), batch(offset, 3000))]).unwrap();
+        }
+        let extent = root.join("commit-log/00000000.extent");
+        storage.ruin(&extent, at);
+        let (replay, _) = open_on(&disk, root, (1, 0)).unwrap();
+        assert_eq!(replay.damaged(), [extent]);
+        let mut left = Vec::from_iter(0..20);
+        left.retain(|offset| !lost.contains(offset));
+        assert_eq!(offsets(&replay, 0, 0), left);
+    }
+}
+
+/// Mutations: `Extent::found` and `Extent::contents` without bounds.
+#[test]
+fn a_file_that_can_be_no_extent_is_refused_by_name() {
+    let directory = Directory::new();
+    drop(filled(&directory));
+    let refused = |name: &str| {
+        let error = directory.try_to_open((1, 0)).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("move"), "{error}");
+        std::fs::remove_file(directory.path().join(name)).unwrap();
+    };
+    let last = format!("{}.extent", u64::MAX);
+    std::fs::write(directory.path().join(&last), b"").unwrap();
+    refused(&last);
+    let path = directory.path().join("00000000.extent");
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_len((1 << 30) + 1).unwrap();
+    refused("00000000.extent");
+    directory.open_from((1, 1));
+}
+
+/// Without the bound this takes a minute, and without a look at the fields first, too.
+///
+/// Mutations: `ExtentWalk::survivor` that counts no doubts; `may_be_later` that is always true, without
+/// the count.
+#[test]
+fn bytes_that_look_like_frames_on_every_page_take_no_more_than_one_reading() {
+    for generation in [1, 7] {
+        let directory = Directory::new();
+        let mut log = directory.begin();
+        log.commit(&[(key(0), batch(0, 10))]).unwrap();
+        let path = directory.path().join("00000000.extent");
+        let size = 48 << 20;
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_len(size).unwrap();
+        for page in 2..size / PAGE_BYTES {
+            let at = page * PAGE_BYTES;
+            let mut header = forged(2);
+            let length = u32::try_from(size - at).unwrap().saturating_sub(48);
+            header[..4].copy_from_slice(&length.to_be_bytes());
+            header[12..16].copy_from_slice(&u32::to_be_bytes(generation));
+            header.truncate(HEADER_BYTES);
+            std::os::unix::fs::FileExt::write_all_at(&file, &header, at).unwrap();
+        }
+        let (replay, _) = directory.open();
+        assert_eq!(offsets(&replay, 0, 0), [0]);
+        assert_eq!(replay.is_whole(), generation != 1);
     }
 }

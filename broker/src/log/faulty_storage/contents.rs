@@ -1,5 +1,7 @@
 //! The contents of a file on the faulty disk: what is seen, what is durable, and what lies between.
 
+use std::ops::Range;
+
 const SECTOR_BYTES: usize = 512;
 
 /// What a power cut does to what was not synced.
@@ -25,6 +27,8 @@ pub(super) struct Inode {
     unsynced: Vec<Change>,
     /// Whether a failed sync lost something that can still be read.
     is_diverged: bool,
+    /// Where bytes are that cannot be read any more.
+    ruined: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +65,15 @@ impl Inode {
             false => self.keep_any(rng, false),
         }
         self.is_diverged = true;
+    }
+
+    /// Has the byte at `position` never be read again.
+    pub(super) fn ruin(&mut self, position: usize) {
+        self.ruined.push(position);
+    }
+
+    pub(super) fn is_ruined(&self, range: &Range<usize>) -> bool {
+        self.ruined.iter().any(|at| range.contains(at))
     }
 
     pub(super) fn is_synced(&self) -> bool {

@@ -59,13 +59,16 @@ impl StorageFile for FaultyFile {
 
     fn read_at(&self, position: u64, length: usize) -> io::Result<Bytes> {
         self.with(|world, inode| {
-            let begun = match world.unreadable.contains(&inode) {
+            let mut begun = match world.unreadable.contains(&inode) {
                 true => Err(io::Error::from(Errno::IO)),
                 false => world.begin_read(),
             };
             let current = &world.inodes[inode].current;
             let start = current.len().min(usize::try_from(position).unwrap());
             let end = current.len().min(start.saturating_add(length));
+            if world.inodes[inode].is_ruined(&(start..end)) {
+                begun = Err(Errno::IO.into());
+            }
             let read = Bytes::copy_from_slice(&current[start..end]);
             world.note("read", (inode, position, length), &read, &begun);
             begun.map(|()| read)

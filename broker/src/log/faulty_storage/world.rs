@@ -169,7 +169,7 @@ impl World {
     fn error_if(&mut self, fails: bool) -> io::Result<()> {
         self.has_struck |= fails;
         match fails {
-            true => Err(io::Error::other("injected")),
+            true => Err(rustix::io::Errno::IO.into()),
             false => Ok(()),
         }
     }

@@ -74,7 +74,7 @@ fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_th
         );
         let meta = world.directory.path().join("data/meta.properties");
         let meta = fs::read_to_string(meta).unwrap();
-        assert!(meta.contains("sluice.format=2\n"), "{meta}");
+        assert!(meta.contains("sluice.format=3\n"), "{meta}");
         assert!(meta.contains("cluster.id=1LkR6mZ8RUm-XZtD5RErfQ\n"));
         world = world.killed();
     }

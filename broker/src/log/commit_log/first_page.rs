@@ -1,0 +1,127 @@
+//! The first page of an extent: which part of the log it holds.
+//!
+//! ```text
+//!  0  [8]  "sluicecl"
+//!  8  u32  version: 2
+//! 12  u32  generation of the frames
+//! 16  u64  number of the extent: 0, 1, 2, ... over all generations
+//! 24  u64  sequence of the first frame
+//! 32  u32  CRC of the frame before
+//! 36  u32  secret of the generation
+//! 40  u32  CRC-32C of bytes 0..40
+//! ```
+//! The same stands at byte 512 again. So what one sector loses the other one has; and since both are
+//! durable before any frame is, a page of which neither can be read was harmed, while one that was being
+//! written when the power went has one of before, or none there.
+//!
+//! Version 1 had no secret, its CRC at byte 36, and nothing at byte 512.
+
+use super::extent::PAGE_BYTES;
+use super::frame::Chain;
+
+const MAGIC: [u8; 8] = *b"sluicecl";
+const VERSION: u32 = 2;
+/// Where it stands: in two sectors.
+const PLACES: [usize; 2] = [0, 512];
+/// Bytes of either, its CRC included.
+const HEADER_BYTES: usize = 44;
+
+/// What the first page of an extent says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstPage {
+    /// Which part of the log follows.
+    Header(ExtentHeader),
+    /// Nothing yet: none was ever durable.
+    Blank,
+    /// There was a header, and the disk lost or changed it.
+    Damaged,
+}
+
+/// Which part of the log an extent holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExtentHeader {
+    /// Number of the extent.
+    pub(crate) number: u64,
+    /// Where the chain stands at its beginning.
+    pub(crate) chain: Chain,
+}
+
+impl FirstPage {
+    pub(super) fn read(page: &[u8]) -> Self {
+        let places = PLACES.map(|at| page.get(at..).unwrap_or_default());
+        if let Some(header) = places.into_iter().find_map(ExtentHeader::read) {
+            return Self::Header(header);
+        }
+        let is_written = |place: &[u8]| place.iter().take(HEADER_BYTES).any(|byte| *byte != 0);
+        // Version 1 stood there once.
+        let is_first_version = u32_at(page, 8) == Some(1);
+        match is_first_version || places.into_iter().all(is_written) {
+            true => Self::Damaged,
+            false => Self::Blank,
+        }
+    }
+
+    /// The header, where it can be read.
+    pub(crate) const fn header(self) -> Option<ExtentHeader> {
+        match self {
+            Self::Header(header) => Some(header),
+            Self::Blank | Self::Damaged => None,
+        }
+    }
+}
+
+impl ExtentHeader {
+    /// The whole page: no part of it has to be read to be written.
+    pub(super) fn to_page(self) -> Vec<u8> {
+        let header = self.to_bytes();
+        let mut page = vec![0; usize::try_from(PAGE_BYTES).unwrap_or_default()];
+        for at in PLACES {
+            if let Some(place) = page.get_mut(at..at.saturating_add(header.len())) {
+                place.copy_from_slice(&header);
+            }
+        }
+        page
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES);
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_be_bytes());
+        bytes.extend(self.chain.generation.to_be_bytes());
+        bytes.extend(self.number.to_be_bytes());
+        bytes.extend(self.chain.sequence.to_be_bytes());
+        bytes.extend(self.chain.crc.to_be_bytes());
+        bytes.extend(self.chain.secret.to_be_bytes());
+        bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.starts_with(&MAGIC).then_some(())?;
+        let (secret, crc_at) = match u32_at(bytes, 8)? {
+            1 => (0, 36),
+            VERSION => (u32_at(bytes, 36)?, 40),
+            _ => return None,
+        };
+        let is_whole = crc32c::crc32c(bytes.get(..crc_at)?) == u32_at(bytes, crc_at)?;
+        is_whole.then_some(Self {
+            number: u64_at(bytes, 16)?,
+            chain: Chain {
+                generation: u32_at(bytes, 12)?,
+                sequence: u64_at(bytes, 24)?,
+                crc: u32_at(bytes, 32)?,
+                secret,
+            },
+        })
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at.checked_add(8)?)?;
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
