@@ -25,6 +25,7 @@ mod config;
 mod counted_storage;
 mod damage;
 mod data_directory;
+mod density;
 mod derived_file;
 mod epoch_recovery;
 mod error;
@@ -75,6 +76,8 @@ pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub(crate) use data_directory::{META_FILE, is_marked_clean, lock_path};
+pub(crate) use density::COMPACTED_FILE;
+pub(crate) use density::Density;
 pub use error::StorageError;
 #[cfg(test)]
 pub(crate) use faulty_storage::{Faults, FaultyStorage, repeat_ids};

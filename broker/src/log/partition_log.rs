@@ -18,6 +18,7 @@ use sluice_protocol::record_batch::{BatchHeader, StampedBatch};
 
 use super::bookmarks::Bookmarks;
 use super::damage::DamagedRanges;
+use super::density::Density;
 use super::leader_epochs::LeaderEpochs;
 use super::open_files::{OpenFiles, SegmentFile};
 use super::quarantine::Damages;
@@ -122,6 +123,8 @@ pub struct PartitionLog {
     pub(super) synced_snapshot: AtomicI64,
     /// Whether it is or was compacted, so that offsets may have no record.
     pub(super) is_sparse: AtomicBool,
+    /// Whether this process made durable that it was; until it did, what is there may be gone tomorrow.
+    pub(super) is_marked_compacted: AtomicBool,
     /// Held while the file of damaged ranges is written; taken before `view`.
     pub(super) damaged_file: Mutex<()>,
     pub(super) tending: Mutex<()>,
@@ -150,7 +153,7 @@ pub struct LogOptions {
     pub recovery_point: RecoveryPoint,
     /// Whether its directory is known to say whose it is.
     pub is_labelled: bool,
-    /// Whether it was ever compacted, so that offsets may have no record.
+    /// Whether it may have been compacted before its directory could tell.
     pub was_compacted: bool,
     /// The largest leader epoch that a batch may have. What was never promised to be durable is not
     /// believed to have a larger one: the checksum of a batch does not cover it.
@@ -223,6 +226,7 @@ pub(super) struct Opened {
     pub(super) are_epochs_kept: bool,
     pub(super) has_directory: bool,
     pub(super) has_start: bool,
+    pub(super) density: Density,
     pub(super) damaged: DamagedRanges,
 }
 
@@ -269,7 +273,6 @@ impl PartitionLog {
             size: active.size,
             first_timestamp: active.first_timestamp,
         });
-        let is_sparse = options.was_compacted || options.config.compaction.is_some();
         let log = Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             key: options.key,
@@ -282,7 +285,8 @@ impl PartitionLog {
             segment_start: AtomicI64::new(-1),
             unsaved: Unsaved::default(),
             synced_snapshot: AtomicI64::new(-1),
-            is_sparse: AtomicBool::new(is_sparse),
+            is_sparse: AtomicBool::new(!opened.density.is_dense()),
+            is_marked_compacted: AtomicBool::new(false),
             damaged_file: Mutex::new(()),
             tending: Mutex::new(()),
             writer: Mutex::new(Writer {

@@ -21,6 +21,7 @@ use super::StorageError;
 use super::checkpoint::Unsynced;
 use super::compaction;
 use super::damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
+use super::density::Density;
 use super::label::{LABEL_FILE, directory_label, read_small};
 use super::leader_epochs::{self, LeaderEpochs};
 use super::log_start::{self, LOG_START_FILE, NotedStart};
@@ -78,7 +79,8 @@ impl Recovery<'_> {
         let log_start = start.or(first).unwrap_or_default();
         let log_start = log_start.max(self.options.log_start);
         let bases = self.without_orphans(bases)?;
-        let mut scanned = self.scanned(&bases, log_start, known.clone())?;
+        let density = self.density(&names);
+        let mut scanned = self.scanned(&bases, log_start, density, known.clone())?;
         // Records that were deleted before a segment of theirs was durable may be all that tells of a
         // producer.
         if bases.is_empty() && self.replayed_end >= Some(log_start) {
@@ -99,6 +101,7 @@ impl Recovery<'_> {
             epochs,
             has_directory: !names.is_empty(),
             has_start: start.is_some(),
+            density,
             sealed: scanned.sealed,
             active: scanned.active,
             damaged: scanned.damaged,
@@ -154,12 +157,18 @@ impl Recovery<'_> {
         scanned.damaged.forget_from(end);
     }
 
+    fn density(&self, names: &[String]) -> Density {
+        let is_compacted = self.options.config.compaction.is_some();
+        Density::of(names, is_compacted || self.options.was_compacted)
+    }
+
     /// The segments as they are: those before the recovery point as they are known to be, the others
     /// looked at.
     fn scanned(
         &self,
         bases: &[i64],
         log_start: i64,
+        density: Density,
         known: DamagedRanges,
     ) -> Result<Scanned, StorageError> {
         let trusted = match self.last_stop {
@@ -172,7 +181,8 @@ impl Recovery<'_> {
         let (sealed, doubtful) = bases
             .split_at_checked(trusted.saturating_sub(1))
             .unwrap_or_default();
-        let mut scanned = Scanned::new(log_start, self.options.config.index_interval_bytes, known);
+        let interval = self.options.config.index_interval_bytes;
+        let mut scanned = Scanned::new(log_start, interval, density, known);
         if let Some(first) = bases.first() {
             scanned.lose(log_start, *first);
         }

@@ -7,6 +7,7 @@ use sluice_protocol::record_batch::BatchHeader;
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
 use super::damage::{DamagedRange, DamagedRanges};
+use super::density::Density;
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
@@ -30,11 +31,17 @@ pub(super) struct Scanned {
     /// Whether it ends where the commit log goes on.
     pub(super) is_cut: bool,
     interval: u32,
+    density: Density,
 }
 
 impl Scanned {
     /// Nothing of a log that begins at `log_start`.
-    pub(super) const fn new(log_start: i64, interval: u32, damaged: DamagedRanges) -> Self {
+    pub(super) const fn new(
+        log_start: i64,
+        interval: u32,
+        density: Density,
+        damaged: DamagedRanges,
+    ) -> Self {
         Self {
             sealed: Vec::new(),
             active: None,
@@ -45,6 +52,7 @@ impl Scanned {
             cut_bytes: 0,
             is_cut: false,
             interval,
+            density,
         }
     }
 
@@ -135,7 +143,7 @@ impl Recovery<'_> {
             size,
             base_offset: base,
             end_offset: end,
-            is_dense: !self.options.was_compacted && self.options.config.compaction.is_none(),
+            is_dense: scanned.density.is_dense(),
             is_read_once: false,
         };
         let mut walk = if let Some(point) = self.resumed(base, &segment, size)? {

@@ -3,7 +3,7 @@
 use crate::log::leader_epochs;
 use crate::log::log_start::LOG_START_FILE;
 use crate::log::segment::{LOG, OFFSET_INDEX, TIME_INDEX, parse_file_name};
-use crate::log::{DAMAGED_RANGES_FILE, RECOVERY_POINTS_FILE};
+use crate::log::{COMPACTED_FILE, DAMAGED_RANGES_FILE, RECOVERY_POINTS_FILE};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +42,13 @@ impl FileKind {
             RECOVERY_POINTS_FILE => return Self::RecoveryPoints,
             DAMAGED_RANGES_FILE => return Self::DamagedRanges,
             "producer-ids" | LOG_START_FILE => return Self::Text,
-            "lock" | "clean-shutdown" | ".lock" | ".kafka_cleanshutdown" => return Self::Mark,
+            COMPACTED_FILE | "lock" | "clean-shutdown" | ".lock" | ".kafka_cleanshutdown" => {
+                return Self::Mark;
+            }
             _ => {}
         }
         let rest = parse_file_name(name).map_or(name, |(_, suffix)| suffix);
-        // What has left its log keeps its kind: `.log.3.deleted`, `.log.cut`, `.log.damaged`.
+        // What has left its log keeps its kind: `.log.3.deleted`, `.log.damaged`.
         let mut parts = rest.split('.');
         let kind = parts.find_map(Self::of_ending);
         let is_segment = rest.ends_with(".swap") || rest.ends_with(".checkpoint");
@@ -100,7 +102,6 @@ mod tests {
             ("00000000000000000007.log", FileKind::Segment),
             ("00000000000000000007.log.3.deleted", FileKind::Segment),
             ("00000000000000000007.log.damaged", FileKind::Segment),
-            ("00000000000000000007.log.cut", FileKind::Segment),
             ("00000000000000000007.cleaned", FileKind::Segment),
             (
                 "00000000000000000000.00000000000000000009.swap",
@@ -122,6 +123,7 @@ mod tests {
             ("leader-epoch-checkpoint", FileKind::LeaderEpochs),
             ("recovery-point-offset-checkpoint", FileKind::Text),
             ("cleaner-offset-checkpoint", FileKind::Text),
+            ("compacted", FileKind::Mark),
             ("partition.metadata", FileKind::Text),
             ("meta.properties", FileKind::Text),
             ("clean-shutdown", FileKind::Mark),

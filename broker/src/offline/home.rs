@@ -1,6 +1,6 @@
 //! Where the logs are that are to be checked: a data directory that no process has, or one partition.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ use super::metadata::MetadataReading;
 use crate::log::segment::{LOG, parse_file_name};
 use crate::log::{
     Disk, LogKey, META_FILE, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError, is_marked_clean,
-    lock_path, parse_offsets,
+    lock_path,
 };
+use crate::topics::CleanedLogs;
 
 /// Why nothing could be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +62,7 @@ pub(super) struct Home {
     /// `None` where the file is not whole.
     pub(super) points: Option<RecoveryPoints>,
     pub(super) metadata: MetadataReading,
-    /// How far partitions are compacted.
-    cleaned: HashMap<LogKey, i64>,
+    cleaned: CleanedLogs,
     lock: Option<Box<dyn Debug + Send + Sync>>,
 }
 
@@ -78,8 +78,8 @@ pub(super) struct LogSite {
     pub(super) point: i64,
     /// The first offset that may be read, by the metadata.
     pub(super) log_start: i64,
-    /// Whether every offset has a record, since it was never compacted.
-    pub(super) is_dense: bool,
+    /// Whether it may have been compacted, whatever its directory says.
+    pub(super) may_be_compacted: bool,
 }
 
 impl Home {
@@ -113,7 +113,7 @@ impl Home {
             key: None,
             point: 0,
             log_start: 0,
-            is_dense: false,
+            may_be_compacted: true,
         };
         let home = Self {
             disk: disk.clone(),
@@ -121,7 +121,7 @@ impl Home {
             is_clean: true,
             points: Some(RecoveryPoints::default()),
             metadata: MetadataReading::default(),
-            cleaned: HashMap::new(),
+            cleaned: CleanedLogs::Unknown,
             lock: None,
         };
         Ok((home, vec![site]))
@@ -164,8 +164,6 @@ impl Home {
             None => Some(RecoveryPoints::default()),
         };
         let live = points.as_ref().map(RecoveryPoints::live);
-        let cleaned = read_text(disk, &root.join("cleaner-offset-checkpoint"))?;
-        let cleaned = cleaned.and_then(|text| parse_offsets(text.lines().skip(1)));
         let pending = (!is_clean).then(|| live.unwrap_or_default());
         Ok(Self {
             metadata: MetadataReading::of(disk, root, pending)?,
@@ -173,7 +171,7 @@ impl Home {
             root: Some(root.to_owned()),
             is_clean,
             points,
-            cleaned: cleaned.unwrap_or_default(),
+            cleaned: CleanedLogs::read(disk, root)?,
             lock,
         })
     }
@@ -186,7 +184,7 @@ impl Home {
             key: Some(LogKey::METADATA),
             point: self.point(LogKey::METADATA),
             log_start: 0,
-            is_dense: true,
+            may_be_compacted: false,
         }];
         let topics = root.join("topics");
         let mut expected: BTreeMap<String, LogSite> = BTreeMap::new();
@@ -206,7 +204,7 @@ impl Home {
                     key: Some(key),
                     point: self.point(key),
                     log_start: log_start.unwrap_or_default(),
-                    is_dense: !is_compacted && !self.cleaned.contains_key(&key),
+                    may_be_compacted: is_compacted || self.cleaned.may_have(key),
                 };
                 expected.insert(name, site);
             }
@@ -221,7 +219,7 @@ impl Home {
                 key: None,
                 point: 0,
                 log_start: 0,
-                is_dense: false,
+                may_be_compacted: true,
             };
             sites.push(expected.remove(&name).unwrap_or_else(stranger));
         }

@@ -19,7 +19,7 @@ use crate::log::segment::{LOG, file_name, parse_file_name};
 use crate::log::segment_survey::{Damage, SegmentSurvey, Stretch};
 use crate::log::storage::OpenMode;
 use crate::log::{
-    DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges, LastStop, LogKey, StorageError,
+    DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges, Density, LastStop, LogKey, StorageError,
     labelled_topic, log_start,
 };
 
@@ -65,6 +65,7 @@ pub(super) enum Piece {
 struct Checking<'a> {
     home: &'a Home,
     site: &'a LogSite,
+    density: Density,
     epochs: Option<LeaderEpochs>,
     /// One past the last offset so far.
     next_offset: i64,
@@ -80,6 +81,7 @@ pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, Storage
     let mut checking = Checking {
         home,
         site,
+        density: Density::of(&names, site.may_be_compacted),
         epochs: None,
         next_offset: site.log_start,
         last_epoch: 0,
@@ -154,7 +156,7 @@ impl Checking<'_> {
     fn batch(&mut self, path: &Path, position: u64, header: &BatchHeader, mending: &mut Mending) {
         let size = header.size().and_then(|size| u64::try_from(size).ok());
         let end = position.saturating_add(size.unwrap_or_default());
-        if self.site.is_dense {
+        if self.density.is_dense() {
             self.gap(path, position, header.base_offset, mending);
         }
         mending.keep(position..end);
@@ -190,7 +192,7 @@ impl Checking<'_> {
 
     /// Where no offset may be missing: those up to `to` that no batch before `position` has.
     fn gap(&mut self, path: &Path, position: u64, to: i64, mending: &mut Mending) {
-        if !self.site.is_dense || self.next_offset >= to {
+        if !self.density.is_dense() || self.next_offset >= to {
             return;
         }
         let lost = self.next_offset..to;

@@ -32,7 +32,7 @@ pub(super) struct KnownStart {
     pub(super) log_start: i64,
     /// How far it is durable.
     pub(super) recovery_point: RecoveryPoint,
-    /// Whether it was ever compacted.
+    /// Whether it may have been compacted before its directory could tell.
     pub(super) was_compacted: bool,
     /// Whether its directory says whose it is, on the disk.
     pub(super) is_labelled: bool,

@@ -2,7 +2,8 @@
 //!
 //! The decisions are those of [`crate::log::compaction`]. The file `cleaner-offset-checkpoint`
 //! ([`PartitionPoints`]) is written after each compaction: without it all would be dirty again, which
-//! costs time and nothing else.
+//! costs time and nothing else. Of a log whose own directory says that it was compacted, that is; of one
+//! that was before directories said so, it is the only witness ([`CleanedLogs`]).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::log::compaction::{
     Assessment, CompactError, CompactionJob, CompactionPolicy, Pace, Progress, Situation, assess,
     dirtiest,
 };
-use crate::log::{LogContext, StorageError};
+use crate::log::{Disk, LogKey, StorageError};
 use crate::model::{PartitionId, TopicName, Uuid};
 
 /// Name of the file.
@@ -32,6 +33,31 @@ pub(super) struct Compaction {
     /// One past the last offset that is compacted.
     pub(super) cleaned: PartitionPoints,
     set_aside: HashMap<(Uuid, PartitionId), Until>,
+}
+
+/// The logs that were compacted, as far as the file says that was there at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CleanedLogs {
+    /// These.
+    Known(PartitionPoints),
+    /// It says nothing: any may be among them.
+    Unknown,
+}
+
+impl CleanedLogs {
+    /// Reads the file of a data directory.
+    pub(crate) fn read(disk: &Disk, directory: &Path) -> Result<Self, StorageError> {
+        let points = PartitionPoints::read(disk, &directory.join(FILE_NAME))?;
+        Ok(points.map_or(Self::Unknown, Self::Known))
+    }
+
+    /// Whether a log may be among them.
+    pub(crate) fn may_have(&self, key: LogKey) -> bool {
+        match self {
+            Self::Known(points) => points.has(key),
+            Self::Unknown => true,
+        }
+    }
 }
 
 /// How long a partition is not compacted.
@@ -75,14 +101,20 @@ pub struct CompactionRun {
 type Candidate = (Arc<Partition>, CompactionPolicy);
 
 impl Compaction {
-    /// Reads what is remembered in a data directory.
-    pub(super) fn read(context: &LogContext, directory: &Path) -> Result<Self, StorageError> {
-        let path = directory.join(FILE_NAME);
-        Ok(Self {
-            cleaned: PartitionPoints::read(context, &path)?,
-            path,
+    /// Remembers nothing of a data directory.
+    pub(super) fn new(directory: &Path) -> Self {
+        Self {
+            path: directory.join(FILE_NAME),
+            cleaned: PartitionPoints::default(),
             set_aside: HashMap::new(),
-        })
+        }
+    }
+
+    /// Goes on from what was found.
+    pub(super) fn go_on(&mut self, found: CleanedLogs) {
+        if let CleanedLogs::Known(points) = found {
+            self.cleaned = points;
+        }
     }
 
     fn set_aside(&mut self, partition: &Partition, until: Until) {

@@ -37,6 +37,7 @@ mod upkeep;
 
 pub use crate::log::{CommitLogConfig, SpaceConfig};
 pub use append::{AppendError, Appended};
+pub(crate) use compaction::CleanedLogs;
 pub use compaction::{CompactionLook, CompactionRun};
 pub use compactor::{CompactionConfig, Compactor};
 pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 
 use super::change::{KnownStart, directory_name};
-use super::compaction::Compaction;
+use super::compaction::{CleanedLogs, Compaction};
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
 use super::observation::Observation;
@@ -136,7 +136,7 @@ impl Topics {
         let metadata = Arc::new(metadata);
         let catalog = Arc::<RwLock<Catalog>>::default();
         let grown_bytes = config.commit_log.grown_bytes;
-        let compaction = Compaction::read(&log_context, &config.directory)?;
+        let compaction = Compaction::new(&config.directory);
         let registry = Registry {
             partition_context: Arc::new(PartitionContext {
                 queue: Arc::clone(&queue),
@@ -294,7 +294,9 @@ impl Registry {
         found: &FoundJournal,
     ) -> Result<Topics, OpenError> {
         let labelled = self.sort_out(disk, state, &found.points)?;
-        let (topics, expected) = self.expected(state, &found.points, &labelled)?;
+        let cleaned = CleanedLogs::read(disk, &self.config.directory)?;
+        let (topics, expected) = self.expected(state, &found.points, &labelled, &cleaned)?;
+        self.compaction.get_mut().go_on(cleaned);
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
         let checkpoint = &found.checkpoint;
         checkpoint.retain(|key| key == LogKey::METADATA || exists.contains(&key));
@@ -323,8 +325,8 @@ impl Registry {
         state: &MetadataState,
         points: &RecoveryPoints,
         labelled: &HashSet<String>,
+        cleaned: &CleanedLogs,
     ) -> Result<(Vec<Arc<Topic>>, Vec<Expected>), OpenError> {
-        let compaction = self.compaction.lock();
         let mut topics = Vec::with_capacity(state.topics.len());
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
@@ -338,18 +340,19 @@ impl Registry {
             let topic = Topic::new(record.name.clone(), *id, config, Vec::new());
             for partition in 0..record.partitions {
                 let log_start = record.log_starts.get(&partition);
-                let partition = PartitionId(partition);
+                let key = LogKey {
+                    topic: *id,
+                    partition,
+                };
+                let id = PartitionId(partition);
                 expected.push(Expected {
                     topic: Arc::clone(&topic),
-                    id: partition,
+                    id,
                     start: KnownStart {
                         log_start: log_start.copied().unwrap_or_default(),
-                        recovery_point: points.of(LogKey {
-                            topic: *id,
-                            partition: partition.0,
-                        }),
-                        is_labelled: labelled.contains(&directory_name(&record.name, partition)),
-                        was_compacted: compaction.cleaned.get(*id, partition).is_some(),
+                        recovery_point: points.of(key),
+                        is_labelled: labelled.contains(&directory_name(&record.name, id)),
+                        was_compacted: cleaned.may_have(key),
                     },
                 });
             }

@@ -2,14 +2,14 @@
 //!
 //! The file has a line `version 2`, a line with the number of entries, for each partition a line
 //! `topic-id partition offset`, and a line `crc32c` with the checksum of all before. It is replaced as a
-//! whole: one that is old only costs time, and one that is not whole, or of the version without a
-//! checksum, is ignored.
+//! whole, so one that is not, or of the version without a checksum, says nothing. An old one only costs
+//! time.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use crate::log::{
-    LogContext, LogKey, StorageError, checked, offsets_text, parse_offsets, with_checksum,
+    Disk, LogContext, LogKey, StorageError, checked, offsets_text, parse_offsets, with_checksum,
 };
 use crate::model::{PartitionId, Uuid};
 
@@ -18,18 +18,25 @@ const VERSION: &str = "version 2";
 
 /// Offsets by partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PartitionPoints(HashMap<LogKey, i64>);
+pub(crate) struct PartitionPoints(HashMap<LogKey, i64>);
 
 impl PartitionPoints {
-    /// Reads a file; empty where there is none that is whole.
-    pub(super) fn read(context: &LogContext, path: &Path) -> Result<Self, StorageError> {
-        let text = context.read_derived(path)?;
-        Ok(text.as_deref().and_then(Self::parse).unwrap_or_default())
+    /// Reads a file; empty where there is none, and `None` where it says nothing.
+    pub(super) fn read(disk: &Disk, path: &Path) -> Result<Option<Self>, StorageError> {
+        Ok(match disk.read_derived(path)? {
+            Some(bytes) => Self::parse(&String::from_utf8_lossy(&bytes)),
+            None => Some(Self::default()),
+        })
     }
 
     /// Writes the file.
     pub(super) fn write(&self, context: &LogContext, path: &Path) -> Result<(), StorageError> {
         context.swap_file(path, self.to_text().as_bytes())
+    }
+
+    /// Whether a log has an offset.
+    pub(super) fn has(&self, key: LogKey) -> bool {
+        self.0.contains_key(&key)
     }
 
     /// The offset of a partition, where there is one.

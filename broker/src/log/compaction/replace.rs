@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! 1 the segment is written to  <base>.cleaned         and synced     crash: removed, nothing happened
+//!   `compacted` says durably that offsets may be missing from now on
 //! 2 renamed to                 <base>.<next>.swap     and durable    crash: completed from here on
 //! 3 the inputs, which are the segments from <base> to <next>, go
 //! 4 renamed to                 <base>.log             and durable
@@ -10,8 +11,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::clean::CompactError;
+use crate::log::density::COMPACTED_FILE;
 use crate::log::partition_log::PartitionLog;
 use crate::log::segment::{
     LOG, OFFSET_INDEX, SealedSegment, TIME_INDEX, file_name, parse_file_name,
@@ -68,6 +71,7 @@ impl PartitionLog {
             next_offset: made.next_offset,
         };
         let first = self.place_in_view(inputs)?;
+        self.mark_compacted()?;
         let disk = &self.context.disk;
         let swap = span.swap(&self.directory);
         disk.rename(draft, &swap)?;
@@ -83,6 +87,18 @@ impl PartitionLog {
         // If it fails, the next upkeep writes the index.
         drop(made.write_index(disk));
         Ok(retired)
+    }
+
+    /// Lets the directory say, before the first offset is missing, that some may be. The file of an
+    /// earlier process may not be durable, so each makes its own.
+    fn mark_compacted(&self) -> Result<(), StorageError> {
+        if self.is_marked_compacted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mark = self.directory.join(COMPACTED_FILE);
+        self.context.disk.replace_file(&mark, b"")?;
+        self.is_marked_compacted.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// From here on a failure leaves the directory in a state that only a start can settle, so that this

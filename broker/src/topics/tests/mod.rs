@@ -10,6 +10,7 @@ mod formats;
 mod full_disk;
 mod look_ups;
 mod offline;
+mod once_compacted;
 mod reads;
 mod records;
 mod scale;
