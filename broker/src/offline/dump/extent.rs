@@ -10,12 +10,21 @@ use crate::log::commit_log::FoundExtent;
 use crate::log::id_text;
 use crate::offline::line::Line;
 
+/// Bytes that say what an extent holds.
+const FIRST_PAGE_BYTES: u64 = 4096;
+
 impl Dump<'_> {
     pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
         let extent = FoundExtent::open(&self.disk, path)?;
         let Some(header) = extent.header() else {
             // One that was made and never used is all zeroes, and nothing is lost with it.
-            return self.line(&Line::new("unused").number("size", extent.size()));
+            return match extent.is_blank()? {
+                true => self.line(&Line::new("unused").number("size", extent.size())),
+                false => {
+                    let end = extent.size().min(FIRST_PAGE_BYTES);
+                    self.damage(0, end, "the first page is not whole")
+                }
+            };
         };
         self.line(
             &Line::new("extent")

@@ -157,3 +157,18 @@ fn room_for_more_in_an_index_of_apache_kafka_is_no_damage() {
         "{text}"
     );
 }
+
+/// Fails where an extent without a header counts as one that was never used.
+#[test]
+fn an_extent_whose_first_page_is_rotten_is_damaged_and_not_unused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("00000000.extent");
+    let mut bytes = vec![0; 8192];
+    bytes[100] = 1;
+    fs::write(&path, bytes).unwrap();
+    let (is_sound, text) = dumped(&path, false, Form::Text);
+    assert!(
+        !is_sound && text.contains("damage position=0 size=4096 "),
+        "{text}"
+    );
+}
