@@ -313,7 +313,7 @@ fn open(world: &mut World, path: &Path, mode: OpenMode) -> io::Result<usize> {
             world.begin_read().map(|()| inode)
         }
         Some(Node::Directory) => Err(ErrorKind::IsADirectory.into()),
-        None if mode == OpenMode::Create => {
+        None if matches!(mode, OpenMode::Create | OpenMode::Draft) => {
             let parent = path.parent().and_then(|parent| world.names.0.get(parent));
             if parent != Some(&Node::Directory) {
                 return Err(ErrorKind::NotFound.into());

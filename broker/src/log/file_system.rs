@@ -60,10 +60,19 @@ impl Storage for FileSystem {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
         let mut options = File::options();
         options.read(true).write(mode != OpenMode::Read);
-        options.create(mode == OpenMode::Create);
+        options.create(matches!(mode, OpenMode::Create | OpenMode::Draft));
         // Of no meaning for files; but who meets a pipe under the name of one waits for nobody to write into it.
-        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = options.open(path)?;
+        let mut flags = OFlags::NONBLOCK;
+        flags.set(OFlags::NOFOLLOW, mode == OpenMode::Draft);
+        options.custom_flags(flags.bits().cast_signed());
+        let opened = match options.open(path) {
+            Err(error) if mode == OpenMode::Draft && is_at_a_link(&error) => {
+                fs::remove_file(path)?;
+                options.open(path)
+            }
+            opened => opened,
+        };
+        let file = opened?;
         Ok(Arc::new(RealFile { file, direct: None }))
     }
 
@@ -87,6 +96,10 @@ impl Storage for FileSystem {
 
     fn create_dir(&self, directory: &Path) -> io::Result<()> {
         fs::create_dir_all(directory)
+    }
+
+    fn is_link(&self, path: &Path) -> io::Result<bool> {
+        Ok(fs::symlink_metadata(path)?.is_symlink())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -286,6 +299,11 @@ fn write_pages(direct: &File, position: u64, pages: &[u8]) -> io::Result<bool> {
     }
 }
 
+/// Whether a file was not opened because a link has its name.
+fn is_at_a_link(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::LOOP)
+}
+
 /// Syncs every file and every directory, one by one.
 fn sync_tree(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
@@ -347,6 +365,22 @@ mod tests {
         let count = file.read_into(3, &mut slices).unwrap();
         assert_eq!(count, expected.len());
         assert_eq!(parts.concat()[..count], *expected.as_bytes());
+    }
+
+    /// Fails where a draft is opened by `Create`.
+    #[test]
+    fn a_draft_is_never_written_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let outside = directory.path().join("precious");
+        fs::write(&outside, "untouched").unwrap();
+        let path = directory.path().join("meta.properties");
+        let draft = path.with_extension("tmp");
+        std::os::unix::fs::symlink(&outside, &draft).unwrap();
+        assert!(FileSystem.is_link(&draft).unwrap() && !FileSystem.is_link(&outside).unwrap());
+        let disk = super::super::Disk::new(FileSystem);
+        disk.replace_file(&path, b"ours").unwrap();
+        assert_eq!(fs::read(&outside).unwrap(), b"untouched");
+        assert_eq!(fs::read(&path).unwrap(), b"ours");
     }
 
     /// Fails where `read_resident` reads as `read_into` does.

@@ -7,6 +7,8 @@
 //! What the log relies on: after [`StorageFile::sync`] the bytes and the length of a file survive a
 //! power cut, after [`Storage::sync_dir`] the names in a directory do; nothing else does. A write
 //! that fails may have been carried out in part. After a failed sync nothing is known of the file.
+//!
+//! Drafts are [`OpenMode::Draft`], so that nothing is written through a link that lies in their place.
 
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
@@ -29,6 +31,8 @@ pub enum OpenMode {
     Write,
     /// To be read and written, made if need be.
     Create,
+    /// As [`OpenMode::Create`], but a symbolic link of that name makes room for a file.
+    Draft,
 }
 
 /// A file system.
@@ -59,6 +63,14 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// Those of the system.
     fn create_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// Whether a name is that of a symbolic link.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn is_link(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
 
     /// Renames a file or directory, replacing a file of the new name.
     ///
@@ -253,6 +265,21 @@ impl Disk {
         Ok(DiskFile { path, file })
     }
 
+    /// An empty file to be written, whatever an earlier process left there.
+    pub(crate) fn draft(&self, path: &Path) -> Result<DiskFile, StorageError> {
+        let file = self.open(path, OpenMode::Draft)?;
+        file.truncate(0)?;
+        Ok(file)
+    }
+
+    /// As [`Storage::is_link`]; nothing is none.
+    pub(crate) fn is_link(&self, path: &Path) -> Result<bool, StorageError> {
+        match self.0.is_link(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            found => found.map_err(at("look at", path)),
+        }
+    }
+
     /// The names in a directory; none where it does not exist.
     pub(crate) fn list(&self, directory: &Path) -> Result<Vec<String>, StorageError> {
         match self.0.list(directory) {
@@ -333,10 +360,9 @@ impl Disk {
         self.read_file(path)
     }
 
-    /// Writes a small file without making it durable.
+    /// Writes a small file anew, without making it durable.
     pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<DiskFile, StorageError> {
-        let file = self.open(path, OpenMode::Create)?;
-        file.truncate(0)?;
+        let file = self.draft(path)?;
         file.write_at(0, &[bytes])?;
         Ok(file)
     }

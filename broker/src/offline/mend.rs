@@ -47,8 +47,7 @@ pub(super) fn mend_segment(
     disk.create_dir(directory)?;
     disk.sync_dir(directory.parent().unwrap_or(directory))?;
     let draft = path.with_extension("tmp");
-    let new = disk.open(&draft, OpenMode::Create)?;
-    new.truncate(0)?;
+    let new = disk.draft(&draft)?;
     let mut end = 0;
     for piece in &mend.pieces {
         end = match piece {

@@ -278,8 +278,7 @@ impl Cleaner<'_> {
         limits: GroupLimits,
         draft: &Path,
     ) -> Result<(Output, usize), CompactError> {
-        let file = self.log.context.disk.open(draft, OpenMode::Create)?;
-        file.truncate(0)?;
+        let file = self.log.context.disk.draft(draft)?;
         let mut output = Output::new(file, first.base_offset, self.config.index_interval_bytes);
         let mut count = 0_usize;
         for segment in left {
