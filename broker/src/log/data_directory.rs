@@ -142,7 +142,15 @@ impl DataDirectory {
         let cluster_id = match found {
             Some(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let cluster_id = read_meta(path, node_id, &text)?;
+                let found = Meta::parse(path, &text)?;
+                let cluster_id = found.cluster_id;
+                if found.node_id != node_id {
+                    return Err(OpenError::OtherNode {
+                        path: path.to_owned(),
+                        found: found.node_id,
+                        node_id,
+                    });
+                }
                 renew_meta(disk, path, &text, &meta(&cluster_id, node_id))?;
                 cluster_id
             }
@@ -315,42 +323,60 @@ fn meta(cluster_id: &str, node_id: i32) -> String {
     )
 }
 
-fn read_meta(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError> {
-    let properties: BTreeMap<&str, &str> = text
-        .lines()
+/// Whether the text of such a file is of a data directory of ours, of whatever format. Apache Kafka's
+/// file of that name is none.
+pub(crate) fn is_ours(text: &str) -> bool {
+    properties(text).contains_key("sluice.format")
+}
+
+/// Whether this version may look at the directory at `path`, whose `meta.properties` has this text.
+pub(crate) fn check_meta(path: &Path, text: &str) -> Result<(), OpenError> {
+    Meta::parse(path, text).map(drop)
+}
+
+fn properties(text: &str) -> BTreeMap<&str, &str> {
+    text.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.split_once('='))
         .map(|(key, value)| (key.trim(), value.trim()))
-        .collect();
-    let unreadable = |reason: &str| OpenError::Unreadable {
-        path: path.join(META_FILE),
-        reason: reason.to_owned(),
-    };
-    let property = |key: &str| {
-        let missing = || unreadable(&format!("{key} is missing"));
-        properties.get(key).copied().ok_or_else(missing)
-    };
-    let found: u32 = property("sluice.format")?
-        .parse()
-        .map_err(|_invalid| unreadable("sluice.format is not a number"))?;
-    if found > FORMAT_VERSION {
-        let path = path.to_owned();
-        return Err(OpenError::LaterFormat { path, found });
-    }
-    let found: i32 = property("node.id")?
-        .parse()
-        .map_err(|_invalid| unreadable("node.id is not a number"))?;
-    if found != node_id {
-        return Err(OpenError::OtherNode {
-            path: path.to_owned(),
-            found,
-            node_id,
-        });
-    }
-    let cluster_id = property("cluster.id")?;
-    match parse_id(cluster_id) {
-        Some(_) => Ok(cluster_id.to_owned()),
-        None => Err(unreadable("cluster.id is not 22 characters of base64")),
+        .collect()
+}
+
+/// Whose a directory is.
+struct Meta {
+    cluster_id: String,
+    node_id: i32,
+}
+
+impl Meta {
+    fn parse(path: &Path, text: &str) -> Result<Self, OpenError> {
+        let properties = properties(text);
+        let unreadable = |reason: &str| OpenError::Unreadable {
+            path: path.join(META_FILE),
+            reason: reason.to_owned(),
+        };
+        let property = |key: &str| {
+            let missing = || unreadable(&format!("{key} is missing"));
+            properties.get(key).copied().ok_or_else(missing)
+        };
+        let found: u32 = property("sluice.format")?
+            .parse()
+            .map_err(|_invalid| unreadable("sluice.format is not a number"))?;
+        if found > FORMAT_VERSION {
+            let path = path.to_owned();
+            return Err(OpenError::LaterFormat { path, found });
+        }
+        let node_id = property("node.id")?
+            .parse()
+            .map_err(|_invalid| unreadable("node.id is not a number"))?;
+        let cluster_id = property("cluster.id")?;
+        match parse_id(cluster_id) {
+            Some(_) => Ok(Self {
+                cluster_id: cluster_id.to_owned(),
+                node_id,
+            }),
+            None => Err(unreadable("cluster.id is not 22 characters of base64")),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ pub use config::{Durability, LogConfig, Retention};
 pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
-pub(crate) use data_directory::{META_FILE, is_marked_clean, lock_path};
+pub(crate) use data_directory::{META_FILE, check_meta, is_marked_clean, is_ours, lock_path};
 pub(crate) use density::COMPACTED_FILE;
 pub(crate) use density::Density;
 pub use error::StorageError;

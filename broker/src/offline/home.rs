@@ -10,8 +10,8 @@ use sluice_protocol::Uuid;
 use super::metadata::MetadataReading;
 use crate::log::segment::{LOG, parse_file_name};
 use crate::log::{
-    Disk, LogKey, META_FILE, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError, is_marked_clean,
-    lock_path,
+    Disk, LogKey, META_FILE, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError,
+    check_meta, is_marked_clean, is_ours, lock_path,
 };
 use crate::topics::CleanedLogs;
 
@@ -41,6 +41,27 @@ pub enum HomeError {
         /// The partition.
         name: String,
     },
+    /// The next start would find in the commit log what is missing, and cut what is too much.
+    #[error(
+        "{} was not closed: a crash, a kill or a power cut ended its broker; start and stop it first, which settles what that left",
+        path.display()
+    )]
+    NotClosed {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// What is behind a link may be anybody's.
+    #[error(
+        "{} is a symbolic link, and nothing is mended through one; put what it leads to in its place",
+        path.display()
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// It is of a later format, or not what Sluice wrote.
+    #[error(transparent)]
+    Meta(OpenError),
     /// A partition by itself is not mended.
     #[error(
         "what belongs to no data directory of Sluice is not mended, for nobody says how far it was durable"
@@ -49,6 +70,15 @@ pub enum HomeError {
     /// The disk failed, or nothing may be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// What a directory is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Nothing is changed.
+    Look,
+    /// Something may be.
+    Mend,
 }
 
 /// A data directory, locked until this is dropped, and what it says of its logs.
@@ -63,7 +93,7 @@ pub(super) struct Home {
     pub(super) points: Option<RecoveryPoints>,
     pub(super) metadata: MetadataReading,
     cleaned: CleanedLogs,
-    lock: Option<Box<dyn Debug + Send + Sync>>,
+    _lock: Option<Box<dyn Debug + Send + Sync>>,
 }
 
 /// A log to be checked.
@@ -85,10 +115,14 @@ pub(super) struct LogSite {
 impl Home {
     /// Finds the logs at `path`: a data directory, what the broker or the whole program was told, or a
     /// partition's directory.
-    pub(super) fn open(disk: &Disk, path: &Path) -> Result<(Self, Vec<LogSite>), HomeError> {
+    pub(super) fn open(
+        disk: &Disk,
+        path: &Path,
+        purpose: Purpose,
+    ) -> Result<(Self, Vec<LogSite>), HomeError> {
         for root in [path.to_owned(), path.join("broker")] {
             if is_root(disk, &root)? {
-                let home = Self::of(disk, &root)?;
+                let home = Self::of(disk, &root, purpose)?;
                 let sites = home.sites(&root)?;
                 return Ok((home, sites));
             }
@@ -98,7 +132,7 @@ impl Home {
         let above = [path.parent(), path.parent().and_then(Path::parent)];
         for root in above.into_iter().flatten() {
             if is_root(disk, root)? {
-                let home = Self::of(disk, root)?;
+                let home = Self::of(disk, root, purpose)?;
                 let sites = Self::only(home.sites(root)?, root, &name)?;
                 return Ok((home, sites));
             }
@@ -122,21 +156,30 @@ impl Home {
             points: Some(RecoveryPoints::default()),
             metadata: MetadataReading::default(),
             cleaned: CleanedLogs::Unknown,
-            lock: None,
+            _lock: None,
         };
         Ok((home, vec![site]))
     }
 
-    /// Whether this process has the directory, so that it may change something.
-    pub(super) fn hold(&self) -> Result<(), HomeError> {
-        match (&self.root, &self.lock) {
-            (Some(_), Some(_)) => Ok(()),
-            (Some(root), None) => {
-                let error = ErrorKind::ReadOnlyFilesystem.into();
-                Err(StorageError::new("lock", &lock_path(root), error).into())
-            }
-            (None, _) => Err(HomeError::Homeless),
+    /// Whether what the logs lack is lost, so that they can be mended.
+    pub(super) fn check_mendable(&self) -> Result<(), HomeError> {
+        match &self.root {
+            Some(_) if self.is_clean => Ok(()),
+            Some(root) => Err(HomeError::NotClosed { path: root.clone() }),
+            None => Err(HomeError::Homeless),
         }
+    }
+
+    /// Whether a directory and all that is in it lie where they seem to.
+    pub(super) fn refuse_links(&self, directory: &Path) -> Result<(), HomeError> {
+        let names = self.disk.list(directory)?;
+        let inside = names.iter().map(|name| directory.join(name));
+        for path in inside.chain(directory.ancestors().take(2).map(Path::to_owned)) {
+            if self.disk.is_link(&path)? {
+                return Err(HomeError::Link { path });
+            }
+        }
+        Ok(())
     }
 
     /// The log of the partition `name` among `sites`.
@@ -155,8 +198,10 @@ impl Home {
         }
     }
 
-    fn of(disk: &Disk, root: &Path) -> Result<Self, HomeError> {
-        let lock = lock(disk, root)?;
+    fn of(disk: &Disk, root: &Path, purpose: Purpose) -> Result<Self, HomeError> {
+        let meta = read_text(disk, &root.join(META_FILE))?.unwrap_or_default();
+        check_meta(root, &meta).map_err(HomeError::Meta)?;
+        let lock = lock(disk, root, purpose)?;
         let is_clean = is_marked_clean(disk, root)?;
         let text = read_text(disk, &root.join(RECOVERY_POINTS_FILE))?;
         let points = match text {
@@ -172,7 +217,7 @@ impl Home {
             is_clean,
             points,
             cleaned: CleanedLogs::read(disk, root)?,
-            lock,
+            _lock: lock,
         })
     }
 
@@ -247,17 +292,20 @@ pub(super) fn read_text(disk: &Disk, path: &Path) -> Result<Option<String>, Stor
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Apache Kafka's file of that name does not have our format.
 fn is_root(disk: &Disk, path: &Path) -> Result<bool, StorageError> {
     let meta = read_text(disk, &path.join(META_FILE))?;
-    Ok(meta.is_some_and(|meta| meta.lines().any(|line| line.starts_with("sluice.format="))))
+    Ok(meta.is_some_and(|meta| is_ours(&meta)))
 }
 
-/// Takes the directory for as long as it is looked at. Nobody has one whose lock was never made, and
-/// in one that cannot be written nobody can be at work.
-fn lock(disk: &Disk, root: &Path) -> Result<Option<Box<dyn Debug + Send + Sync>>, HomeError> {
+/// Takes the directory for as long as it is looked at. Nobody has one whose lock was never made, or was
+/// left out of a copy, and in one that cannot be written nobody can be at work; to look at them takes none.
+fn lock(
+    disk: &Disk,
+    root: &Path,
+    purpose: Purpose,
+) -> Result<Option<Box<dyn Debug + Send + Sync>>, HomeError> {
     let path = lock_path(root);
-    if disk.read_file(&path)?.is_none() {
+    if purpose == Purpose::Look && disk.read_file(&path)?.is_none() {
         return Ok(None);
     }
     match disk.lock(&path) {
@@ -265,7 +313,9 @@ fn lock(disk: &Disk, root: &Path) -> Result<Option<Box<dyn Debug + Send + Sync>>
         Err(error) if error.kind() == ErrorKind::WouldBlock => Err(HomeError::InUse {
             path: root.to_owned(),
         }),
-        Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => Ok(None),
+        Err(error) if purpose == Purpose::Look && error.kind() == ErrorKind::ReadOnlyFilesystem => {
+            Ok(None)
+        }
         Err(error) => Err(StorageError::new("lock", &path, error).into()),
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Two things come of it: findings for people, and for each segment that is not whole a [`Mend`], which
 //! says what of it is sound and which offsets are lost. Nothing is changed.
+//!
+//! After an unclean stop a log is told from the commit log by nothing but its recovery point: what is
+//! behind it is settled by the next start, so it is a note, and no mend is to be carried out.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -213,15 +216,7 @@ impl Checking<'_> {
         next_base: Option<i64>,
         mending: &mut Mending,
     ) {
-        let is_last = next_base.is_none() && damage.end.is_none();
         let bytes = damage.from..damage.to;
-        if is_last && !self.home.is_clean && damage.begin >= self.site.point {
-            mending.keep(bytes.clone());
-            let reason = format!("the end is not whole: {}", damage.fault);
-            let finding = Finding::new(Severity::Note, path, reason, UNFINISHED);
-            let begin = damage.begin;
-            return self.tell(finding.with_offsets(begin..begin).with_bytes(bytes));
-        }
         let end = damage.end.or(next_base).unwrap_or(self.site.point);
         let lost = damage.begin..end.max(damage.begin);
         self.lost(path, bytes, lost.clone(), &damage.fault.to_string());
@@ -289,11 +284,19 @@ impl Checking<'_> {
     }
 
     fn lost(&mut self, path: &Path, bytes: Range<u64>, offsets: Range<i64>, reason: &str) {
-        let advice = match self.site.key {
-            Some(LogKey::METADATA) => RESTORE,
-            Some(_) | None => REPAIR,
+        let point = self.site.point;
+        let is_settled = self.home.is_clean || offsets.start < point;
+        let (severity, advice) = match self.site.key {
+            _ if !is_settled => (Severity::Note, UNFINISHED),
+            Some(LogKey::METADATA) => (Severity::Damage, RESTORE),
+            Some(_) | None => (Severity::Damage, REPAIR),
         };
-        let finding = Finding::new(Severity::Damage, path, reason, advice);
+        // The commit log has what follows the recovery point.
+        let offsets = match self.home.is_clean || !is_settled {
+            true => offsets,
+            false => offsets.start..offsets.end.min(point),
+        };
+        let finding = Finding::new(severity, path, reason, advice);
         self.tell(finding.with_offsets(offsets).with_bytes(bytes));
     }
 

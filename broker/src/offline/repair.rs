@@ -1,12 +1,15 @@
 //! Mends what can be mended: takes damaged bytes out of segments, and removes files that are not true
 //! and can be made again. Never touches a sound batch. What it did not finish it does when it is run
 //! again.
+//!
+//! Mends only a directory that was closed: what another lacks the commit log may have. Writes nothing
+//! through a link.
 
 use std::io::Write;
 use std::path::Path;
 
 use super::finding::{Finding, Severity, Tally};
-use super::home::{Home, LogSite};
+use super::home::{Home, LogSite, Purpose};
 use super::line::{Form, Line};
 use super::log_check::{LogCheck, Mend, Piece, check_log};
 use super::mend::mend_segment;
@@ -47,8 +50,12 @@ pub(crate) fn repair_on(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Tally, OfflineError> {
-    let (home, mut sites) = Home::open(disk, path)?;
-    home.hold()?;
+    let purpose = match options.is_rehearsal {
+        true => Purpose::Look,
+        false => Purpose::Mend,
+    };
+    let (home, mut sites) = Home::open(disk, path, purpose)?;
+    home.check_mendable()?;
     if let Some(name) = &options.partition {
         sites = Home::only(sites, path, name)?;
     }
@@ -103,6 +110,9 @@ impl Repair<'_> {
     }
 
     fn mend(&mut self, site: &LogSite, check: LogCheck) -> Result<(), OfflineError> {
+        if !check.is_sound() {
+            self.home.refuse_links(&site.directory)?;
+        }
         for mend in &check.mends {
             let kept = match self.options.is_rehearsal {
                 true => None,

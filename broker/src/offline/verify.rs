@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::commit_log_check::check_commit_log;
 use super::finding::{Finding, Severity, Tally};
-use super::home::{Home, HomeError, LogSite};
+use super::home::{Home, HomeError, LogSite, Purpose};
 use super::line::Form;
 use super::log_check::{LogCheck, check_log};
 use crate::log::{Disk, FileSystem, RECOVERY_POINTS_FILE, StorageError};
@@ -45,7 +45,7 @@ pub fn verify(
     out: &mut dyn Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Tally, OfflineError> {
-    let (home, sites) = Home::open(&Disk::new(FileSystem), path)?;
+    let (home, sites) = Home::open(&Disk::new(FileSystem), path, Purpose::Look)?;
     let mut tally = Tally::default();
     let mut tell = |tally: &mut Tally, finding: &Finding| {
         tally.count(finding);

@@ -400,3 +400,90 @@ fn any_flip_in_a_segment_is_found_and_none_anywhere_ends_the_check() {
         fs::write(path, bytes).unwrap();
     }
 }
+
+/// What a repair that is refused says, having changed nothing.
+fn refused(stopped: &Stopped) -> String {
+    let before = tree(&stopped.data());
+    let options = RepairOptions::default();
+    let refusal = repair(&stopped.data(), &options, &mut Vec::new(), &mut |_| ());
+    assert!(tree(&stopped.data()) == before);
+    refusal.unwrap_err().to_string()
+}
+
+/// Fails where drafts are opened as they are found, or links are not looked for.
+#[test]
+fn a_repair_writes_through_no_link() {
+    let stopped = Stopped::new();
+    let log = stopped.partition_file(".log", 0);
+    flip(&log, 40_000);
+    let outside = stopped.directory.path().join("precious");
+    fs::write(&outside, "untouched").unwrap();
+    for ending in ["tmp", "log.damaged"] {
+        let link = log.with_extension(ending);
+        std::os::unix::fs::symlink(&outside, &link).unwrap();
+        let said = refused(&stopped);
+        let expected = format!("{} is a symbolic link", link.display());
+        assert!(said.contains(&expected), "{said}");
+        fs::remove_file(&link).unwrap();
+    }
+    let partition = stopped.data().join("topics/orders-0");
+    let moved = stopped.directory.path().join("moved");
+    fs::rename(&partition, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &partition).unwrap();
+    assert!(refused(&stopped).contains("orders-0 is a symbolic link"));
+    assert_eq!(fs::read(&outside).unwrap(), b"untouched");
+}
+
+/// Fails where the format is not asked for.
+#[test]
+fn a_directory_of_a_later_format_is_neither_checked_nor_mended() {
+    let stopped = Stopped::new();
+    let meta = stopped.data().join("meta.properties");
+    let text = fs::read_to_string(&meta).unwrap();
+    fs::write(&meta, text.replace("sluice.format=2", "sluice.format = 9")).unwrap();
+    flip(&stopped.partition_file(".log", 0), 40_000);
+    let verified = verify(&stopped.data(), Form::Text, &mut Vec::new(), &mut |_| ());
+    for said in [verified.unwrap_err().to_string(), refused(&stopped)] {
+        let expected = "has the format 9, this version of Sluice reads up to 2";
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+/// Fails where only the end of the last segment is left to the next start, or a mend is made of what the
+/// commit log has.
+#[test]
+fn what_the_next_start_settles_is_no_damage_and_not_mended() {
+    let stopped = Stopped::new();
+    fs::remove_file(stopped.data().join("clean-shutdown")).unwrap();
+    let points = stopped.data().join("recovery-points");
+    fs::remove_file(&points).unwrap();
+    flip(&stopped.partition_file(".log", 0), 40_000);
+    fs::remove_file(stopped.partition_file(".log", 1)).unwrap();
+    let (tally, said) = stopped.verified();
+    assert!(tally.is_sound(), "{said}");
+    assert!(
+        said.contains("note partition=orders-0 begin=3 end=6 "),
+        "{said}"
+    );
+    assert!(refused(&stopped).contains("start and stop it first"));
+    stopped.restore();
+    fs::remove_file(stopped.data().join("clean-shutdown")).unwrap();
+    flip(&stopped.partition_file(".log", 0), 40_000);
+    let (tally, said) = stopped.verified();
+    assert!(
+        tally.damaged == 1 && said.contains("damage partition=orders-0 begin=3 end=6 "),
+        "{said}"
+    );
+}
+
+/// Fails where a repair takes a lock that is not there for a disk that cannot be written.
+#[test]
+fn a_copy_without_its_lock_is_mended_and_checked_without_one() {
+    let stopped = Stopped::new();
+    let lock = stopped.data().join("lock");
+    fs::remove_file(&lock).unwrap();
+    flip(&stopped.partition_file(".log", 0), 40_000);
+    assert_eq!(stopped.verified().0.damaged, 1);
+    assert!(!lock.exists());
+    assert!(stopped.repaired().0.is_sound());
+}
