@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(50);
 pub(crate) const EAGER: &str = "--config cleanup.policy=compact --config segment.ms=100 --config min.cleanable.dirty.ratio=0.01";
 
 /// A world whose broker looks often for something to compact.
-async fn world(target: Target) -> World {
+pub(crate) async fn world(target: Target) -> World {
     let config = repository::tests("sluice/compaction.toml");
     let config = config.to_string_lossy();
     match target {

@@ -12,7 +12,7 @@ use sluice_e2e::tool::{self, Output};
 use sluice_e2e::{Target, World, apache_kafka, dump_log, repository, sluice};
 use tokio::process::Command;
 
-use crate::compaction::{EAGER, until_compacted};
+use crate::compaction::{self, EAGER, until_compacted};
 
 /// Runs `sluice log` in the story's folder.
 async fn log(world: &World, args: &[&str]) -> Output {
@@ -259,6 +259,29 @@ async fn apache_kafka_reads_our_segments_indexes_and_snapshots_java_console_tool
     }
 }
 
+/// Fails where the tool does not know that a log was compacted: what compaction took is missing then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_was_compacted_and_is_no_longer_is_sound_kcat_console_tools() {
+    let mut world = compaction::world(Target::Bundled).await;
+    let console = world.console();
+    let args = format!("--create --topic prices {EAGER}");
+    console.run(Tool::Topics, &args, "").await.ok();
+    for n in 0..50 {
+        let update = format!("k{}:v{n}\n", n % 5);
+        world.kcat().produce("prices", "-K:", &update).await;
+    }
+    let is_done = |records: &BTreeMap<String, Vec<_>>| records.values().flatten().count() < 20;
+    until_compacted(&world, "prices", is_done).await;
+    let args =
+        "--alter --entity-type topics --entity-name prices --add-config cleanup.policy=delete";
+    console.run(Tool::Configs, args, "").await.ok();
+    world.sluice_mut().interrupt().await;
+    let verified = log(&world, &["verify", "data"]).await.ok();
+    assert!(verified.contains("summary sound=true"), "{verified}");
+    let repaired = log(&world, &["repair", "data"]).await.ok();
+    assert!(!repaired.contains("mended"), "{repaired}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_is_named_then_mended_and_the_rest_is_read_kcat_console_tools() {
     let mut world = World::start(Target::Bundled).await;
@@ -359,7 +382,11 @@ async fn a_reader_that_has_seen_enough_ends_a_dump_quietly_kcat() {
     shell.args(["-c", &line]).current_dir(world.folder());
     let output = tool::run(Command::from(shell), "").await;
     assert_eq!(output.stderr, "", "{output}");
-    assert_eq!(output.ok().lines().count(), 5);
+    assert_eq!(output.stdout.lines().count(), 5);
+    assert_eq!(output.code, Some(2), "nobody looked at the rest: {output}");
+    // Without a path it shows what the configuration names.
+    let all = log(&world, &["dump", "--data-dir", "data"]).await.ok();
+    assert!(all.contains("orders-0/00000000000000000000.log"), "{all}");
     let missing = log(&world, &["dump", "nowhere"]).await;
     assert_eq!(missing.code, Some(2), "{missing}");
 }

@@ -18,7 +18,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// All is well.
 const SOUND: u8 = 0;
-/// Something is damaged.
+/// Something is damaged, be it a file that can be made again.
 const DAMAGED: u8 = 1;
 /// It could not be found out.
 const UNKNOWN: u8 = 2;
@@ -54,7 +54,8 @@ fn verify_command() -> Command {
              finding is a line: `damage` is records lost, `derived` a file that the broker can make again, \
              `note` what need not be wrong, such as the unfinished end after a kill. The last line is a \
              summary. The directory must not be in use.\n\n\
-             Exit status: 0 all is sound, 1 something is damaged, 2 it could not be checked.",
+             Exit status: 0 all is sound, 1 there is a line `damage` or `derived`, 2 it could not be checked, \
+             or not to its end.",
         )
         .arg(directory())
         .arg(json())
@@ -67,8 +68,9 @@ fn repair_command() -> Command {
             "Each damaged segment is written anew from what is sound of it, and the old one kept beside as \
              <segment>.log.damaged. Lost offsets are never given out again. Files that are not true and can \
              be made again are removed. Sound batches are never touched, and a repair that was interrupted \
-             can be run again. Metadata cannot be mended: restore a backup.\n\n\
-             Exit status: 0 all is sound now, 1 something is still damaged (with --dry-run: or would be \
+             can be run again. Metadata cannot be mended: restore a backup. After a crash or a kill start \
+             and stop the broker first, which may have more of what is missing.\n\n\
+             Exit status: 0 all is sound now, 1 something is still not (with --dry-run: or would be \
              mended), 2 it could not be done.",
         )
         .arg(directory())
@@ -102,13 +104,13 @@ fn dump_command() -> Command {
              producer snapshots, checkpoints, the commit log. A line is a word and values with names; \
              `damage` is what cannot be decoded. Files are read as they are, so those of a running \
              broker may end in the middle of a batch.\n\n\
-             Exit status: 0 all was decoded, 1 something is damaged, 2 something could not be read.",
+             Exit status: 0 all was decoded, 1 something is damaged, 2 something could not be read, or was \
+             not asked for to its end.",
         )
         .arg(
             Arg::new("paths")
                 .value_name("PATH")
-                .help("Files, or directories with all that is in them")
-                .required(true)
+                .help("Files, or directories with all that is in them [default: data_dir of the configuration]")
                 .num_args(1..)
                 .value_parser(value_parser!(PathBuf)),
         )
@@ -140,16 +142,20 @@ fn dump(matches: &ArgMatches) -> u8 {
         records: matches.get_flag("records"),
         form: form(matches),
     };
+    let paths = match matches.get_many::<PathBuf>("paths") {
+        Some(paths) => paths.cloned().collect(),
+        None => match data_dir(matches) {
+            Ok(path) => vec![path],
+            Err(status) => return status,
+        },
+    };
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock());
     let mut status = SOUND;
-    for path in matches.get_many::<PathBuf>("paths").into_iter().flatten() {
-        match offline::dump(path, options, &mut out) {
+    for path in paths {
+        match offline::dump(&path, options, &mut out) {
             Ok(true) => {}
             Ok(false) => status = status.max(DAMAGED),
-            // Whoever has read enough closes the pipe.
-            Err(DumpError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return SOUND;
-            }
+            Err(DumpError::Output(error)) if is_enough(&error) => return UNKNOWN,
             Err(error) => {
                 super::complain(&error.to_string());
                 status = UNKNOWN;
@@ -176,6 +182,23 @@ fn repair(matches: &ArgMatches) -> u8 {
     })
 }
 
+/// The directory of the configuration, or the status where that is not known.
+fn data_dir(matches: &ArgMatches) -> Result<PathBuf, u8> {
+    match super::load(matches) {
+        Ok(loaded) => Ok(loaded.config.general.data_dir),
+        Err(lines) => {
+            lines.iter().for_each(|line| super::complain(line));
+            Err(UNKNOWN)
+        }
+    }
+}
+
+/// Whether whoever reads has read enough and closed the pipe: nothing to complain of, but the rest is
+/// not looked at.
+fn is_enough(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
 /// Runs `work` on the directory that is named, or on that of the configuration.
 fn run_on(
     matches: &ArgMatches,
@@ -183,14 +206,11 @@ fn run_on(
 ) -> u8 {
     let path = match matches.get_one::<PathBuf>("path") {
         Some(path) => Ok(path.clone()),
-        None => super::load(matches).map(|loaded| loaded.config.general.data_dir),
+        None => data_dir(matches),
     };
     let path = match path {
         Ok(path) => path,
-        Err(lines) => {
-            lines.iter().for_each(|line| super::complain(line));
-            return UNKNOWN;
-        }
+        Err(status) => return status,
     };
     let mut out = BufWriter::with_capacity(OUTPUT_BYTES, io::stdout().lock());
     let mut told = Instant::now();
@@ -205,7 +225,7 @@ fn run_on(
     match work(&path, &mut out, &mut progress) {
         Ok(tally) if tally.is_sound() => SOUND,
         Ok(_) => DAMAGED,
-        Err(OfflineError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => SOUND,
+        Err(OfflineError::Output(error)) if is_enough(&error) => UNKNOWN,
         Err(error) => {
             super::complain(&error.to_string());
             UNKNOWN
