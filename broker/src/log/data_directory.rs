@@ -125,7 +125,7 @@ impl DataDirectory {
     /// [`OpenError`].
     pub fn open(disk: &Disk, path: &Path, node_id: i32) -> Result<Self, OpenError> {
         if let Some(bytes) = disk.read_file(&path.join(META_FILE))? {
-            read_meta(path, node_id, &String::from_utf8_lossy(&bytes))?;
+            cluster_of(path, node_id, &String::from_utf8_lossy(&bytes))?;
         }
         disk.create_dir(path)?;
         let lock_path = path.join(LOCK_FILE);
@@ -142,15 +142,7 @@ impl DataDirectory {
         let cluster_id = match found {
             Some(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let found = Meta::parse(path, &text)?;
-                let cluster_id = found.cluster_id;
-                if found.node_id != node_id {
-                    return Err(OpenError::OtherNode {
-                        path: path.to_owned(),
-                        found: found.node_id,
-                        node_id,
-                    });
-                }
+                let cluster_id = cluster_of(path, node_id, &text)?;
                 renew_meta(disk, path, &text, &meta(&cluster_id, node_id))?;
                 cluster_id
             }
@@ -332,6 +324,19 @@ pub(crate) fn is_ours(text: &str) -> bool {
 /// Whether this version may look at the directory at `path`, whose `meta.properties` has this text.
 pub(crate) fn check_meta(path: &Path, text: &str) -> Result<(), OpenError> {
     Meta::parse(path, text).map(drop)
+}
+
+/// The cluster of the directory at `path`, which must be this node's.
+fn cluster_of(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError> {
+    let found = Meta::parse(path, text)?;
+    match found.node_id == node_id {
+        true => Ok(found.cluster_id),
+        false => Err(OpenError::OtherNode {
+            path: path.to_owned(),
+            found: found.node_id,
+            node_id,
+        }),
+    }
 }
 
 fn properties(text: &str) -> BTreeMap<&str, &str> {

@@ -17,10 +17,9 @@ impl Dump<'_> {
     pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
         let extent = FoundExtent::open(&self.disk, path)?;
         let Some(header) = extent.header() else {
-            // One that was made and never used is all zeroes, and nothing is lost with it.
-            return match extent.is_blank()? {
-                true => self.line(&Line::new("unused").number("size", extent.size())),
-                false => {
+            return match extent.is_lost() {
+                false => self.line(&Line::new("unused").number("size", extent.size())),
+                true => {
                     let end = extent.size().min(FIRST_PAGE_BYTES);
                     self.damage(0, end, "the first page is not whole")
                 }
