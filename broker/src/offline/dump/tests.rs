@@ -164,7 +164,8 @@ fn an_extent_whose_first_page_is_rotten_is_damaged_and_not_unused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("00000000.extent");
     let mut bytes = vec![0; 8192];
-    bytes[100] = 1;
+    bytes[4] = 1;
+    bytes[516] = 1;
     fs::write(&path, bytes).unwrap();
     let (is_sound, text) = dumped(&path, false, Form::Text);
     assert!(
