@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC, RawBatch};
 
 use super::StorageError;
-use super::storage::DiskFile;
+use super::disk::DiskFile;
 use crate::limits::BATCH_BYTES_MAX;
 
 /// Bytes read at once: few reads where batches are small, little waste where they are large.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::StorageError;
 use super::damage::DamagedRanges;
+use super::disk::Disk;
 use super::partition_log::PartitionLog;
-use super::storage::Disk;
 use super::tail::Tail;
 
 /// The logs that one flush closes for good.

@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::commit_log::{CommitLogFacts, Extents, Retired};
+use super::disk::Disk;
 use super::flush::FlushQueue;
 use super::recovery_points::{RecoveryPoint, RecoveryPoints};
 use super::space::Room;
-use super::storage::{Disk, Volume};
+use super::storage::Volume;
 use super::sync_pool::{Pace, SyncPool};
 use super::{LogKey, StorageError};
 

@@ -9,7 +9,8 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::StorageError;
-use super::storage::{Disk, DiskFile, OpenMode, is_unreadable};
+use super::disk::{Disk, DiskFile, is_unreadable};
+use super::storage::OpenMode;
 
 /// Bytes of a derived file at most: a larger one is none that anybody here wrote, or costs more to read than
 /// what it is derived from.

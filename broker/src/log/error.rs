@@ -30,7 +30,7 @@ impl StorageError {
 
     /// Whether the disk says that the bytes are lost, and not that something else is wrong.
     pub(crate) fn is_unreadable(&self) -> bool {
-        super::storage::is_unreadable(&self.cause)
+        super::disk::is_unreadable(&self.cause)
     }
 
     /// The failure of `operation` on `path`.

@@ -16,7 +16,7 @@ use std::path::Path;
 use bytes::{Buf, Bytes};
 use sluice_protocol::record_batch::BatchHeader;
 
-use super::storage::DiskFile;
+use super::disk::DiskFile;
 use super::{Disk, StorageError};
 
 /// Where a batch begins.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::StorageError;
 use super::derived_file::is_lost;
+use super::disk::DiskFile;
 use super::index::{IndexEntry, floor};
 use super::open_files::{OpenFiles, SegmentFile};
-use super::storage::DiskFile;
 
 /// Entries of an index that are read at once: a page or so.
 const BLOCK_ENTRIES: usize = 512;

@@ -27,6 +27,7 @@ mod damage;
 mod data_directory;
 mod density;
 mod derived_file;
+pub(crate) mod disk;
 mod epoch_recovery;
 mod error;
 #[cfg(test)]
@@ -78,6 +79,7 @@ pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id}
 pub(crate) use data_directory::{META_FILE, check_meta, is_marked_clean, is_ours, lock_path};
 pub(crate) use density::COMPACTED_FILE;
 pub(crate) use density::Density;
+pub use disk::Disk;
 pub use error::StorageError;
 #[cfg(test)]
 pub(crate) use faulty_storage::{Faults, FaultyStorage, repeat_ids};
@@ -105,7 +107,7 @@ pub use saved_index::{SavedEntries, SavedIndex};
 pub use scrub::ScrubPace;
 pub use segment_writer::SegmentWriter;
 pub use space::{DiskFull, Room, Space, SpaceConfig, SpaceFacts};
-pub use storage::{Disk, OpenMode, Storage, StorageFile};
+pub use storage::{OpenMode, Storage, StorageFile};
 pub use sync_pool::SyncPool;
 
 use sluice_protocol::Uuid;

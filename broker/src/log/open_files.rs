@@ -13,7 +13,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::StorageError;
-use super::storage::{Disk, DiskFile, OpenMode};
+use super::disk::{Disk, DiskFile};
+use super::storage::OpenMode;
 
 /// Segments open at once, at most.
 const OPEN_MAX: usize = 8192;

@@ -11,12 +11,12 @@ use sluice_protocol::record_batch::HEADER_BYTES;
 
 use super::StorageError;
 use super::damage::DamagedRange;
+use super::disk::DiskFile;
 use super::open_files::SegmentFile;
 use super::partition_log::PartitionLog;
 use super::segment::SealedSegment;
 use super::segment_read::{Found, Reach, SegmentRead, Start as ReadStart, Unread};
 use super::sound_walk::{Anchor, Ground};
-use super::storage::DiskFile;
 
 /// Bytes that are read ahead of a reader that goes on where it stopped and has come to the disk.
 const READ_AHEAD_BYTES: u64 = 4 * 1024 * 1024;

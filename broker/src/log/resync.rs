@@ -12,7 +12,7 @@ use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC};
 
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
-use super::storage::DiskFile;
+use super::disk::DiskFile;
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 1024 * 1024;

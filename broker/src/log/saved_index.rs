@@ -8,9 +8,10 @@
 
 use std::path::Path;
 
+use super::disk::Disk;
 use super::index::{IndexEntry, SegmentIndex};
 use super::segment::{OFFSET_INDEX, TIME_INDEX};
-use super::storage::{Disk, OpenMode};
+use super::storage::OpenMode;
 use super::{StorageError, index};
 
 /// How much of both indexes is in their files.

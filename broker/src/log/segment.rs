@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use sluice_protocol::record_batch::{BatchHeader, BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
+use super::disk::{Disk, DiskFile};
 use super::index::{
     OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
 };
@@ -16,7 +17,7 @@ use super::open_files::{OpenFiles, SegmentFile};
 use super::partition_log::LogContext;
 use super::saved_index::{SavedEntries, SavedIndex};
 use super::sound_walk::{Anchor, Found, Ground, SoundWalk};
-use super::storage::{Disk, DiskFile, OpenMode};
+use super::storage::OpenMode;
 
 /// What the name of a segment's file ends in.
 pub(crate) const LOG: &str = "log";

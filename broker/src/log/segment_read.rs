@@ -10,10 +10,10 @@ use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
 use super::batch_walk::BatchWalk;
+use super::disk::{DiskFile, is_unreadable};
 use super::read::{LogRead, LogReadError, Place};
 use super::read_buffers::{ReadBuffer, ReadBuffers};
 use super::sound_walk::Anchor;
-use super::storage::{DiskFile, is_unreadable};
 use crate::limits::BATCH_BYTES_MAX;
 
 /// Bytes read to find the first batch, where only its neighbourhood is known.

@@ -8,6 +8,7 @@ use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
 use super::damage::{DamagedRange, DamagedRanges};
 use super::density::Density;
+use super::disk::DiskFile;
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
@@ -15,7 +16,6 @@ use super::recovery_points::PointPlace;
 use super::saved_index::SavedIndex;
 use super::segment::{ActiveSegment, OFFSET_INDEX, SealedSegment, TIME_INDEX};
 use super::sound_walk::{Found, Ground, Hole, SoundWalk};
-use super::storage::DiskFile;
 
 /// What the segments of a log hold, as far as they are looked at.
 pub(super) struct Scanned {

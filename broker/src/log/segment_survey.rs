@@ -14,8 +14,8 @@ use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC};
 
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
+use super::disk::DiskFile;
 use super::resync::{makes_sense, next_whole};
-use super::storage::DiskFile;
 
 /// A walk over the sound batches of a segment and what lies between.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use sluice_protocol::record_batch::{BatchHeader, RawBatch};
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
 use super::damage::DamagedRange;
+use super::disk::DiskFile;
 use super::resync::{makes_sense, next_whole};
-use super::storage::DiskFile;
 
 /// The bytes that are walked over.
 #[derive(Clone, Debug)]

@@ -16,7 +16,8 @@ use parking_lot::{Condvar, Mutex};
 
 use super::StorageError;
 use super::checkpoint::Dirty;
-use super::storage::{Disk, OpenMode};
+use super::disk::Disk;
+use super::storage::OpenMode;
 
 /// How much of the disk a round may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,13 +9,14 @@ use sluice_protocol::record_batch::StampedBatch;
 
 use super::StorageError;
 use super::checkpoint::Dirty;
+use super::disk::DiskFile;
 use super::label::LABEL_FILE;
 use super::leader_epochs;
 use super::log_start;
 use super::open_files::SegmentFile;
 use super::partition_log::{ActiveWriter, PartitionLog, WriteStep, Writer};
 use super::segment::{LOG, file_name};
-use super::storage::{DiskFile, OpenMode};
+use super::storage::OpenMode;
 
 /// Why batches were not written.
 #[derive(Debug, thiserror::Error)]

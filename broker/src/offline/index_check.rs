@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use sluice_protocol::record_batch::BatchHeader;
 
+use crate::log::disk::DiskFile;
 use crate::log::index::{EntryReader, IndexEntry, OffsetEntry, TimeEntry, relative};
 use crate::log::segment::{OFFSET_INDEX, TIME_INDEX};
 use crate::log::segment_survey::Damage;
-use crate::log::storage::{DiskFile, OpenMode};
+use crate::log::storage::OpenMode;
 use crate::log::{Disk, StorageError};
 
 /// The files of both indexes, where there are any.

@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 use sluice_protocol::record_batch::{Attributes, BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC};
 
 use super::log_check::{Mend, Piece};
+use crate::log::disk::DiskFile;
 use crate::log::segment::{LOG, OFFSET_INDEX, TIME_INDEX, file_name};
-use crate::log::storage::{DiskFile, OpenMode};
+use crate::log::storage::OpenMode;
 use crate::log::{Disk, StorageError};
 
 /// What the name of a segment ends in that was damaged.

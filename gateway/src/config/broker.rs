@@ -51,7 +51,7 @@ settings! {
         commit_log_size_max: ByteCount = "256MiB",
         /// Bytes of full files of the commit log at which segments are brought to the disk, beside the
         /// writing, so that the files can be used again. At least `broker.commit_log_extent_size`.
-        checkpoint_size: ByteCount = "64MiB",
+        checkpoint_size: ByteCount = "16MiB",
         /// The same where less is written: how long a segment waits to be brought to the disk. Longer
         /// where that takes long, so that the disk is not busy with it alone. From 100ms to 10m.
         checkpoint_interval: Duration = "5s",

@@ -407,7 +407,7 @@ fn bounds_of_the_commit_log_and_the_disk_are_checked() {
         ),
         (
             "broker.commit_log_size_max",
-            "63MiB",
+            "15MiB",
             "at least broker.checkpoint_size",
         ),
         ("broker.commit_log_size_max", "17GiB", "at most 1,024 times"),

@@ -12,7 +12,8 @@ use bytes::Bytes;
 
 use super::first_page::FirstPage;
 use crate::log::StorageError;
-use crate::log::storage::{Disk, DiskFile, OpenMode};
+use crate::log::disk::{Disk, DiskFile};
+use crate::log::storage::OpenMode;
 
 /// What writes are aligned to.
 pub(super) const PAGE_BYTES: u64 = 4096;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::extent::Extent;
 use super::{Retired, page_align};
-use crate::log::storage::Disk;
+use crate::log::disk::Disk;
 use crate::log::{Space, StorageError};
 
 /// Where damaged extents are kept.
@@ -44,7 +44,7 @@ impl Default for CommitLogConfig {
         const MIB: u64 = 1024 * 1024;
         Self {
             extent_bytes: 16 * MIB,
-            checkpoint_bytes: 64 * MIB,
+            checkpoint_bytes: 16 * MIB,
             full_bytes_max: 256 * MIB,
             synced_singly_max: 256,
             grown_bytes: 16 * MIB,

@@ -8,7 +8,8 @@ use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use super::first_page::{ExtentHeader, FirstPage};
 use crate::log::StorageError;
-use crate::log::storage::{Disk, OpenMode};
+use crate::log::disk::Disk;
+use crate::log::storage::OpenMode;
 
 /// An extent as it was found.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //! one. What follows in the last page becomes zeroes; no page is shared by two flushes.
 
 use crate::log::StorageError;
-use crate::log::storage::DiskFile;
+use crate::log::disk::DiskFile;
 
 /// Bytes of a page, as memory is aligned to: what any disk asks for.
 const ALIGNMENT: usize = 4096;
@@ -106,7 +106,7 @@ mod tests {
     use super::super::extent::PAGE_BYTES;
     use super::*;
     use crate::log::FileSystem;
-    use crate::log::storage::Disk;
+    use crate::log::disk::Disk;
 
     /// Fails where a piece that is full is not written before the next one is gathered, or the memory
     /// is not aligned.

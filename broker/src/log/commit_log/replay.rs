@@ -18,7 +18,7 @@ use super::extents::{CommitLogConfig, Extents};
 use super::first_page::FirstPage;
 use super::frame::{FrameHeader, HEADER_SIZE};
 use super::row::{Link, Row};
-use crate::log::storage::{Disk, DiskFile};
+use crate::log::disk::{Disk, DiskFile};
 use crate::log::{LogKey, Space, StorageError};
 
 /// What is left of a commit log.

@@ -19,10 +19,11 @@ use super::sieve::{Sieve, SieveError, Sifted};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::{BatchWalk, Step};
 use crate::log::damage::DamagedRanges;
+use crate::log::disk::DiskFile;
 use crate::log::open_files::SegmentFile;
 use crate::log::partition_log::PartitionLog;
 use crate::log::segment::{LOG, SealedSegment, file_name};
-use crate::log::storage::{DiskFile, OpenMode};
+use crate::log::storage::OpenMode;
 use crate::log::{DiskFull, LogConfig, StorageError};
 
 /// Bytes that a segment file may have: positions in it are 31 bits wide, as in Kafka.

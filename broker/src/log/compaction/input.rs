@@ -4,8 +4,8 @@ use sluice_protocol::record_batch::RawBatch;
 
 use super::clean::CompactError;
 use crate::log::batch_walk::{BatchWalk, Step};
+use crate::log::disk::DiskFile;
 use crate::log::segment::SealedSegment;
-use crate::log::storage::DiskFile;
 
 /// A segment that is read, every batch checked.
 pub(super) struct Input<'a> {

@@ -3,8 +3,8 @@
 use sluice_protocol::record_batch::RawBatch;
 
 use crate::log::StorageError;
+use crate::log::disk::DiskFile;
 use crate::log::index::SegmentIndex;
-use crate::log::storage::DiskFile;
 
 /// Bytes written at once.
 const PIECE_BYTES: usize = 1024 * 1024;

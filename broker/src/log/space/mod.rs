@@ -23,7 +23,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::StorageError;
-use super::storage::{Disk, OpenMode};
+use super::disk::Disk;
+use super::storage::OpenMode;
 use gate::{Reserve, Sight};
 pub use gate::{Room, SpaceConfig};
 

@@ -6,9 +6,9 @@ use sluice_protocol::record_batch::{BatchHeader, RawBatch, TimestampType};
 
 use super::{Dump, DumpError};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
+use crate::log::disk::DiskFile;
 use crate::log::segment::parse_file_name;
 use crate::log::segment_survey::{SegmentSurvey, Stretch};
-use crate::log::storage::DiskFile;
 use crate::offline::line::Line;
 
 /// Offsets that one segment may have.

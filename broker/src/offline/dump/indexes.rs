@@ -3,9 +3,9 @@
 use bytes::{Buf, Bytes};
 
 use super::{Dump, DumpError};
+use crate::log::disk::DiskFile;
 use crate::log::index::{EntryReader, IndexEntry, OffsetEntry, TimeEntry};
 use crate::log::segment::parse_file_name;
-use crate::log::storage::DiskFile;
 use crate::offline::line::Line;
 
 /// Bytes of an entry of a transaction index.

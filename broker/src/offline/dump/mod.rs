@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use super::file_kind::FileKind;
 use super::line::{Form, Line};
-use crate::log::storage::{DiskFile, OpenMode};
+use crate::log::disk::DiskFile;
+use crate::log::storage::OpenMode;
 use crate::log::{Disk, FileSystem, StorageError};
 
 /// Directories below one another that are walked through.

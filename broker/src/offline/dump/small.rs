@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::{Dump, DumpError};
+use crate::log::disk::DiskFile;
 use crate::log::leader_epochs::LeaderEpochs;
 use crate::log::producer_snapshot;
-use crate::log::storage::DiskFile;
 use crate::log::{DamagedRanges, RecoveryPoints, id_text};
 use crate::offline::file_kind::FileKind;
 use crate::offline::line::Line;
