@@ -187,11 +187,11 @@ fn a_data_directory_that_cannot_be_used_is_one_line_with_the_setting() -> Outcom
         "format.version=1\n",
     )?;
     let broker = folder.path().join("used/broker/meta.properties");
-    let damaged = std::fs::read_to_string(&broker)?.replace("sluice.format=", "sluice.format=9");
+    let damaged = std::fs::read_to_string(&broker)?.replace("sluice.format=", "sluice.format=99");
     std::fs::write(&broker, damaged)?;
     let lines = refused(folder.path(), &[&free[..], &["used"]].concat())?;
     assert!(
-        matches!(&lines[..], [line] if line.contains("used/broker") && line.contains("92")),
+        matches!(&lines[..], [line] if line.contains("used/broker") && line.contains("format 99")),
         "{lines:?}"
     );
 

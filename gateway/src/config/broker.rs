@@ -38,7 +38,8 @@ settings! {
         /// `sluice.durability`: `group` when it is on the disk; `os` when the operating system has it, so
         /// that it survives the end of the program, but a power cut may take what came in the last
         /// seconds; `interval` as `os`, but brought to the disk every `broker.durability_interval`.
-        /// Committed offsets and topics are always kept as by `group`.
+        /// Committed offsets and topics are always kept as by `group`. Where `broker.topic_defaults` has
+        /// `sluice.durability`, that holds instead.
         durability: Durability = "group",
         /// How often records of durability `interval` are brought to the disk: what a power cut may
         /// take. From 10ms to 5s.
@@ -75,7 +76,7 @@ settings! {
         /// `log.cleaner.io.max.bytes.per.second`), so that it does not delay clients. At least 1MiB.
         compaction_rate_max: ByteCount = "64MiB",
         /// Time between two looks for something to compact when nothing is due (Kafka's
-        /// `log.cleaner.backoff.ms`).
+        /// `log.cleaner.backoff.ms`). At least 100ms.
         compaction_interval: Duration = "15s",
         /// Bytes of full segments that are read and checked in a second, in the background, to find what
         /// the disk lost or changed before somebody needs it; 0 turns it off. 4MiB check a terabyte in

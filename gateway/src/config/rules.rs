@@ -163,12 +163,16 @@ impl Rules {
             &broker.scrub_interval,
             "must be at least 1s",
         );
-        self.require(
-            broker.retention_check_interval >= SECOND / 10,
-            "broker.retention_check_interval",
-            &broker.retention_check_interval,
-            "must be at least 100ms",
-        );
+        for (name, interval) in [
+            (
+                "broker.retention_check_interval",
+                &broker.retention_check_interval,
+            ),
+            ("broker.compaction_interval", &broker.compaction_interval),
+        ] {
+            let is_met = *interval >= SECOND / 10;
+            self.require(is_met, name, interval, "must be at least 100ms");
+        }
         self.require(
             broker.offsets_retention >= SECOND * 60,
             "broker.offsets_retention",

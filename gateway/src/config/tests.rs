@@ -366,6 +366,7 @@ fn bounds_are_checked() {
         ("broker.group_memory_max", "1KiB", "at least 1MiB"),
         ("broker.offsets_retention", "1s", "at least 1m"),
         ("broker.retention_check_interval", "1ms", "at least 100ms"),
+        ("broker.compaction_interval", "0ms", "at least 100ms"),
         ("broker.topic_defaults", "retention.ms", "key=value"),
         ("kafka.connect_timeout", "1ms", "at least 100ms"),
         (
