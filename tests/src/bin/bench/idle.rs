@@ -39,7 +39,7 @@ pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let mut memory = Samples::default();
     let idle = resident_mb(sluice.server());
     memory.push(idle);
-    let promise = Promise::AtMost(40.0);
+    let promise = Promise::AtMost(30.0);
     table.tell("resident memory, idle", "MB", &memory, promise);
     measure_instances(&sluice, table).await;
 }
