@@ -112,7 +112,7 @@ pub(crate) async fn measure_many(extent: Extent, folder: &Path, table: &mut Tabl
         rates.each_ref(),
         promise,
     );
-    let promise = Promise::AtMost(15.0);
+    let promise = Promise::of_tail(15.0, extent);
     table.tell_beside(&format!("{what}, p99"), "ms", p99.each_ref(), promise);
 }
 

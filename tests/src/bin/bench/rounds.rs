@@ -1,5 +1,7 @@
 //! Samples of each side, the rows that compare them, and what was promised.
 
+use crate::{Extent, WHOLE};
+
 /// What one side was measured at, turn by turn.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Samples(Vec<f64>);
@@ -57,6 +59,14 @@ pub(crate) enum Promise {
 }
 
 impl Promise {
+    /// No more, of a 99th percentile: two short turns say nothing of the slowest, whatever the slack.
+    pub(crate) const fn of_tail(most: f64, extent: Extent) -> Self {
+        match extent.rounds < WHOLE.rounds {
+            true => Self::Nothing,
+            false => Self::AtMost(most),
+        }
+    }
+
     /// Whether `found` is what was promised, or worse by no more than the factor `slack`.
     fn is_kept(self, found: f64, slack: f64) -> bool {
         match self {
