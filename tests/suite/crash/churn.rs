@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sluice_client::admin::NewTopic;
 use sluice_client::offsets::OffsetSpec;
 use sluice_client::{
     Client, ErrorCode, Isolation, ProduceRecord, Producer, ProducerSettings, TopicPartition,
@@ -11,7 +10,7 @@ use sluice_client::{
 use sluice_e2e::{World, wait};
 use tokio::task::JoinHandle;
 
-use super::load::{Shift, client};
+use super::load::{Shift, client, new_topic};
 use super::metric;
 
 /// Flags with which compaction and retention are at work all the time.
@@ -114,15 +113,7 @@ async fn work(client: Client, shift: Arc<Shift>) -> usize {
 
 /// Creates a topic, however often the broker goes away meanwhile.
 async fn create(client: &Client, name: &str, partitions: i32, configs: &[(&str, &str)]) {
-    let configs = configs.iter();
-    let topic = NewTopic {
-        name: name.to_owned(),
-        partitions: Some(partitions),
-        configs: configs
-            .map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())))
-            .collect(),
-        ..NewTopic::default()
-    };
+    let topic = new_topic(name, partitions, configs);
     wait::until(&format!("{name} to be created"), wait::PATIENCE, || async {
         let created = client
             .admin()

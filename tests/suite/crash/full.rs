@@ -16,7 +16,7 @@ use sluice_e2e::seed::Random;
 use sluice_e2e::{World, wait};
 
 use super::load::{Load, Topic, client};
-use super::rounds;
+use super::{metric, rounds};
 
 const PARTITIONS: i32 = 4;
 const MIB: u64 = 1 << 20;
@@ -197,15 +197,12 @@ async fn has_room(world: &World) {
     told(world, "room on the disk", |full| full == 0).await;
 }
 
-async fn told(world: &World, what: &str, is_it: fn(u8) -> bool) {
-    let http = world.http().await;
+async fn told(world: &World, what: &str, is_it: fn(u64) -> bool) {
     wait::until(what, Duration::from_secs(120), || async {
-        let metrics = http.text("/metrics").await;
-        let mut lines = metrics.lines();
-        let found = lines.find_map(|line| line.strip_prefix("sluice_broker_disk_full "));
-        match found.and_then(|full| full.parse().ok()) {
-            Some(full) if is_it(full) => Ok(()),
-            _ => Err(format!("sluice_broker_disk_full is {found:?}")),
+        let full = metric(world, "sluice_broker_disk_full").await;
+        match is_it(full) {
+            true => Ok(()),
+            false => Err(format!("sluice_broker_disk_full is {full}")),
         }
     })
     .await;

@@ -37,6 +37,19 @@ pub(super) fn client(bootstrap: &str) -> Client {
     )
 }
 
+/// What is asked for where a topic is to be made.
+pub(super) fn new_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> NewTopic {
+    let configs = configs.iter();
+    NewTopic {
+        name: name.to_owned(),
+        partitions: Some(partitions),
+        configs: configs
+            .map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())))
+            .collect(),
+        ..NewTopic::default()
+    }
+}
+
 /// A topic, where it is, and what was seen of it.
 #[derive(Debug, Clone)]
 pub(super) struct Topic {
@@ -72,15 +85,7 @@ impl Topic {
         kept: Kept,
         configs: &[(&str, &str)],
     ) -> Self {
-        let configs = configs.iter();
-        let topic = NewTopic {
-            name: name.to_owned(),
-            partitions: Some(partitions),
-            configs: configs
-                .map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())))
-                .collect(),
-            ..NewTopic::default()
-        };
+        let topic = new_topic(name, partitions, configs);
         let created = client(bootstrap)
             .admin()
             .create_topics(vec![topic], false)
