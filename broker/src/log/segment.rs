@@ -28,6 +28,19 @@ pub(crate) const TIME_INDEX: &str = "timeindex";
 /// What the name of a file ends in that is no longer part of a log.
 const DELETED: &str = "deleted";
 
+/// The first offsets of the segments among the files of a directory, in order.
+pub(crate) fn base_offsets(names: &[String]) -> Vec<i64> {
+    let mut bases: Vec<i64> = names
+        .iter()
+        .filter_map(|name| match parse_file_name(name) {
+            Some((base, LOG)) => Some(base),
+            Some(_) | None => None,
+        })
+        .collect();
+    bases.sort_unstable();
+    bases
+}
+
 /// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.
 pub(crate) fn file_name(base_offset: i64, suffix: &str) -> String {
     format!("{base_offset:020}.{suffix}")

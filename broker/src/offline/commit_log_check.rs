@@ -6,7 +6,7 @@ use std::path::Path;
 use super::finding::{Finding, Severity};
 use super::home::Home;
 use crate::log::StorageError;
-use crate::log::commit_log::{Chain, DAMAGED_DIRECTORY, FoundExtent};
+use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Link, Row};
 
 /// What is lost where the last stop was a clean one.
 const NOT_NEEDED: &str =
@@ -29,14 +29,12 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     let live = home.points.as_ref().map_or((0, 0), |points| points.live());
     let generations = headers.map(|header| header.chain.generation);
     let newest = generations.fold(live.0, u32::max);
-    let mut expected = (newest == live.0).then_some(live.1);
-    let first = expected.unwrap_or(0);
     let advice = if home.is_clean { NOT_NEEDED } else { NEEDED };
     let mut tell = |path: &Path, bytes: Range<u64>, reason: &str| {
         let finding = Finding::new(Severity::Damage, path, reason, advice);
         findings.push(finding.with_bytes(bytes));
     };
-    let mut before: Option<(&Path, Chain)> = None;
+    let mut row = Row::new(newest, live);
     for extent in &extents {
         let Some(header) = extent.header() else {
             if extent.is_lost() {
@@ -44,21 +42,14 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
             }
             continue;
         };
-        if header.chain.generation != newest || header.number < first {
-            continue;
-        }
-        match before {
-            _ if expected.is_some_and(|expected| expected != header.number) => {
-                tell(extent.path(), 0..0, "extents before it are missing");
+        match row.take(header, extent.path()) {
+            Link::Outside => continue,
+            Link::Next => {}
+            Link::Behind(before) => {
+                let reason = "it lost its end, which the next extent follows";
+                tell(before, 0..0, reason);
             }
-            Some((before, chain)) if chain != header.chain => {
-                tell(
-                    before,
-                    0..0,
-                    "it lost its end, which the next extent follows",
-                );
-            }
-            Some(_) | None => {}
+            Link::BehindGap => tell(extent.path(), 0..0, "extents before it are missing"),
         }
         let mut walk = extent.walk(header)?;
         loop {
@@ -71,8 +62,7 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
                 tell(extent.path(), end..position, reason);
             }
         }
-        expected = Some(header.number.saturating_add(1));
-        before = Some((extent.path(), walk.chain()));
+        row.go_on(walk.chain());
     }
     let directory = root.join("commit-log").join(DAMAGED_DIRECTORY);
     for extent in FoundExtent::all(&home.disk, &directory)? {

@@ -18,7 +18,7 @@ use super::metadata::RESTORE;
 use crate::log::label::LABEL_FILE;
 use crate::log::leader_epochs::{self, LeaderEpochs};
 use crate::log::producer_snapshot::{self, SNAPSHOT};
-use crate::log::segment::{LOG, file_name, parse_file_name};
+use crate::log::segment::{LOG, base_offsets, file_name, parse_file_name};
 use crate::log::segment_survey::{Damage, SegmentSurvey, Stretch};
 use crate::log::storage::OpenMode;
 use crate::log::{
@@ -93,13 +93,7 @@ pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, Storage
     };
     checking.label()?;
     checking.leader_epochs()?;
-    let bases: Vec<i64> = names
-        .iter()
-        .filter_map(|name| match parse_file_name(name) {
-            Some((base, LOG)) => Some(base),
-            Some(_) | None => None,
-        })
-        .collect();
+    let bases = base_offsets(&names);
     checking.lost_start(bases.first().copied())?;
     let ends = bases.iter().skip(1).map(|next| Some(*next)).chain([None]);
     for (base, next_base) in bases.iter().zip(ends) {

@@ -10,7 +10,7 @@ use super::finding::{Finding, Severity};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::{BatchWalk, Step};
 use crate::log::commit_log::FoundExtent;
-use crate::log::segment::{LOG, file_name, parse_file_name};
+use crate::log::segment::{LOG, base_offsets, file_name};
 use crate::log::storage::OpenMode;
 use crate::log::{Disk, LogKey, StorageError};
 use crate::topics::metadata_event::{MetadataEvent, MetadataState};
@@ -37,16 +37,8 @@ impl MetadataReading {
         let mut reading = Self::default();
         let directory = root.join("metadata");
         let names = disk.list(&directory)?;
-        let mut bases: Vec<i64> = names
-            .iter()
-            .filter_map(|name| match parse_file_name(name) {
-                Some((base, LOG)) => Some(base),
-                Some(_) | None => None,
-            })
-            .collect();
-        bases.sort_unstable();
         let mut next_offset = 0;
-        for base in bases {
+        for base in base_offsets(&names) {
             let path = directory.join(file_name(base, LOG));
             let file = disk.open(&path, OpenMode::Read)?;
             let mut walk = BatchWalk::new(&file, 0, file.size()?);

@@ -39,6 +39,7 @@ pub(crate) use inspection::FoundExtent;
 use pages::Pages;
 pub(super) use replay::Batches;
 pub use replay::Replay;
+pub(crate) use row::{Link, Row};
 
 use super::{LogKey, StorageError};
 

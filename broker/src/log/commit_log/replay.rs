@@ -152,7 +152,7 @@ impl Replay {
             let Some(header) = page.header() else {
                 continue;
             };
-            match row.take(header, extent) {
+            match row.take(header, &extent.path) {
                 Link::Outside => continue,
                 Link::Next => {}
                 Link::Behind(before) => self.note_damaged(before),

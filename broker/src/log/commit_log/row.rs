@@ -5,13 +5,12 @@
 
 use std::path::Path;
 
-use super::extent::Extent;
 use super::first_page::ExtentHeader;
 use super::frame::Chain;
 
 /// The extents so far.
 #[derive(Debug)]
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     generation: u32,
     /// Number of the first extent that is needed.
     first: u64,
@@ -26,7 +25,7 @@ pub(super) struct Row<'a> {
 
 /// How an extent follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link<'a> {
+pub(crate) enum Link<'a> {
     /// It is not needed.
     Outside,
     /// It goes on with the chain.
@@ -39,7 +38,7 @@ pub(super) enum Link<'a> {
 
 impl<'a> Row<'a> {
     /// `live` is the generation and number from which on extents are needed, as far as is known.
-    pub(super) fn new(generation: u32, live: (u32, u64)) -> Self {
+    pub(crate) fn new(generation: u32, live: (u32, u64)) -> Self {
         let next = (live.0 == generation).then_some(live.1);
         Self {
             generation,
@@ -51,18 +50,18 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Takes the extent with the next larger number.
-    pub(super) fn take(&mut self, header: ExtentHeader, extent: &'a Extent) -> Link<'a> {
+    /// Takes the extent with the next larger number, which is at `path`.
+    pub(crate) fn take(&mut self, header: ExtentHeader, path: &'a Path) -> Link<'a> {
         if header.chain.generation != self.generation {
             return Link::Outside;
         }
         if header.number < self.first {
-            self.unneeded = Some(&extent.path);
+            self.unneeded = Some(path);
             return Link::Outside;
         }
         let is_next = self.next.is_none_or(|next| next == header.number);
         self.next = Some(header.number.saturating_add(1));
-        let before = self.last.replace(&extent.path);
+        let before = self.last.replace(path);
         match before {
             _ if !is_next => Link::BehindGap,
             Some(before) if self.chain != Some(header.chain) => Link::Behind(before),
@@ -71,7 +70,7 @@ impl<'a> Row<'a> {
     }
 
     /// Says where the chain stands at the end of the extent that was taken last.
-    pub(super) const fn go_on(&mut self, chain: Chain) {
+    pub(crate) const fn go_on(&mut self, chain: Chain) {
         self.chain = Some(chain);
     }
 
