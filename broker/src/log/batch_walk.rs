@@ -19,6 +19,8 @@ const SHORT_PIECE_BYTES: usize = 4 * 1024;
 const LARGE_BATCH_BYTES: u64 = 32 * 1024;
 /// Bytes read at once where records are read too.
 const WHOLE_PIECE_BYTES: usize = 1024 * 1024;
+/// Bytes of a batch up to which its length is believed before the checksum says so.
+pub(super) const BELIEVED_BYTES: usize = 1024 * 1024;
 /// Where the bytes begin that the checksum of a batch covers.
 const CHECKED_FROM_SIZE: u64 = 21;
 const _: () = assert!(CHECKED_FROM == 21);
@@ -98,7 +100,7 @@ impl<'a> BatchWalk<'a> {
         let Ok(length) = usize::try_from(size) else {
             return Ok(Step::Torn);
         };
-        if length > WHOLE_PIECE_BYTES && !self.clone().next_is_true()? {
+        if length > BELIEVED_BYTES && !self.clone().next_is_true()? {
             return Ok(Step::Torn);
         }
         let mut bytes = self.piece_of(length, WHOLE_PIECE_BYTES)?;

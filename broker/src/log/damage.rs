@@ -12,7 +12,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use super::recovery_points::{checked, with_checksum};
+use super::checked_text::{Body, with_checksum};
 
 /// Name of the file.
 pub const DAMAGED_RANGES_FILE: &str = "damaged-ranges";
@@ -60,13 +60,8 @@ impl DamagedRanges {
     /// What the text of a file says; `None` where it is not whole.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (version, _) = text.split_once('\n')?;
-        let text = match version {
-            VERSION => checked(text)?,
-            VERSION_WITHOUT_CHECKSUM => text,
-            _ => return None,
-        };
-        let mut lines = text.lines().skip(1);
+        let body = Body::of(text, VERSION, VERSION_WITHOUT_CHECKSUM)?;
+        let mut lines = body.text.lines();
         let count: usize = lines.next()?.parse().ok()?;
         let mut ranges = Self::default();
         for line in lines {

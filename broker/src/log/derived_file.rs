@@ -35,12 +35,10 @@ impl Disk {
 }
 
 fn all_of(file: &DiskFile) -> Result<Option<Bytes>, StorageError> {
-    let size = file.size()?;
-    if size > DERIVED_BYTES_MAX {
-        return Ok(None);
+    match file.size()? > DERIVED_BYTES_MAX {
+        true => Ok(None),
+        false => file.contents().map(Some),
     }
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    file.read_at(0, size).map(Some)
 }
 
 /// What was read, or `None` where it is lost or was never there.

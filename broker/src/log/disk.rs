@@ -33,16 +33,12 @@ impl Disk {
     }
 
     pub(crate) fn open(&self, path: &Path, mode: OpenMode) -> Result<DiskFile, StorageError> {
-        let file = self.0.open(path, mode).map_err(at("open", path))?;
-        let path = Arc::from(path);
-        Ok(DiskFile { path, file })
+        DiskFile::opened(path, self.0.open(path, mode))
     }
 
     /// Opens a file that exists, as [`Storage::open_direct`].
     pub(crate) fn open_direct(&self, path: &Path) -> Result<DiskFile, StorageError> {
-        let file = self.0.open_direct(path).map_err(at("open", path))?;
-        let path = Arc::from(path);
-        Ok(DiskFile { path, file })
+        DiskFile::opened(path, self.0.open_direct(path))
     }
 
     /// An empty file to be written, whatever an earlier process left there.
@@ -123,21 +119,22 @@ impl Disk {
 
     /// All bytes of a file; `None` where there is none.
     pub(crate) fn read_file(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
-        let file = match self.open(path, OpenMode::Read) {
-            Err(error) if error.cause.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        let size = usize::try_from(file.size()?).unwrap_or(usize::MAX);
-        file.read_at(0, size).map(Some)
+        match self.open(path, OpenMode::Read) {
+            Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(None),
+            opened => opened?.contents().map(Some),
+        }
     }
 
     /// As [`Disk::read_file`], from the disk and not from memory.
     pub(crate) fn read_file_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
         match self.open(path, OpenMode::Read) {
-            Err(error) if error.cause.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened?.drop_cache(0)?,
+            Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(None),
+            opened => {
+                let file = opened?;
+                file.drop_cache(0)?;
+                file.contents().map(Some)
+            }
         }
-        self.read_file(path)
     }
 
     /// Writes a small file anew, without making it durable.
@@ -164,6 +161,18 @@ impl Disk {
 }
 
 impl DiskFile {
+    fn opened(path: &Path, file: io::Result<Arc<dyn StorageFile>>) -> Result<Self, StorageError> {
+        let file = file.map_err(at("open", path))?;
+        let path = Arc::from(path);
+        Ok(Self { path, file })
+    }
+
+    /// All its bytes.
+    pub(super) fn contents(&self) -> Result<Bytes, StorageError> {
+        let size = usize::try_from(self.size()?).unwrap_or(usize::MAX);
+        self.read_at(0, size)
+    }
+
     pub(crate) fn size(&self) -> Result<u64, StorageError> {
         self.file.size().map_err(self.failed("measure"))
     }

@@ -58,17 +58,10 @@ struct RealVolume(File);
 
 impl Storage for FileSystem {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn StorageFile>> {
-        let mut options = File::options();
-        options.read(true).write(mode != OpenMode::Read);
-        options.create(matches!(mode, OpenMode::Create | OpenMode::Draft));
-        // Of no meaning for files; but who meets a pipe under the name of one waits for nobody to write into it.
-        let mut flags = OFlags::NONBLOCK;
-        flags.set(OFlags::NOFOLLOW, mode == OpenMode::Draft);
-        options.custom_flags(flags.bits().cast_signed());
-        let opened = match options.open(path) {
+        let opened = match open(path, mode, OFlags::empty()) {
             Err(error) if mode == OpenMode::Draft && is_at_a_link(&error) => {
                 fs::remove_file(path)?;
-                options.open(path)
+                open(path, mode, OFlags::empty())
             }
             opened => opened,
         };
@@ -77,11 +70,9 @@ impl Storage for FileSystem {
     }
 
     fn open_direct(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
-        let mut options = File::options();
-        let file = options.read(true).write(true).open(path)?;
-        let direct = i32::try_from(OFlags::DIRECT.bits()).unwrap_or_default();
+        let file = open(path, OpenMode::Write, OFlags::empty())?;
         // Not every file system can.
-        let direct = options.custom_flags(direct).open(path).ok();
+        let direct = open(path, OpenMode::Write, OFlags::DIRECT).ok();
         Ok(Arc::new(RealFile { file, direct }))
     }
 
@@ -287,6 +278,17 @@ impl StorageFile for RealFile {
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+fn open(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(mode != OpenMode::Read);
+    options.create(matches!(mode, OpenMode::Create | OpenMode::Draft));
+    // Of no meaning for files; but who meets a pipe under the name of one waits for nobody to write into it.
+    let mut flags = flags | OFlags::NONBLOCK;
+    flags.set(OFlags::NOFOLLOW, mode == OpenMode::Draft);
+    options.custom_flags(flags.bits().cast_signed());
+    options.open(path)
 }
 
 /// Writes whole pages around the system's memory; `false` where the file system wants more than that

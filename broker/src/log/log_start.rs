@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
+use super::checked_text::{Body, with_checksum};
 use super::label::read_small;
 use super::recovery::LastStop;
-use super::recovery_points::{checked, with_checksum};
 use super::{Disk, StorageError};
 
 /// Name of the file.
@@ -42,15 +42,9 @@ pub(crate) fn read(
 }
 
 fn parse(text: &str) -> Option<NotedStart> {
-    let (version, _) = text.split_once('\n')?;
-    let is_checked = version == VERSION;
-    let offset = match version {
-        VERSION => checked(text)?.strip_prefix(VERSION),
-        VERSION_WITHOUT_CHECKSUM => text.strip_prefix(VERSION_WITHOUT_CHECKSUM),
-        _ => None,
-    }?;
-    let offset = offset.strip_prefix('\n')?.strip_suffix('\n')?;
-    let offset = offset.parse().ok().filter(|offset| *offset >= 0)?;
+    let Body { text, is_checked } = Body::of(text, VERSION, VERSION_WITHOUT_CHECKSUM)?;
+    let offset = text.strip_suffix('\n')?.parse().ok();
+    let offset = offset.filter(|offset| *offset >= 0)?;
     Some(NotedStart { offset, is_checked })
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod batch_walk;
 mod bookmarks;
 mod burial;
 mod careful_read;
+mod checked_text;
 mod checkpoint;
 pub(crate) mod commit_log;
 pub mod compaction;
@@ -69,6 +70,7 @@ mod sync_pool;
 mod tail;
 mod write;
 
+pub use checked_text::{checked, with_checksum};
 pub use checkpoint::Checkpoint;
 pub use commit_log::{CommitLog, CommitLogConfig, CommitLogFacts, Extents, Replay};
 pub use config::{Durability, LogConfig, Retention};
@@ -77,8 +79,7 @@ pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub(crate) use data_directory::{META_FILE, check_meta, is_marked_clean, is_ours, lock_path};
-pub(crate) use density::COMPACTED_FILE;
-pub(crate) use density::Density;
+pub(crate) use density::{COMPACTED_FILE, Density};
 pub use disk::Disk;
 pub use error::StorageError;
 #[cfg(test)]
@@ -100,8 +101,7 @@ pub use quarantine::DamageNews;
 pub use read::{LogRead, LogReadError};
 pub use recovery::{LastStop, LogRecovery};
 pub use recovery_points::{
-    PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, checked, offsets_text,
-    parse_offsets, with_checksum,
+    PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, offsets_text, parse_offsets,
 };
 pub use saved_index::{SavedEntries, SavedIndex};
 pub use scrub::ScrubPace;

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::str::Split;
 
+use super::checked_text::{checked, with_checksum};
 use super::saved_index::{SavedEntries, SavedIndex};
 use super::{LogKey, id_text, parse_id};
 
@@ -128,21 +129,6 @@ impl RecoveryPoints {
     pub(super) fn forget(&mut self, key: LogKey) {
         self.points.remove(&key);
     }
-}
-
-/// The text with a last line `crc32c` and its checksum, in 8 hexadecimal digits.
-#[must_use]
-pub fn with_checksum(text: String) -> String {
-    let crc = crc32c::crc32c(text.as_bytes());
-    format!("{text}crc32c {crc:08x}\n")
-}
-
-/// A text without the line of its checksum; `None` where it is not what that was made of.
-#[must_use]
-pub fn checked(text: &str) -> Option<&str> {
-    let (rest, crc) = text.strip_suffix('\n')?.rsplit_once("crc32c ")?;
-    let is_true = crc == format!("{:08x}", crc32c::crc32c(rest.as_bytes()));
-    is_true.then_some(rest)
 }
 
 /// Offsets by log as they stand in a file: a line with their number, then a line

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
 
 use super::StorageError;
-use super::batch_walk::BatchWalk;
+use super::batch_walk::{BELIEVED_BYTES, BatchWalk};
 use super::disk::{DiskFile, is_unreadable};
 use super::read::{LogRead, LogReadError, Place};
 use super::read_buffers::{ReadBuffer, ReadBuffers};
@@ -18,8 +18,6 @@ use crate::limits::BATCH_BYTES_MAX;
 
 /// Bytes read to find the first batch, where only its neighbourhood is known.
 const LOOK_BYTES: usize = 16 * 1024;
-/// Bytes of a batch for which room is made whatever its length should be.
-const BELIEVED_BYTES: usize = 1024 * 1024;
 
 /// How far a read goes for its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

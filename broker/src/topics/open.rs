@@ -127,11 +127,7 @@ impl Topics {
             &config,
             threads.pool,
         )?;
-        let metadata = found.metadata(&log_context, &queue, &directory, clock.clone())?;
-        let mut report = RecoveryReport::begin(found.last_stop, found.replay.damaged());
-        report.replayed_bytes = found.checkpoint.pending_bytes();
-        // What it tells is durable before directories are moved for its sake.
-        found.checkpoint.run()?;
+        let (metadata, report) = found.metadata(&log_context, &queue, &directory, clock.clone())?;
         let state = metadata.state();
         let metadata = Arc::new(metadata);
         let catalog = Arc::<RwLock<Catalog>>::default();
@@ -195,14 +191,15 @@ struct FoundJournal {
 }
 
 impl FoundJournal {
-    /// What is known of topics, with a new epoch where the last one may have lost its end.
+    /// What is known of topics, with a new epoch where the last one may have lost its end; and what was found so far.
+    /// All of it is durable, before directories are moved for its sake.
     fn metadata(
         &self,
         context: &Arc<LogContext>,
         queue: &Arc<FlushQueue>,
         directory: &DataDirectory,
         clock: Clock,
-    ) -> Result<MetadataLog, OpenError> {
+    ) -> Result<(MetadataLog, RecoveryReport), OpenError> {
         let metadata = MetadataLog::open(
             context,
             Arc::clone(queue),
@@ -214,7 +211,10 @@ impl FoundJournal {
         if self.last_stop == LastStop::Unclean || directory.is_new() {
             begin_epoch(&metadata, directory.is_new())?;
         }
-        Ok(metadata)
+        let mut report = RecoveryReport::begin(self.last_stop, self.replay.damaged());
+        report.replayed_bytes = self.checkpoint.pending_bytes();
+        self.checkpoint.run()?;
+        Ok((metadata, report))
     }
 
     fn open(

@@ -280,13 +280,7 @@ fn what_is_lost_below_the_durable_point_is_told_and_no_offset_is_used_again() {
         for is_clean in [true, false] {
             let what = format!("{what}, {}", if is_clean { "clean" } else { "killed" });
             let world = filled();
-            match is_clean {
-                true => world.topics.close().unwrap(),
-                false => {
-                    world.topics.0.checkpoint.run().unwrap();
-                    world.topics.0.stop_flushing();
-                }
-            }
+            world.end(is_clean);
             harm(&world);
             let lost: Vec<_> = lost
                 .iter()

@@ -74,6 +74,17 @@ impl World {
         self.reopened()
     }
 
+    /// Ends the broker, with a clean stop or, with all in its segments, without one.
+    fn end(&self, is_clean: bool) {
+        match is_clean {
+            true => self.topics.close().unwrap(),
+            false => {
+                self.topics.0.checkpoint.run().unwrap();
+                self.topics.0.stop_flushing();
+            }
+        }
+    }
+
     /// Lets go of the directory without closing it, as a killed process does.
     fn killed(self) -> Self {
         self.topics.0.stop_flushing();

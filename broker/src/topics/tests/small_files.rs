@@ -12,13 +12,7 @@ use crate::log::with_checksum;
 /// A world as [`filled`] one that is down, and the path of one of its small files.
 fn stopped(is_clean: bool, file: &str) -> (World, PathBuf) {
     let world = filled();
-    match is_clean {
-        true => world.topics.close().unwrap(),
-        false => {
-            world.topics.0.checkpoint.run().unwrap();
-            world.topics.0.stop_flushing();
-        }
-    }
+    world.end(is_clean);
     let path = segment(&world, 0).with_file_name(file);
     (world, path)
 }
