@@ -1,6 +1,7 @@
 //! The gateway's HTTP side, as a program calls it.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -14,6 +15,10 @@ static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(&text).expect("openapi/sluice.json is JSON")
 });
 
+/// How long a client keeps a connection that it does not use. The gateway ends those that idle for `http.idle_timeout`, 30 s
+/// unless told otherwise: a request that is sent in that moment has no answer, so a client lets go earlier.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// A client of one gateway.
 #[derive(Debug, Clone)]
 pub struct Http {
@@ -23,10 +28,14 @@ pub struct Http {
 
 impl Http {
     /// For the gateway at `base`, such as `http://127.0.0.1:8082`.
+    ///
+    /// # Panics
+    /// If no HTTP client can be made.
     #[must_use]
     pub fn new(base: &str) -> Self {
+        let client = Client::builder().pool_idle_timeout(IDLE).build();
         Self {
-            client: Client::new(),
+            client: client.expect("a client"),
             base: base.to_owned(),
         }
     }
