@@ -35,8 +35,9 @@ use crate::transactions::ProducerIds;
 /// The least time that closing the log gets, even where draining took the whole deadline.
 const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
-/// Time between two looks for something to drop while the disk is full.
-const FULL_DISK_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two looks whether the time of dropped files has come, and, while the disk is full, for
+/// something to drop.
+const REMOVAL_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The part of `in_flight_bytes_max` that connections from within the process get, on top of it.
 const OWN_PART: usize = 2;
@@ -337,10 +338,10 @@ async fn close(
     }
 }
 
-/// Looks for segments to roll and to drop, again and again, until the broker drains. On a full disk all
-/// wait for what is dropped, so it looks more often.
+/// Looks for segments to roll and to drop, again and again, until the broker drains, and removes what
+/// was dropped when its time has come. On a full disk all wait for that, so it looks more often.
 async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) {
-    let step = interval.min(FULL_DISK_CHECK_INTERVAL);
+    let step = interval.min(REMOVAL_CHECK_INTERVAL);
     let mut waited = Duration::ZERO;
     loop {
         tokio::select! {
@@ -348,11 +349,14 @@ async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) 
             () = phase.reached(Phase::Draining) => return,
         }
         let is_full = topics.space().refusal().is_some();
+        let checked = topics.clone();
         if waited < interval && !is_full {
+            if topics.is_removal_due() {
+                drop(spawn_blocking(move || checked.remove_due()).await);
+            }
             continue;
         }
         waited = Duration::ZERO;
-        let checked = topics.clone();
         match spawn_blocking(move || checked.retention_check()).await {
             Ok(Ok(())) => {}
             Ok(Err(failures)) => {

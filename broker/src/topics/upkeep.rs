@@ -28,6 +28,14 @@ impl Graveyard {
     pub(super) fn keep(&mut self, directory: PathBuf, due: Instant) {
         self.directories.insert(directory, due);
     }
+
+    /// Whether anything may go at `now`.
+    fn is_due(&self, now: Instant) -> bool {
+        let files = self.files.iter().map(|(due, _)| due);
+        files
+            .chain(self.directories.values())
+            .any(|due| *due <= now)
+    }
 }
 
 /// What could not be done.
@@ -70,6 +78,22 @@ impl Topics {
         match failures.0.is_empty() {
             true => Ok(()),
             false => Err(failures.0),
+        }
+    }
+
+    /// Whether the time of files that were dropped, or of a topic that was deleted, has come.
+    #[must_use]
+    pub fn is_removal_due(&self) -> bool {
+        let now = self.0.clock.now();
+        self.0.graveyard.lock().is_due(now)
+    }
+
+    /// Removes what is [due](Self::is_removal_due), unless a [check](Self::retention_check) is at it.
+    /// Blocks on the disk. What fails is tried again, and told, by the next check.
+    pub fn remove_due(&self) {
+        if let Some(_upkeep) = self.0.saver.upkeep.try_lock() {
+            self.0.remove_dropped(&mut Failures::default());
+            self.0.remove_deleted(&mut Failures::default());
         }
     }
 

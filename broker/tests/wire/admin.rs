@@ -16,8 +16,9 @@ use sluice_protocol::messages::describe_topic_partitions::{
 use sluice_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use sluice_protocol::{ErrorCode, Uuid};
 
-use crate::client::{Client, World};
+use crate::client::{Client, World, until};
 use crate::configs::{BROKER, value_of};
+use crate::records::{batch, produce};
 
 pub(crate) fn create(name: &str, num_partitions: i32) -> CreateTopicsRequest {
     CreateTopicsRequest {
@@ -275,6 +276,25 @@ async fn a_deleted_topic_is_gone_and_a_new_one_of_its_name_is_another() {
     assert_eq!(client.ask(&MetadataRequest::default(), 12).await.topics, []);
 }
 
+/// Mutation: where the files wait for the next check of retention, which comes after five minutes, they stay.
+#[tokio::test]
+async fn the_files_of_a_deleted_topic_go_soon_after_their_delay() {
+    let world = World::start().await;
+    let mut client = world.tcp().await;
+    let mut request = create("t", 1);
+    with_config(&mut request, "file.delete.delay.ms", "100");
+    create_one(&mut client, &request).await;
+    client.ask(&produce("t", 0, batch(&["a"]), -1), 9).await;
+    let delete = DeleteTopicsRequest {
+        topic_names: vec!["t".to_owned()],
+        ..DeleteTopicsRequest::default()
+    };
+    client.ask(&delete, 5).await;
+    let graves = world.directory.path().join("deleted");
+    let are_gone = async || std::fs::read_dir(&graves).unwrap().count() == 0;
+    until("the files are gone", are_gone).await;
+}
+
 #[tokio::test]
 async fn partitions_are_added_and_never_taken_away() {
     let world = World::start().await;
@@ -380,10 +400,10 @@ async fn the_sizes_of_partitions_are_told() {
     let world = World::start().await;
     let mut client = world.tcp().await;
     create_one(&mut client, &create("t", 2)).await;
-    let records = crate::records::batch(&["a"]);
+    let records = batch(&["a"]);
     let size = i64::try_from(records.len()).unwrap();
     client
-        .ask(&crate::records::produce("t", 0, records, -1), 9)
+        .ask(&produce("t", 0, records, -1), 9)
         .await;
     for version in 1..=5 {
         let described = client
