@@ -270,6 +270,10 @@ impl DiskFile {
             .map_err(self.failed("write"))
     }
 
+    pub(crate) fn write_zeroes(&self, size: u64) -> Result<(), StorageError> {
+        self.file.write_zeroes(size).map_err(self.failed("write"))
+    }
+
     pub(crate) fn allocate(&self, size: u64) -> Result<(), StorageError> {
         self.file.allocate(size).map_err(self.failed("extend"))
     }

@@ -27,9 +27,6 @@ use super::storage::{OpenMode, Storage, StorageFile, Volume, io_slices};
 /// Slices that one system call takes (`IOV_MAX`).
 const SLICES_MAX: usize = 1024;
 
-/// Zeroes written at once.
-static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
-
 /// The machine's file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSystem;
@@ -262,7 +259,7 @@ impl StorageFile for RealFile {
     fn allocate(&self, size: u64) -> io::Result<()> {
         match fallocate(&self.file, FallocateFlags::empty(), 0, size) {
             // Not every file system can; each can be written to.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeroes(self, size),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.write_zeroes(size),
             outcome => Ok(outcome?),
         }
     }
@@ -322,18 +319,6 @@ fn sync_tree(directory: &Path) -> io::Result<()> {
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-/// Writes `size` bytes of zeroes from the beginning of a file on.
-fn write_zeroes(file: &RealFile, size: u64) -> io::Result<()> {
-    let mut at = 0;
-    while at < size {
-        let left = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX);
-        let zeroes = ZEROES.get(..left).unwrap_or(&ZEROES);
-        file.write_at(at, &[zeroes])?;
-        at = at.saturating_add(bytes_of(zeroes.len()));
-    }
-    Ok(())
 }
 
 fn bytes_of(count: usize) -> u64 {

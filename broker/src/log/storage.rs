@@ -17,6 +17,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+/// What [`StorageFile::write_zeroes`] writes at a time.
+static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -202,6 +205,21 @@ pub trait StorageFile: Debug + Send + Sync {
     /// # Errors
     /// Those of the system; some of the bytes may have been written.
     fn write_at(&self, position: u64, chunks: &[&[u8]]) -> io::Result<()>;
+
+    /// Writes `size` bytes of zeroes from the beginning on.
+    ///
+    /// # Errors
+    /// Those of the system; some of the bytes may have been written.
+    fn write_zeroes(&self, size: u64) -> io::Result<()> {
+        let mut at = 0;
+        while at < size {
+            let left = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX);
+            let zeroes = ZEROES.get(..left).unwrap_or(&ZEROES);
+            self.write_at(at, &[zeroes])?;
+            at = at.saturating_add(u64::try_from(zeroes.len()).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
 
     /// Takes `size` bytes of the disk for the file, which is so long then.
     ///

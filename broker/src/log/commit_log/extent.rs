@@ -23,8 +23,6 @@ pub(super) const SUFFIX: &str = ".extent";
 const SIZE_MAX: u64 = 1 << 30;
 /// The number in the name of a file is smaller, or there would be no names for those to come.
 const INDEX_END: u64 = 1 << 62;
-/// Zeroes written at once.
-static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// A file that is ready to be written.
 #[derive(Clone, Debug)]
@@ -56,13 +54,7 @@ impl Extent {
 
     fn filled(disk: &Disk, path: &Path, size: u64) -> Result<DiskFile, StorageError> {
         let file = disk.open(path, OpenMode::Create)?;
-        let mut at = 0;
-        while at < size {
-            let left = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX);
-            let zeroes = ZEROES.get(..left).unwrap_or(&ZEROES);
-            file.write_at(at, &[zeroes])?;
-            at = at.saturating_add(u64::try_from(zeroes.len()).unwrap_or(u64::MAX));
-        }
+        file.write_zeroes(size)?;
         file.sync()?;
         disk.open_direct(path)
     }
