@@ -6,7 +6,7 @@ use std::path::Path;
 use super::finding::{Finding, Severity};
 use super::home::Home;
 use crate::log::StorageError;
-use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Link, Row};
+use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Link};
 
 /// What is lost where the last stop was a clean one.
 const NOT_NEEDED: &str =
@@ -25,16 +25,13 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     };
     let mut findings = Vec::new();
     let extents = FoundExtent::all(&home.disk, &root.join("commit-log"))?;
-    let headers = extents.iter().filter_map(FoundExtent::header);
     let live = home.points.as_ref().map_or((0, 0), |points| points.live());
-    let generations = headers.map(|header| header.chain.generation);
-    let newest = generations.fold(live.0, u32::max);
     let advice = if home.is_clean { NOT_NEEDED } else { NEEDED };
     let mut tell = |path: &Path, bytes: Range<u64>, reason: &str| {
         let finding = Finding::new(Severity::Damage, path, reason, advice);
         findings.push(finding.with_bytes(bytes));
     };
-    let mut row = Row::new(newest, live);
+    let mut row = FoundExtent::row(&extents, live);
     for extent in &extents {
         let Some(header) = extent.header() else {
             if extent.is_lost() {

@@ -17,6 +17,7 @@ use super::index_check::IndexFiles;
 use super::metadata::RESTORE;
 use crate::log::label::LABEL_FILE;
 use crate::log::leader_epochs::{self, LeaderEpochs};
+use crate::log::log_start::LOG_START_FILE;
 use crate::log::producer_snapshot::{self, SNAPSHOT};
 use crate::log::segment::{LOG, base_offsets, file_name, parse_file_name};
 use crate::log::segment_survey::{Damage, SegmentSurvey, Stretch};
@@ -94,7 +95,7 @@ pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, Storage
     checking.label()?;
     checking.leader_epochs()?;
     let bases = base_offsets(&names);
-    checking.lost_start(bases.first().copied())?;
+    checking.lost_start(&names, bases.first().copied())?;
     let ends = bases.iter().skip(1).map(|next| Some(*next)).chain([None]);
     for (base, next_base) in bases.iter().zip(ends) {
         checking.segment(*base, next_base, &names)?;
@@ -220,9 +221,12 @@ impl Checking<'_> {
     }
 
     /// The log began before its first segment.
-    fn lost_start(&mut self, first: Option<i64>) -> Result<(), StorageError> {
+    fn lost_start(&mut self, names: &[String], first: Option<i64>) -> Result<(), StorageError> {
         let (disk, directory) = (&self.home.disk, &self.site.directory);
         let start = log_start::read(disk, directory, LastStop::Clean)?;
+        if start.is_none() && names.iter().any(|name| name == LOG_START_FILE) {
+            self.untrue(directory.join(LOG_START_FILE), "it is not whole");
+        }
         let Some((start, first)) = start.zip(first) else {
             return Ok(());
         };

@@ -9,7 +9,7 @@ use sluice_protocol::record_batch::RawBatch;
 use super::finding::{Finding, Severity};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::{BatchWalk, Step};
-use crate::log::commit_log::FoundExtent;
+use crate::log::commit_log::{ExtentHeader, FoundExtent, Link};
 use crate::log::segment::{LOG, base_offsets, file_name};
 use crate::log::storage::OpenMode;
 use crate::log::{Disk, LogKey, StorageError};
@@ -50,14 +50,8 @@ impl MetadataReading {
                 }
             }
         }
-        if let Some((generation, number)) = pending {
-            reading.pending(
-                disk,
-                &root.join("commit-log"),
-                generation,
-                number,
-                next_offset,
-            )?;
+        if let Some(live) = pending {
+            reading.pending(disk, &root.join("commit-log"), live, next_offset)?;
         }
         Ok(reading)
     }
@@ -66,16 +60,17 @@ impl MetadataReading {
         &mut self,
         disk: &Disk,
         directory: &Path,
-        generation: u32,
-        number: u64,
-        next_offset: i64,
+        live: (u32, u64),
+        mut next_offset: i64,
     ) -> Result<(), StorageError> {
-        let mut next_offset = next_offset;
-        for extent in FoundExtent::all(disk, directory)? {
-            let needed = extent
-                .header()
-                .filter(|header| (header.chain.generation, header.number) >= (generation, number));
-            let Some(header) = needed else { continue };
+        let extents = FoundExtent::all(disk, directory)?;
+        let mut row = FoundExtent::row(&extents, live);
+        for extent in &extents {
+            let header = extent.header();
+            let is_needed = |it: &ExtentHeader| row.take(*it, extent.path()) != Link::Outside;
+            let Some(header) = header.filter(is_needed) else {
+                continue;
+            };
             let mut walk = extent.walk(header)?;
             while let Some((position, frame)) = walk.next() {
                 if frame.key != LogKey::METADATA {

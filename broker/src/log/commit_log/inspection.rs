@@ -7,6 +7,7 @@ use std::path::Path;
 use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use super::first_page::{ExtentHeader, FirstPage};
+use super::row::Row;
 use crate::log::StorageError;
 use crate::log::disk::Disk;
 use crate::log::storage::OpenMode;
@@ -30,6 +31,13 @@ impl FoundExtent {
         let mut found = found.collect::<Result<Vec<_>, _>>()?;
         found.sort_by_key(|found| found.header().map(|header| header.number));
         Ok(found)
+    }
+
+    /// The row that they are in, as an unclean start reads it; `live` is as for [`Row::new`].
+    pub(crate) fn row<'a>(extents: &[Self], live: (u32, u64)) -> Row<'a> {
+        let headers = extents.iter().filter_map(Self::header);
+        let generations = headers.map(|header| header.chain.generation);
+        Row::new(generations.fold(live.0, u32::max), live)
     }
 
     /// The extent at `path`.

@@ -32,14 +32,14 @@ use sluice_protocol::record_batch::StampedBatch;
 use extent::{Extent, PAGE_BYTES, page_align};
 pub(crate) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogConfig, CommitLogFacts, Extents};
-use first_page::ExtentHeader;
+pub(crate) use first_page::ExtentHeader;
 pub(crate) use frame::Chain;
 use frame::size_of_frame;
 pub(crate) use inspection::FoundExtent;
 use pages::Pages;
 pub(super) use replay::Batches;
 pub use replay::Replay;
-pub(crate) use row::{Link, Row};
+pub(crate) use row::Link;
 
 use super::{LogKey, StorageError};
 

@@ -175,6 +175,7 @@ fn harms(stopped: &Stopped) -> Vec<(PathBuf, Harm, &'static str)> {
         (of(".timeindex", 1), Cut(12), "not the largest timestamp"),
         (of(".snapshot", 0), Flip(20), "its checksum is wrong"),
         (of("-checkpoint", 0), Flip(0), "leader-epoch-checkpoint"),
+        (of("log-start-offset", 0), Flip(2), "log-start-offset"),
         (at("recovery-points"), Cut(30), "it is not known how far"),
         (
             at("commit-log/00000000.extent"),
