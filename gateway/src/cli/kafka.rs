@@ -181,6 +181,14 @@ fn client(config: &Config, bootstrap: Vec<Address>, dial: Arc<dyn Dial>) -> Clie
     Client::new(settings, dial, Handle::current())
 }
 
+/// Whether the bundled broker, where it is to run, takes what it would be told.
+pub(super) fn check(config: &Config) -> Result<(), KafkaError> {
+    if config.general.bootstrap_servers.is_none() {
+        broker_config(config)?;
+    }
+    Ok(())
+}
+
 /// What the bundled broker is told.
 fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicConfig> {
     let from = &config.broker;
@@ -300,10 +308,12 @@ mod tests {
 
     #[test]
     fn a_topic_default_that_kafka_does_not_have_is_named() {
-        let config = config(&[("broker.topic_defaults", "retention.days=5")]);
-        let error = KafkaError::from(broker_config(&config).unwrap_err()).to_string();
+        let unknown = ("broker.topic_defaults", "retention.days=5");
+        let error = check(&config(&[unknown])).unwrap_err().to_string();
         assert!(error.starts_with("broker.topic_defaults: "), "{error}");
         assert!(error.contains("retention.days"), "{error}");
+        let elsewhere = ("bootstrap_servers", "localhost:9092");
+        check(&config(&[unknown, elsewhere])).unwrap();
     }
 
     #[tokio::test]

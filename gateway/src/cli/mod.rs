@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match matches.subcommand() {
         Some(("log", matches)) => return log::run(matches),
-        Some(("config", matches)) => load(matches).map(|loaded| say(&loaded.effective)),
+        Some(("config", matches)) => load(matches).and_then(|loaded| configuration(&loaded)),
         Some(("openapi", _)) => describe(),
         Some(("health", matches)) => {
             let url = matches.get_one::<String>("url").cloned();
@@ -117,6 +117,12 @@ fn load(matches: &ArgMatches) -> Result<Loaded, Vec<String>> {
     let flags: Flags = keys.filter_map(given).collect();
     Config::load(&Machine, flags)
         .map_err(|faults| faults.0.iter().map(ToString::to_string).collect())
+}
+
+fn configuration(loaded: &Loaded) -> Result<(), Vec<String>> {
+    kafka::check(&loaded.config).map_err(lines)?;
+    say(&loaded.effective);
+    Ok(())
 }
 
 fn describe() -> Result<(), Vec<String>> {
