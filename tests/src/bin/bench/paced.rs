@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
-use crate::Extent;
-use crate::perf_test;
 use crate::rounds::{Promise, Samples, Table};
 use crate::side::Side;
+use crate::{Extent, perf_test, prewritten};
 
 /// Records a second.
 const RATE: usize = 10_000;
 /// The same record in every partition's own time: nothing waits to be sent with others.
 const PROPERTIES: &str = "linger.ms=0";
 const TOPIC: &str = "paced";
+
+/// What the broker asks of the disk at that rate: so many flushes a second, and the bytes of each.
+const FLUSHES: u32 = 650;
+const FLUSH_BYTES: usize = 16 * 1024;
 
 pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let sides = [
@@ -29,6 +32,7 @@ pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let records = 2 * warm;
     let mut p50 = [Samples::default(), Samples::default()];
     let mut p99 = p50.clone();
+    let mut disk = Samples::default();
     for _ in 0..extent.rounds {
         for (place, side) in sides.iter().enumerate() {
             side.go_on();
@@ -37,6 +41,9 @@ pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
             p50[place].push(took.p50_ms);
             p99[place].push(took.p99_ms);
         }
+        let seconds = 2 * extent.seconds;
+        let took = prewritten::paced_p99_ms(folder, FLUSH_BYTES, FLUSHES, seconds);
+        disk.push(took);
     }
     let what = "kafka-producer-perf-test, 10,000 records/s, linger.ms=0";
     let (p50, p99) = (p50.each_ref(), p99.each_ref());
@@ -53,4 +60,6 @@ pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
         p99,
         Promise::of_tail(1.0 / 3.0, extent),
     );
+    let what = "the disk alone, 650 writes and syncs of 16 KiB a second, p99";
+    table.tell(what, "ms", &disk, Promise::Nothing);
 }
