@@ -1,12 +1,9 @@
 //! The check of the commit log: what is needed of it must be one chain.
 
-use std::ops::Range;
-use std::path::Path;
-
 use super::finding::{Finding, Severity};
 use super::home::Home;
-use crate::log::StorageError;
-use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Link};
+use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Loss, LossKind, walk_row};
+use crate::log::{RecoveryPoints, StorageError};
 
 /// What is lost where the last stop was a clean one.
 const NOT_NEEDED: &str =
@@ -23,49 +20,29 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     let Some(root) = &home.root else {
         return Ok(Vec::new());
     };
-    let mut findings = Vec::new();
-    let extents = FoundExtent::all(&home.disk, &root.join("commit-log"))?;
-    let live = home.points.as_ref().map_or((0, 0), |points| points.live());
+    let directory = root.join("commit-log");
+    let extents = FoundExtent::all(&home.disk, &directory)?;
+    let live = home.points.as_ref().map_or((0, 0), RecoveryPoints::live);
     let advice = if home.is_clean { NOT_NEEDED } else { NEEDED };
-    let mut tell = |path: &Path, bytes: Range<u64>, reason: &str| {
-        let finding = Finding::new(Severity::Damage, path, reason, advice);
-        findings.push(finding.with_bytes(bytes));
+    let losses = walk_row(&extents, live, |_| ())?;
+    let tell = |loss: Loss<'_>| {
+        Finding::new(Severity::Damage, loss.extent, reason(loss.kind), advice)
+            .with_bytes(loss.bytes)
     };
-    let mut row = FoundExtent::row(&extents, live);
-    for extent in &extents {
-        let Some(header) = extent.header() else {
-            if extent.is_lost() {
-                tell(extent.path(), 0..4096, "the first page is not whole");
-            }
-            continue;
-        };
-        match row.take(header, extent.path()) {
-            Link::Outside => continue,
-            Link::Next => {}
-            Link::Behind(before) => {
-                let reason = "it lost its end, which the next extent follows";
-                tell(before, 0..0, reason);
-            }
-            Link::BehindGap => tell(extent.path(), 0..0, "extents before it are missing"),
-        }
-        let mut walk = extent.walk(header)?;
-        loop {
-            let (chain, end) = (walk.chain(), walk.position());
-            let Some((position, frame)) = walk.next() else {
-                break;
-            };
-            if !chain.continues(&frame) {
-                let reason = "frames that were durable are not what they were";
-                tell(extent.path(), end..position, reason);
-            }
-        }
-        row.go_on(walk.chain());
-    }
-    let directory = root.join("commit-log").join(DAMAGED_DIRECTORY);
-    for extent in FoundExtent::all(&home.disk, &directory)? {
+    let mut findings: Vec<_> = losses.into_iter().map(tell).collect();
+    for extent in FoundExtent::all(&home.disk, &directory.join(DAMAGED_DIRECTORY))? {
         let reason = "a start found it damaged and kept it";
-        let finding = Finding::new(Severity::Note, extent.path(), reason, ASIDE);
-        findings.push(finding);
+        findings.push(Finding::new(Severity::Note, extent.path(), reason, ASIDE));
     }
     Ok(findings)
+}
+
+const fn reason(kind: LossKind) -> &'static str {
+    match kind {
+        LossKind::FirstPage => "the first page is not whole",
+        LossKind::Frames => "frames that were durable are not what they were",
+        LossKind::End => "it lost its end, which the next extent follows",
+        LossKind::ExtentsBefore => "extents before it are missing",
+        LossKind::ExtentsBehind => "the extents behind it are missing, which are needed",
+    }
 }

@@ -9,7 +9,7 @@ use sluice_protocol::record_batch::RawBatch;
 use super::finding::{Finding, Severity};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::{BatchWalk, Step};
-use crate::log::commit_log::{ExtentHeader, FoundExtent, Link};
+use crate::log::commit_log::{FoundExtent, walk_row};
 use crate::log::segment::{LOG, base_offsets, file_name};
 use crate::log::storage::OpenMode;
 use crate::log::{Disk, LogKey, StorageError};
@@ -64,26 +64,17 @@ impl MetadataReading {
         mut next_offset: i64,
     ) -> Result<(), StorageError> {
         let extents = FoundExtent::all(disk, directory)?;
-        let mut row = FoundExtent::row(&extents, live);
-        for extent in &extents {
-            let header = extent.header();
-            let is_needed = |it: &ExtentHeader| row.take(*it, extent.path()) != Link::Outside;
-            let Some(header) = header.filter(is_needed) else {
-                continue;
-            };
-            let mut walk = extent.walk(header)?;
-            while let Some((position, frame)) = walk.next() {
-                if frame.key != LogKey::METADATA {
-                    continue;
-                }
-                let batch = walk.batch(position, &frame);
-                let batch = batch.and_then(|mut bytes| RawBatch::take(&mut bytes).ok().flatten());
-                if let Some(batch) = batch.filter(|it| it.header().base_offset >= next_offset) {
-                    next_offset = batch.header().last_offset().saturating_add(1);
-                    self.apply(&batch, extent.path(), position);
-                }
+        // What is lost of them is found by the check of the commit log.
+        walk_row(&extents, live, |mut frame| {
+            if frame.header.key != LogKey::METADATA {
+                return;
             }
-        }
+            let batch = RawBatch::take(&mut frame.batch).ok().flatten();
+            if let Some(batch) = batch.filter(|it| it.header().base_offset >= next_offset) {
+                next_offset = batch.header().last_offset().saturating_add(1);
+                self.apply(&batch, frame.extent.path(), frame.position);
+            }
+        })?;
         Ok(())
     }
 

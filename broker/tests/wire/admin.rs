@@ -402,9 +402,7 @@ async fn the_sizes_of_partitions_are_told() {
     create_one(&mut client, &create("t", 2)).await;
     let records = batch(&["a"]);
     let size = i64::try_from(records.len()).unwrap();
-    client
-        .ask(&produce("t", 0, records, -1), 9)
-        .await;
+    client.ask(&produce("t", 0, records, -1), 9).await;
     for version in 1..=5 {
         let described = client
             .ask(&DescribeLogDirsRequest { topics: None }, version)

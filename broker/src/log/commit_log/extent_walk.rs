@@ -4,6 +4,8 @@
 //! one takes no more than the checksums of as many bytes as the extent has, whatever they are: real frames
 //! do not overlap. Reads the extent as a whole: it has the size of a flush at most.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::extent::{Extent, PAGE_BYTES, page_align};
@@ -16,8 +18,8 @@ pub(crate) struct ExtentWalk {
     bytes: Bytes,
     position: u64,
     chain: Chain,
-    /// Whether a part of the extent could not be read, and more followed.
-    has_skipped: bool,
+    /// What was passed over to get to the last frame.
+    skipped: Option<Range<u64>>,
     /// Bytes that may still turn out to be no frame though they look like one.
     doubts_left: u64,
 }
@@ -28,24 +30,20 @@ impl ExtentWalk {
             bytes: extent.contents()?,
             position: PAGE_BYTES,
             chain,
-            has_skipped: false,
+            skipped: None,
             doubts_left: extent.size,
         })
     }
 
     /// What the next frame continues.
-    pub(crate) const fn chain(&self) -> Chain {
+    pub(super) const fn chain(&self) -> Chain {
         self.chain
     }
 
-    /// Where the last frame ended.
-    pub(crate) const fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Whether a part of the extent could not be read, and more followed.
-    pub(super) const fn has_skipped(&self) -> bool {
-        self.has_skipped
+    /// What was passed over before what [`ExtentWalk::next`] returned last: it was durable, and is not what
+    /// it was.
+    pub(crate) const fn take_skipped(&mut self) -> Option<Range<u64>> {
+        self.skipped.take()
     }
 
     /// The next frame and its position.
@@ -74,12 +72,12 @@ impl ExtentWalk {
         while let Some(frame) = self.header_at(position) {
             if self.may_be_later(position, &frame) {
                 if self.is_whole(position, &frame) {
-                    self.has_skipped = true;
+                    self.skipped = Some(self.position..position);
                     return Some((position, frame));
                 }
                 let Some(left) = self.doubts_left.checked_sub(frame.frame_size()) else {
                     // No broker wrote this.
-                    self.has_skipped = true;
+                    self.skipped = Some(self.position..self.size());
                     return None;
                 };
                 self.doubts_left = left;
@@ -117,6 +115,10 @@ impl ExtentWalk {
         let length = usize::try_from(frame.length).ok()?;
         let end = HEADER_BYTES.checked_add(length)?;
         (end <= bytes.len()).then(|| bytes.slice(HEADER_BYTES..end))
+    }
+
+    fn size(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
     }
 
     fn bytes_from(&self, position: u64) -> Option<Bytes> {

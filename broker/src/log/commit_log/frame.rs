@@ -96,7 +96,7 @@ impl Chain {
     }
 
     /// Whether a frame with this header is the next one.
-    pub(crate) fn continues(&self, header: &FrameHeader) -> bool {
+    pub(super) fn continues(&self, header: &FrameHeader) -> bool {
         header.generation == self.generation
             && header.sequence == self.sequence
             && header.previous_crc == self.crc

@@ -17,11 +17,12 @@ mod extent;
 mod extent_walk;
 mod extents;
 mod first_page;
+mod found_extent;
 mod frame;
-mod inspection;
 mod pages;
 mod replay;
 mod row;
+mod row_walk;
 #[cfg(test)]
 mod tests;
 
@@ -32,14 +33,14 @@ use sluice_protocol::record_batch::StampedBatch;
 use extent::{Extent, PAGE_BYTES, page_align};
 pub(crate) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogConfig, CommitLogFacts, Extents};
-pub(crate) use first_page::ExtentHeader;
+use first_page::ExtentHeader;
+pub(crate) use found_extent::FoundExtent;
 pub(crate) use frame::Chain;
 use frame::size_of_frame;
-pub(crate) use inspection::FoundExtent;
 use pages::Pages;
 pub(super) use replay::Batches;
 pub use replay::Replay;
-pub(crate) use row::Link;
+pub(crate) use row_walk::{Loss, LossKind, walk_row};
 
 use super::{LogKey, StorageError};
 

@@ -1,10 +1,6 @@
 //! What the commit log holds that may not have reached its segments.
 //!
-//! The newest generation is read from its first extent that is still needed. The chain tells where it
-//! ends. If there is a whole frame of the same generation behind the end, then the end is no torn
-//! write: a frame is written only when all before it are durable, so the disk lost or changed what it
-//! had kept. So it did where a first page is harmed, or an extent is missing from their row. That is told,
-//! and what lies behind is used all the same.
+//! What is damaged is told, and what lies behind is used all the same.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +9,11 @@ use std::sync::Arc;
 use sluice_protocol::record_batch::{BatchHeader, RawBatch, StampedBatch};
 
 use super::extent::Extent;
-use super::extent_walk::ExtentWalk;
 use super::extents::{CommitLogConfig, Extents};
-use super::first_page::FirstPage;
-use super::frame::{FrameHeader, HEADER_SIZE};
-use super::row::{Link, Row};
-use crate::log::disk::{Disk, DiskFile};
+use super::found_extent::FoundExtent;
+use super::frame::HEADER_SIZE;
+use super::row_walk::{FoundFrame, walk_row};
+use crate::log::disk::Disk;
 use crate::log::{LogKey, Space, StorageError};
 
 /// What is left of a commit log.
@@ -26,7 +21,6 @@ use crate::log::{LogKey, Space, StorageError};
 pub struct Replay {
     pub(super) generation: u32,
     pub(super) next_number: u64,
-    files: Vec<DiskFile>,
     frames: HashMap<LogKey, Vec<Found>>,
     /// Extents of which the disk lost or changed a part.
     damaged: Vec<PathBuf>,
@@ -37,7 +31,8 @@ pub struct Replay {
 /// A batch in an extent.
 #[derive(Clone, Copy, Debug)]
 struct Found {
-    file: usize,
+    /// Which of the extents has it.
+    extent: usize,
     position: u64,
     length: u32,
     base_offset: i64,
@@ -47,7 +42,7 @@ struct Found {
 /// The batches of one partition, oldest first.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::log) struct Batches<'a> {
-    files: &'a [DiskFile],
+    extents: &'a [Extent],
     found: &'a [Found],
 }
 
@@ -73,27 +68,25 @@ impl Replay {
         for name in disk.list(directory)? {
             if let Some((index, extent)) = Extent::found(disk, directory, &name)? {
                 next_index = next_index.max(u64::saturating_add(index, 1));
-                extents.push((extent.first_page()?, extent));
+                extents.push(FoundExtent::of(extent)?);
             }
         }
         // An extent that a dead process had just made is used from here on.
         disk.sync_dir(directory)?;
-        extents.sort_by_key(|(page, _)| page.header().map(|header| header.number));
+        FoundExtent::sort(&mut extents);
         let mut replay = Self {
             generation: live.0,
             next_number: live.1,
             ..Self::default()
         };
-        for (page, _) in &extents {
-            if let Some(header) = page.header() {
-                replay.generation = replay.generation.max(header.chain.generation);
-                replay.next_number = replay.next_number.max(header.number.saturating_add(1));
-            }
+        for header in extents.iter().filter_map(FoundExtent::header) {
+            replay.generation = replay.generation.max(header.chain.generation);
+            replay.next_number = replay.next_number.max(header.number.saturating_add(1));
         }
         if !is_clean {
             replay.read(&extents, live)?;
         }
-        replay.extents = extents.into_iter().map(|(_, extent)| extent).collect();
+        replay.extents = extents.into_iter().map(|found| found.extent).collect();
         let extents = Extents::new(disk, space, directory.to_owned(), config, next_index);
         Ok((replay, Arc::new(extents)))
     }
@@ -130,47 +123,15 @@ impl Replay {
         let found = self.frames.get(&key).map_or(&[][..], Vec::as_slice);
         let skipped = found.partition_point(|found| found.last_offset < from);
         Batches {
-            files: &self.files,
+            extents: &self.extents,
             found: found.get(skipped..).unwrap_or_default(),
         }
     }
 
-    fn read(
-        &mut self,
-        extents: &[(FirstPage, Extent)],
-        live: (u32, u64),
-    ) -> Result<(), StorageError> {
-        let lost = extents
-            .iter()
-            .filter(|(page, _)| *page == FirstPage::Damaged);
-        self.damaged
-            .extend(lost.map(|(_, extent)| extent.path.clone()));
-        // A gap is the place of one whose first page is harmed, if there is any.
-        let is_told = !self.damaged.is_empty();
-        let mut row = Row::new(self.generation, live);
-        for (page, extent) in extents {
-            let Some(header) = page.header() else {
-                continue;
-            };
-            match row.take(header, &extent.path) {
-                Link::Outside => continue,
-                Link::Next => {}
-                Link::Behind(before) => self.note_damaged(before),
-                Link::BehindGap if is_told => {}
-                Link::BehindGap => self.note_damaged(&extent.path),
-            }
-            let mut walk = ExtentWalk::new(extent, header.chain)?;
-            while let Some((position, frame)) = walk.next() {
-                self.add(&walk, position, &frame);
-            }
-            self.files.push(extent.file.clone());
-            if walk.has_skipped() {
-                self.note_damaged(&extent.path);
-            }
-            row.go_on(walk.chain());
-        }
-        if let Some(last) = row.left_over().filter(|_| !is_told) {
-            self.note_damaged(last);
+    fn read(&mut self, extents: &[FoundExtent], live: (u32, u64)) -> Result<(), StorageError> {
+        let losses = walk_row(extents, live, |frame| self.add(&frame))?;
+        for loss in losses {
+            self.note_damaged(loss.extent);
         }
         Ok(())
     }
@@ -181,18 +142,20 @@ impl Replay {
         }
     }
 
-    fn add(&mut self, walk: &ExtentWalk, position: u64, frame: &FrameHeader) {
-        let batch = walk.batch(position, frame);
-        let Some(header) = batch.and_then(|batch| BatchHeader::decode(&batch).ok()) else {
+    fn add(&mut self, frame: &FoundFrame<'_>) {
+        let Ok(batch) = BatchHeader::decode(&frame.batch) else {
             return;
         };
-        self.frames.entry(frame.key).or_default().push(Found {
-            file: self.files.len(),
-            position: position.saturating_add(HEADER_SIZE),
-            length: frame.length,
-            base_offset: header.base_offset,
-            last_offset: header.last_offset(),
-        });
+        self.frames
+            .entry(frame.header.key)
+            .or_default()
+            .push(Found {
+                extent: frame.index,
+                position: frame.position.saturating_add(HEADER_SIZE),
+                length: frame.header.length,
+                base_offset: batch.base_offset,
+                last_offset: batch.last_offset(),
+            });
     }
 }
 
@@ -218,11 +181,11 @@ impl Batches<'_> {
     pub(in crate::log) fn next(&mut self) -> Result<Option<StampedBatch>, StorageError> {
         while let Some((found, rest)) = self.found.split_first() {
             self.found = rest;
-            let Some(file) = self.files.get(found.file) else {
+            let Some(extent) = self.extents.get(found.extent) else {
                 continue;
             };
             let length = usize::try_from(found.length).unwrap_or(usize::MAX);
-            let mut bytes = file.read_at(found.position, length)?;
+            let mut bytes = extent.file.read_at(found.position, length)?;
             if let Ok(Some(batch)) = RawBatch::take(&mut bytes) {
                 return Ok(Some(StampedBatch::from(batch)));
             }

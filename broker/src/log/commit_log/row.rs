@@ -10,7 +10,7 @@ use super::frame::Chain;
 
 /// The extents so far.
 #[derive(Debug)]
-pub(crate) struct Row<'a> {
+pub(super) struct Row<'a> {
     generation: u32,
     /// Number of the first extent that is needed.
     first: u64,
@@ -25,7 +25,7 @@ pub(crate) struct Row<'a> {
 
 /// How an extent follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link<'a> {
+pub(super) enum Link<'a> {
     /// It is not needed.
     Outside,
     /// It goes on with the chain.
@@ -38,7 +38,7 @@ pub(crate) enum Link<'a> {
 
 impl<'a> Row<'a> {
     /// `live` is the generation and number from which on extents are needed, as far as is known.
-    pub(crate) fn new(generation: u32, live: (u32, u64)) -> Self {
+    pub(super) fn new(generation: u32, live: (u32, u64)) -> Self {
         let next = (live.0 == generation).then_some(live.1);
         Self {
             generation,
@@ -51,7 +51,7 @@ impl<'a> Row<'a> {
     }
 
     /// Takes the extent with the next larger number, which is at `path`.
-    pub(crate) fn take(&mut self, header: ExtentHeader, path: &'a Path) -> Link<'a> {
+    pub(super) fn take(&mut self, header: ExtentHeader, path: &'a Path) -> Link<'a> {
         if header.chain.generation != self.generation {
             return Link::Outside;
         }
@@ -70,7 +70,7 @@ impl<'a> Row<'a> {
     }
 
     /// Says where the chain stands at the end of the extent that was taken last.
-    pub(crate) const fn go_on(&mut self, chain: Chain) {
+    pub(super) const fn go_on(&mut self, chain: Chain) {
         self.chain = Some(chain);
     }
 

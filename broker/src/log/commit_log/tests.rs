@@ -351,7 +351,7 @@ fn a_first_page_that_lost_a_sector_is_as_good_as_whole() {
     }
 }
 
-/// Mutation: `Replay::read` that passes over pages that are no headers.
+/// Mutation: `walk_row` that passes over pages that are no headers.
 #[test]
 fn an_extent_whose_first_page_is_lost_is_told_and_put_aside_wherever_it_is() {
     for (extent, lost) in [(0, 0..7), (1, 7..14), (2, 14..20)] {

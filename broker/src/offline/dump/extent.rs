@@ -34,13 +34,17 @@ impl Dump<'_> {
         )?;
         let mut walk = extent.walk(header)?;
         loop {
-            let (chain, end) = (walk.chain(), walk.position());
-            let Some((position, frame)) = walk.next() else {
+            let next = walk.next();
+            if let Some(lost) = walk.take_skipped() {
+                self.damage(
+                    lost.start,
+                    lost.end,
+                    "frames are missing before the next flush",
+                )?;
+            }
+            let Some((position, frame)) = next else {
                 return Ok(());
             };
-            if !chain.continues(&frame) {
-                self.damage(end, position, "frames are missing before the next flush")?;
-            }
             self.line(
                 &Line::new("frame")
                     .number("position", position)

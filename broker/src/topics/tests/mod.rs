@@ -17,6 +17,7 @@ mod scale;
 mod seeds;
 mod simulation;
 mod small_files;
+mod verdicts;
 
 use std::future::Future;
 use std::path::Path;

@@ -1,13 +1,12 @@
-//! A look at a commit log that no process has: its extents, and what is in them.
+//! An extent as it was found: its file, and what its first page says.
 //!
-//! Opens files to read alone, and makes none.
+//! To look at a commit log that no process has, opens files to read alone, and makes none.
 
 use std::path::Path;
 
 use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use super::first_page::{ExtentHeader, FirstPage};
-use super::row::Row;
 use crate::log::StorageError;
 use crate::log::disk::Disk;
 use crate::log::storage::OpenMode;
@@ -15,7 +14,7 @@ use crate::log::storage::OpenMode;
 /// An extent as it was found.
 #[derive(Debug)]
 pub(crate) struct FoundExtent {
-    extent: Extent,
+    pub(super) extent: Extent,
     page: FirstPage,
 }
 
@@ -29,15 +28,13 @@ impl FoundExtent {
             .iter()
             .map(|name| Self::open(disk, &directory.join(name)));
         let mut found = found.collect::<Result<Vec<_>, _>>()?;
-        found.sort_by_key(|found| found.header().map(|header| header.number));
+        Self::sort(&mut found);
         Ok(found)
     }
 
-    /// The row that they are in, as an unclean start reads it; `live` is as for [`Row::new`].
-    pub(crate) fn row<'a>(extents: &[Self], live: (u32, u64)) -> Row<'a> {
-        let headers = extents.iter().filter_map(Self::header);
-        let generations = headers.map(|header| header.chain.generation);
-        Row::new(generations.fold(live.0, u32::max), live)
+    /// By their place in the log; those without a place first.
+    pub(super) fn sort(found: &mut [Self]) {
+        found.sort_by_key(|found| found.header().map(|header| header.number));
     }
 
     /// The extent at `path`.
@@ -45,7 +42,11 @@ impl FoundExtent {
         let file = disk.open(path, OpenMode::Read)?;
         let size = file.size()?;
         let path = path.to_owned();
-        let extent = Extent { path, file, size };
+        Self::of(Extent { path, file, size })
+    }
+
+    /// With what the first page of an extent says.
+    pub(super) fn of(extent: Extent) -> Result<Self, StorageError> {
         let page = extent.first_page()?;
         Ok(Self { extent, page })
     }
