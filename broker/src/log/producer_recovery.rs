@@ -2,7 +2,8 @@
 //!
 //! The newest snapshot that can be read, then the headers of the batches behind it. Two snapshots
 //! are kept, so that a harmed one costs a longer walk and nothing else, and the last one that was
-//! synced, which may be all that tells of records that are gone. What a damaged range told of its
+//! synced, which may be all that tells of records that are gone. One behind the end of the log goes at
+//! once: it tells of records that a power cut took, and the log would grow past it. What a damaged range told of its
 //! producers is lost: one that goes on behind it is refused for its sequence, and begins a new epoch.
 
 use std::sync::atomic::Ordering;
@@ -38,11 +39,11 @@ impl PartitionLog {
         // Records that were deleted may still tell, while their segment is there.
         let mut from = 0;
         let mut snapshot_offset = 0;
-        for offset in self.snapshots()?.into_iter().rev() {
+        for offset in self.true_snapshots(end)?.into_iter().rev() {
             let path = self.directory.join(file_name(offset, SNAPSHOT));
             let bytes = self.context.disk.read_derived(&path)?;
             let read = bytes.and_then(|bytes| producer_snapshot::decode(bytes, now));
-            if let Some(read) = read.filter(|_| offset <= end) {
+            if let Some(read) = read {
                 states = read;
                 states.keep_within(PRODUCERS_PER_PARTITION_MAX);
                 from = offset;
@@ -107,6 +108,22 @@ impl PartitionLog {
             disk.remove_file(&path)?;
         }
         Ok(())
+    }
+
+    /// Offsets of the snapshots up to the `end` of the log, in order; those behind it are gone for good then.
+    fn true_snapshots(&self, end: i64) -> Result<Vec<i64>, StorageError> {
+        let disk = &self.context.disk;
+        let mut snapshots = self.snapshots()?;
+        let count = snapshots.partition_point(|offset| *offset <= end);
+        let untrue = snapshots.split_off(count);
+        for offset in &untrue {
+            let path = self.directory.join(file_name(*offset, SNAPSHOT));
+            disk.remove_file(&path)?;
+        }
+        if !untrue.is_empty() {
+            disk.sync_dir(&self.directory)?;
+        }
+        Ok(snapshots)
     }
 
     /// Offsets of the snapshots there are, in order.

@@ -2,7 +2,7 @@
 
 use super::failure::FaultyWorld;
 use super::*;
-use crate::log::Faults;
+use crate::log::{Faults, ProducerStates};
 
 /// A world with the topics `kept` (group) and `risked`, of this durability.
 fn world(seed: u64, durability: &str) -> FaultyWorld {
@@ -134,6 +134,80 @@ fn a_change_of_durability_loses_nothing_of_either_kind() {
         world.reopen();
         assert_eq!(texts(&world, "risked"), numbers(0..6), "seed {seed}");
     }
+}
+
+/// Has an idempotent producer send a batch of which it may have sent any before. Whatever is answered is there.
+fn send(world: &FaultyWorld, sequence: i32, what: &str) {
+    let partition = world.partition("risked");
+    let text = sequence.to_string();
+    let Ok(appending) = partition.append(sequenced(&[&text], 0, sequence), Acks::All) else {
+        return;
+    };
+    let appended = world.drive(appending.durable()).unwrap();
+    let there = values(&partition, appended.base_offset.0);
+    let answered = (appended.base_offset.0, text);
+    assert_eq!(there.first(), Some(&answered), "{what}");
+}
+
+/// Mutation: `true_snapshots` that leaves what is behind the end.
+#[test]
+fn what_is_answered_as_a_duplicate_is_there_whatever_a_power_cut_took() {
+    for seed in 0..100 {
+        let mut world = world(seed, "os");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        // The last sequence that is there, as far as its producer knows.
+        let mut last: Option<i32> = None;
+        for step in 0..80 {
+            let what = format!("seed {seed}, step {step}");
+            match rng.u8(..20) {
+                0..9 => {
+                    let next = last.map_or(0, |last| last + 1);
+                    send(&world, next, &what);
+                    last = Some(next);
+                }
+                9..11 => {
+                    if let Some(last) = last {
+                        send(&world, rng.i32((last - 4).max(0)..=last), &what);
+                    }
+                }
+                11..15 => append_to(&world, "risked", "other"),
+                15..18 => drop(world.partition("risked").save_producers(false).unwrap()),
+                18 => world.topics.0.checkpoint.run().unwrap(),
+                _ => {
+                    match rng.bool() {
+                        true => world.storage.kill(),
+                        false => world.storage.cut_power(),
+                    }
+                    world.reopen();
+                    let sent = texts(&world, "risked");
+                    last = sent.iter().flat_map(|text| text.parse()).max();
+                }
+            }
+        }
+    }
+}
+
+/// Mutation: `true_snapshots` that does not sync the directory.
+#[test]
+fn no_power_cut_brings_back_a_snapshot_that_the_log_has_grown_past() {
+    let mut world = world(1, "os");
+    append_to(&world, "risked", "0");
+    let log = &world.partition("risked").log;
+    log.write_snapshot(&ProducerStates::default(), 5, true)
+        .unwrap();
+    world.topics.close().unwrap();
+    world.storage.kill();
+    world.reopen();
+    for number in numbers(1..6) {
+        append_to(&world, "risked", &number);
+    }
+    world.topics.0.checkpoint.run().unwrap();
+    world.storage.cut_power_and_forget();
+    world.reopen();
+    assert_eq!(texts(&world, "risked"), numbers(0..6));
+    let names = world.disk().list("/data/topics/risked-0".as_ref()).unwrap();
+    let snapshot = "00000000000000000005.snapshot".to_owned();
+    assert!(!names.contains(&snapshot), "{names:?}");
 }
 
 #[test]
