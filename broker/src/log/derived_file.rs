@@ -53,7 +53,10 @@ fn unless_lost(read: Result<Option<Bytes>, StorageError>) -> Result<Option<Bytes
 pub(super) fn is_lost(error: &io::Error) -> bool {
     let is_none = matches!(
         error.kind(),
-        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotSeekable
+        ErrorKind::NotFound
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory
+            | ErrorKind::NotSeekable
     );
     is_none || is_unreadable(error)
 }

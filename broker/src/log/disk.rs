@@ -125,18 +125,6 @@ impl Disk {
         }
     }
 
-    /// As [`Disk::read_file`], from the disk and not from memory.
-    pub(crate) fn read_file_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
-        match self.open(path, OpenMode::Read) {
-            Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(None),
-            opened => {
-                let file = opened?;
-                file.drop_cache(0)?;
-                file.contents().map(Some)
-            }
-        }
-    }
-
     /// Writes a small file anew, without making it durable.
     pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<DiskFile, StorageError> {
         let file = self.draft(path)?;

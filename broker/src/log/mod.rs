@@ -89,7 +89,7 @@ pub use flush::{
     Durable, FlushError, FlushQueue, Flushed, Journal, checkpoint_until_closed, flush_once,
     flush_until_closed,
 };
-pub use label::{directory_label, labelled_topic};
+pub use label::{directory_label, is_nearly, labelled_topic};
 pub use look_up::TimedOffset;
 pub use maintain::Dropped;
 pub use open_files::open_files_limit;

@@ -70,7 +70,7 @@ impl Recovery<'_> {
         let names = disk.list(directory)?;
         let names = compaction::settle(disk, directory, names)?;
         let bases = self.sort_out(&names)?;
-        if self.last_stop == LastStop::Unclean && !names.is_empty() {
+        if !names.is_empty() {
             self.label()?;
         }
         let known = self.known_damage()?;
@@ -296,7 +296,7 @@ impl Recovery<'_> {
         Ok(bases)
     }
 
-    /// Lets a directory say whose it is; a power cut may have taken that.
+    /// Lets a directory say whose it is; a power cut, or rot, may have taken that.
     fn label(&self) -> Result<(), StorageError> {
         let (disk, options) = (&self.context.disk, self.options);
         if options.is_labelled {

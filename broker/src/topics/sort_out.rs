@@ -8,20 +8,21 @@ use super::open::RECOVERY_THREADS;
 use super::registry::Registry;
 use super::side_by_side::side_by_side;
 use crate::log::{
-    Disk, LastStop, LogKey, RecoveryPoints, StorageError, directory_label, id_text, labelled_topic,
+    Disk, LastStop, LogKey, RecoveryPoints, StorageError, directory_label, id_text, is_nearly,
+    labelled_topic,
 };
-use crate::model::PartitionId;
+use crate::model::{PartitionId, Uuid};
 
 /// The directory there should be.
 struct Home {
-    label: String,
+    topic: Uuid,
     /// Whether something of its log is known to be durable, and so its label is.
     is_known: bool,
 }
 
 impl Registry {
     /// Moves away the directories that belong to no topic: those of deleted topics to be removed,
-    /// others to be kept. Returns the names of those that say whose they are.
+    /// others to be kept. Returns the names of those that say whose they are, letter for letter.
     pub(super) fn sort_out(
         &mut self,
         disk: &Disk,
@@ -46,11 +47,12 @@ impl Registry {
         for (name, found) in names.into_iter().zip(found) {
             let topic = found.as_deref().and_then(labelled_topic);
             match (homes.get(&name), topic) {
-                (Some(home), Some(_)) if found.as_ref() == Some(&home.label) => {
+                (Some(home), Some(_)) if found.as_ref() == Some(&label(home.topic)) => {
                     labelled.insert(name);
                 }
-                // A power cut may have taken the label, and only then is there none.
+                // A power cut may have taken the label, or the disk changed it.
                 (Some(_), None) => {}
+                (Some(home), Some(topic)) if is_nearly(topic, home.topic) => {}
                 (Some(_) | None, _) => strangers.push((name, found)),
             }
         }
@@ -100,7 +102,7 @@ fn homes(state: &MetadataState, points: &RecoveryPoints) -> HashMap<String, Home
                 partition,
             };
             let home = Home {
-                label: label(*id),
+                topic: *id,
                 is_known: points.of(key).offset > 0,
             };
             (directory_name(&topic.name, PartitionId(partition)), home)

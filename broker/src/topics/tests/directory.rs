@@ -240,10 +240,13 @@ fn a_directory_of_nobody_is_put_aside_and_not_removed() {
     let topics = world.directory.path().join("data/topics");
     std::fs::create_dir(topics.join("stranger-0")).unwrap();
     std::fs::write(topics.join("stranger-0/00000000000000000000.log"), "x").unwrap();
+    std::fs::write(topics.join("notes"), "a file").unwrap();
     let world = world.killed();
-    assert_eq!(world.topics.recovery().quarantined, ["stranger-0"]);
+    let mut quarantined = world.topics.recovery().quarantined.clone();
+    quarantined.sort_unstable();
+    assert_eq!(quarantined, ["notes", "stranger-0"]);
     let quarantine = world.directory.path().join("data/quarantine");
-    assert_eq!(std::fs::read_dir(quarantine).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(quarantine).unwrap().count(), 2);
     assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "a")]));
 }
 

@@ -93,6 +93,41 @@ fn epochs_are_those_of_the_batches_where_their_file_is_gone_or_torn() {
     }
 }
 
+/// Mutations: `directory_label` that tells what failed; `sort_out` without `is_nearly`; `label` after unclean
+/// stops alone.
+#[test]
+fn a_log_is_its_topics_whatever_becomes_of_the_file_that_says_so() {
+    let texts: [fn(&str) -> Option<String>; 5] = [
+        |_| None,
+        |_| Some(String::new()),
+        |label| Some(label.replace("version: 0", "version: 8")),
+        |label| Some(label.replace("topic_id: ", "topic_if: ")),
+        |label| {
+            let (id, letter) = label.trim_end().split_at(label.trim_end().len() - 5);
+            let other = if letter.starts_with('A') { 'B' } else { 'A' };
+            Some(format!("{id}{other}{}\n", &letter[1..]))
+        },
+    ];
+    for text in texts {
+        for is_clean in [true, false] {
+            let (world, path) = stopped(is_clean, "partition.metadata");
+            let label = fs::read_to_string(&path).unwrap();
+            match text(&label) {
+                None => fs::remove_file(&path).unwrap(),
+                Some(text) => {
+                    assert_ne!(text, label);
+                    fs::write(&path, text).unwrap();
+                }
+            }
+            let world = world.reopened();
+            let what = format!("{:?}, clean: {is_clean}", text(&label));
+            assert_lost(&world, &[], &what);
+            assert!(world.topics.recovery().quarantined.is_empty(), "{what}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), label, "{what}");
+        }
+    }
+}
+
 /// A world with a log of many segments, whose indexes are in their files, and what was appended.
 fn indexed() -> (FaultyWorld, Vec<(i64, String)>) {
     let world = FaultyWorld::new(1);
@@ -137,6 +172,7 @@ fn assert_all_there(world: &FaultyWorld, expected: &[(i64, String)], what: &str)
 fn a_derived_file_that_cannot_be_read_is_as_good_as_none() {
     for file in [
         "recovery-points",
+        "partition.metadata",
         "damaged-ranges",
         "log-start-offset",
         "leader-epoch-checkpoint",
@@ -181,7 +217,7 @@ fn an_index_that_cannot_be_read_any_more_is_built_again() {
     }
 }
 
-/// Mutations: an `open` that waits for a writer of the pipe; `all_of_derived` without a bound.
+/// Mutations: an `open` that waits for a writer of the pipe; `all_of` without a bound.
 #[test]
 fn a_pipe_or_a_huge_file_under_the_name_of_a_derived_one_holds_up_no_start() {
     let (world, path) = stopped(true, "damaged-ranges");
