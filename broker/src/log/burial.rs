@@ -31,16 +31,22 @@ impl Burial {
 }
 
 impl PartitionLog {
+    /// Whether the log is gone, or about to be.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.view.lock().is_closed
+    }
+
     /// Closes the log for good and moves its directory to `grave`, from where it can be removed; durably
     /// once `burial` is finished.
     pub(super) fn bury(&self, grave: &Path, burial: &mut Burial) -> Result<(), StorageError> {
-        let _tending = self.tending.lock();
+        // Who tends the log, and waits for room, has nothing to wait for any more.
+        self.view.lock().is_closed = true;
+        let _tending = self.tend();
         let mut writer = self.writer.lock();
         // Nobody may write into a directory of this name that is another log's.
         let _damaged_file = self.damaged_file.lock();
         writer.is_closed = true;
         let mut view = self.view.lock();
-        view.is_closed = true;
         view.tail = Tail::default();
         self.change_damaged(&mut view, |damaged| *damaged = DamagedRanges::default());
         drop(view);

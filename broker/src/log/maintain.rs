@@ -9,7 +9,7 @@ use parking_lot::MutexGuard;
 
 use super::checkpoint::{Checkpoint, Dirty, Unsynced};
 use super::log_start;
-use super::partition_log::{PartitionLog, Writer};
+use super::partition_log::{PartitionLog, Tending, Writer};
 use super::retention::{self, PartitionFacts, SegmentFacts};
 use super::segment::SealedSegment;
 
@@ -33,6 +33,19 @@ struct Due {
 }
 
 impl PartitionLog {
+    /// Takes the log's sealed segments and small files into one's hands, when nobody else has them: for as
+    /// long as a full disk lasts, where somebody waits for room.
+    #[must_use]
+    pub fn tend(&self) -> Tending<'_> {
+        self.tending.lock()
+    }
+
+    /// As [`PartitionLog::tend`]; `None` where somebody else tends the log now.
+    #[must_use]
+    pub fn try_to_tend(&self) -> Option<Tending<'_>> {
+        self.tending.try_lock()
+    }
+
     /// Whether segments are due to be dropped at the wall clock's `now`, in milliseconds.
     ///
     /// # Errors
@@ -61,7 +74,7 @@ impl PartitionLog {
         end: i64,
         checkpoint: &Checkpoint,
     ) -> Result<Option<Dropped>, StorageError> {
-        let Some(_tending) = self.tending.try_lock() else {
+        let Some(_tending) = self.try_to_tend() else {
             return Ok(None);
         };
         let Some(due) = self.due_for_retention(now, end, checkpoint)? else {
@@ -148,16 +161,12 @@ impl PartitionLog {
     /// # Errors
     /// [`StorageError`].
     pub fn write_indexes(&self) -> Result<(), StorageError> {
-        self.tending
-            .try_lock()
+        self.try_to_tend()
             .map_or(Ok(()), |tending| self.write_sealed_indexes(&tending))
     }
 
     /// As [`PartitionLog::write_indexes`], for who tends the log.
-    pub(super) fn write_sealed_indexes(
-        &self,
-        _tending: &MutexGuard<'_, ()>,
-    ) -> Result<(), StorageError> {
+    pub(super) fn write_sealed_indexes(&self, _tending: &Tending<'_>) -> Result<(), StorageError> {
         let sealed = self.view.lock().sealed.clone();
         for segment in sealed {
             segment.write_index(&self.context.disk)?;
@@ -252,7 +261,7 @@ impl PartitionLog {
     fn rename_dropped(&self, dropped: &[Arc<SealedSegment>]) -> Result<Vec<PathBuf>, StorageError> {
         let mut renamed = Vec::new();
         for segment in dropped {
-            renamed.extend(segment.retire(&self.context)?);
+            renamed.extend(segment.retire(&self.context, &|| self.is_closed())?);
         }
         self.context.disk.sync_dir(&self.directory)?;
         Ok(renamed)

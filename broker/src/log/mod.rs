@@ -94,7 +94,7 @@ pub use look_up::TimedOffset;
 pub use maintain::Dropped;
 pub use open_files::open_files_limit;
 pub use opening::Unclean;
-pub use partition_log::{LogContext, LogOptions, PartitionLog};
+pub use partition_log::{LogContext, LogOptions, PartitionLog, Tending};
 pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
 pub use quarantine::DamageNews;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use sluice_protocol::record_batch::{BatchHeader, StampedBatch};
 
 use super::bookmarks::Bookmarks;
@@ -30,6 +30,9 @@ use super::segment::{ActiveSegment, SealedSegment};
 use super::tail::{CachedBatch, Tail, Tails};
 use super::{Durability, LogConfig, LogKey, Space, StorageError};
 use crate::limits;
+
+/// Having the log's sealed segments and small files to oneself; see [`PartitionLog::tend`].
+pub type Tending<'a> = MutexGuard<'a, ()>;
 
 /// What all logs of a data directory share.
 #[derive(Debug)]

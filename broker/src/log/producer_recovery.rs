@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering;
 
 use super::StorageError;
-use super::partition_log::PartitionLog;
+use super::partition_log::{PartitionLog, Tending};
 use super::producer_snapshot::{self, SNAPSHOT};
 use super::producer_state::ProducerStates;
 use super::segment::{file_name, parse_file_name};
@@ -79,11 +79,11 @@ impl PartitionLog {
     /// [`StorageError`].
     pub fn write_snapshot(
         &self,
+        _tending: &Tending<'_>,
         states: &ProducerStates,
         offset: i64,
         is_durable: bool,
     ) -> Result<(), StorageError> {
-        let _tending = self.tending.lock();
         let writer = self.writer.lock();
         let is_kept = !writer.is_closed && writer.has_directory;
         drop(writer);

@@ -52,7 +52,7 @@ impl PartitionLog {
     /// # Errors
     /// [`StorageError`]; the next start may take longer then.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
-        let Some(tending) = self.tending.try_lock() else {
+        let Some(tending) = self.try_to_tend() else {
             return Ok(());
         };
         self.unsaved.bytes.store(0, Ordering::Relaxed);
@@ -67,7 +67,7 @@ impl PartitionLog {
     /// # Errors
     /// [`StorageError`].
     pub fn leave(&self) -> Result<(), StorageError> {
-        let tending = self.tending.lock();
+        let tending = self.tend();
         self.write_sealed_indexes(&tending)?;
         if let Some(active) = &mut self.view.lock().active {
             active.index.seal();

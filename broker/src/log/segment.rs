@@ -197,8 +197,13 @@ impl SealedSegment {
 
     /// Takes its files out of the log and returns their new names, which no other file ever had in
     /// this process. Reads that have begun go on under those, until somebody removes the files. Waits
-    /// for room where the disk has none for a name: half of it done, nothing could be undone.
-    pub(crate) fn retire(&self, context: &LogContext) -> Result<Vec<PathBuf>, StorageError> {
+    /// for room where the disk has none for a name, half of it done, nothing could be undone; but not
+    /// for longer than until the log `is_closed`, when its directory goes with all that is in it.
+    pub(crate) fn retire(
+        &self,
+        context: &LogContext,
+        is_closed: &dyn Fn() -> bool,
+    ) -> Result<Vec<PathBuf>, StorageError> {
         let number = context.retired.fetch_add(1, Ordering::Relaxed);
         let deleted =
             |suffix: &str| file_name(self.base_offset, &format!("{suffix}.{number}.{DELETED}"));
@@ -207,7 +212,7 @@ impl SealedSegment {
         let index = self.index.lock();
         let rename = |file: &SegmentFile, name: &Path| {
             let space = &context.space;
-            space.when_there_is_room(|| file.rename(name, &context.disk))
+            space.when_there_is_room_or(is_closed, || file.rename(name, &context.disk))
         };
         for name in &retired {
             rename(&self.file, name)?;

@@ -233,8 +233,8 @@ impl Registry {
             last_batches: &partition.last_batches(),
         };
         // Batches that go may be all that tells of a producer.
-        let outcome = partition
-            .save_producers(true)
+        let saved = partition.save_producers(&partition.log.tend(), true);
+        let outcome = saved
             .map_err(CompactError::from)
             .and_then(|_offset| partition.log.compact(&job, &mut progress, &mut *pace))
             .and_then(|()| self.note_cleaned(state, partition, &progress));

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
     DiskFull, Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates,
-    RecoveredProducers, Sequenced, Space, StorageError, id_text,
+    RecoveredProducers, Sequenced, Space, StorageError, Tending, id_text,
 };
 use crate::model::{Acks, LeaderEpoch, Offset, PartitionId, TimestampMs, TopicName, Uuid};
 
@@ -357,7 +357,11 @@ impl Partition {
 
     /// Forgets producers that have been idle for long, and saves the others in a snapshot. Without
     /// any it is written too: it saves the next start from looking for some. Returns its offset.
-    pub(super) fn save_producers(&self, is_durable: bool) -> Result<i64, StorageError> {
+    pub(super) fn save_producers(
+        &self,
+        tending: &Tending<'_>,
+        is_durable: bool,
+    ) -> Result<i64, StorageError> {
         let expired = i64::try_from(limits::PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
         let since = self.shared.clock.wall().0.saturating_sub(expired);
         let (_, durable_end) = self.log.bounds();
@@ -366,7 +370,7 @@ impl Partition {
         let producers = head.producers.up_to(durable_end);
         drop(head);
         self.log
-            .write_snapshot(&producers, durable_end, is_durable)?;
+            .write_snapshot(tending, &producers, durable_end, is_durable)?;
         self.head.lock().saved_offset = durable_end;
         Ok(durable_end)
     }

@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::Partition;
 use super::registry::Catalog;
+use super::upkeep::save_producers;
 use crate::log::{Checkpoint, StorageError};
 
 /// Saves logs that have grown.
@@ -55,6 +56,6 @@ impl Saver {
             return Ok(());
         }
         partition.log.save(&self.checkpoint)?;
-        partition.save_producers(false).map(drop)
+        save_producers(partition, false).map(drop)
     }
 }

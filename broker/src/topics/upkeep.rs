@@ -112,7 +112,7 @@ impl Topics {
         self.0.checkpoint.run()?;
         for topic in self.list() {
             for partition in topic.partitions().iter() {
-                save_producers(partition)?;
+                save_new_producers(partition)?;
                 partition.log.leave()?;
             }
         }
@@ -147,8 +147,9 @@ impl Registry {
 
     fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
         let now = self.clock.wall().0;
-        if partition.log.is_retention_due(now)? {
-            let saved = partition.save_producers(true)?;
+        if partition.log.is_retention_due(now)?
+            && let Some(saved) = save_producers(partition, true)?
+        {
             let saved = saved.min(self.checkpoint.point(partition.log.key()));
             let dropped = partition.log.retain(now, saved, &self.checkpoint)?;
             if let Some(Dropped { files, delay }) = dropped {
@@ -157,7 +158,7 @@ impl Registry {
             }
         }
         partition.log.write_indexes()?;
-        save_producers(partition)
+        save_new_producers(partition)
     }
 
     pub(super) fn remove_dropped(&self, failures: &mut Failures) {
@@ -209,11 +210,22 @@ impl Drop for Registry {
     }
 }
 
+/// Saves the producers, and returns the offset; `None` where somebody else tends the log, for whom nobody waits:
+/// he may wait for room on a full disk.
+pub(super) fn save_producers(
+    partition: &Partition,
+    is_durable: bool,
+) -> Result<Option<i64>, StorageError> {
+    let tending = partition.log.try_to_tend();
+    let saved = tending.map(|tending| partition.save_producers(&tending, is_durable));
+    saved.transpose()
+}
+
 /// Saves the producers unless that was done since the last batch.
-fn save_producers(partition: &Partition) -> Result<(), StorageError> {
+fn save_new_producers(partition: &Partition) -> Result<(), StorageError> {
     let (_, durable_end) = partition.log.bounds();
     match partition.saved_offset() == durable_end {
         true => Ok(()),
-        false => partition.save_producers(false).map(drop),
+        false => save_producers(partition, false).map(drop),
     }
 }

@@ -65,7 +65,7 @@ impl PartitionLog {
         made: SealedSegment,
         draft: &Path,
     ) -> Result<Vec<PathBuf>, CompactError> {
-        let _tending = self.tending.lock();
+        let _tending = self.tend();
         let span = Span {
             base_offset: made.base_offset,
             next_offset: made.next_offset,
@@ -102,7 +102,7 @@ impl PartitionLog {
     }
 
     /// From here on a failure leaves the directory in a state that only a start can settle, so that this
-    /// waits where the disk is full.
+    /// waits where the disk is full, unless the log is closed.
     fn swap(
         &self,
         inputs: &[Arc<SealedSegment>],
@@ -113,11 +113,11 @@ impl PartitionLog {
         disk.sync_dir(&self.directory)?;
         let mut retired = Vec::new();
         for input in inputs {
-            retired.extend(input.retire(&self.context)?);
+            retired.extend(input.retire(&self.context, &|| self.is_closed())?);
         }
         disk.sync_dir(&self.directory)?;
         let space = &self.context.space;
-        space.when_there_is_room(|| disk.rename(swap, log))?;
+        space.when_there_is_room_or(&|| self.is_closed(), || disk.rename(swap, log))?;
         disk.sync_dir(&self.directory)?;
         Ok(retired)
     }

@@ -227,6 +227,18 @@ impl Space {
         }
     }
 
+    /// As [`Space::when_there_is_room`], but content with nothing done once `is_over`.
+    pub(super) fn when_there_is_room_or(
+        &self,
+        is_over: &dyn Fn() -> bool,
+        mut work: impl FnMut() -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        self.when_there_is_room(|| match is_over() {
+            true => Ok(()),
+            false => work(),
+        })
+    }
+
     /// Looks how much is free when `pending` bytes are on their way, and does what follows.
     ///
     /// # Errors

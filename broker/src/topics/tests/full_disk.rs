@@ -237,3 +237,56 @@ fn a_disk_that_is_full_while_compaction_replaces_segments_is_no_failure() {
         );
     }
 }
+
+/// What happens while somebody tends the log of `orders`, at the end of which `is_over`.
+fn while_tended<T: Send + 'static>(
+    world: &FaultyWorld,
+    is_over: impl Fn(&Partition) -> bool + Send + 'static,
+    work: impl FnOnce() -> T,
+) -> (bool, T) {
+    let orders = world.partition("orders");
+    let (has_begun, begun) = std::sync::mpsc::channel();
+    let tends = std::thread::spawn(move || {
+        let _tending = orders.log.tend();
+        has_begun.send(()).unwrap();
+        let start = std::time::Instant::now();
+        while !is_over(&orders) && start.elapsed() < Duration::from_secs(10) {
+            std::thread::yield_now();
+        }
+        is_over(&orders)
+    });
+    begun.recv().unwrap();
+    let done = work();
+    (tends.join().unwrap(), done)
+}
+
+/// Mutation: `bury` that closes the log when it has it to itself.
+#[test]
+fn who_waits_for_room_in_a_log_hears_that_it_is_deleted() {
+    let world = full_world();
+    let name = TopicName::parse("orders").unwrap();
+    let (has_heard, deleted) = while_tended(
+        &world,
+        |orders| orders.log.is_closed(),
+        || world.drive(world.topics.delete(&name)),
+    );
+    deleted.unwrap();
+    assert!(has_heard);
+}
+
+/// Mutation: `save_producers` that waits for who tends the log.
+#[test]
+fn retention_does_not_wait_for_who_waits_for_room() {
+    let world = full_world();
+    let is_checked = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_over = Arc::clone(&is_checked);
+    let (was_in_time, ()) = while_tended(
+        &world,
+        move |_| is_over.load(std::sync::atomic::Ordering::SeqCst),
+        || {
+            world.topics.retention_check().unwrap();
+            is_checked.store(true, std::sync::atomic::Ordering::SeqCst);
+        },
+    );
+    assert!(was_in_time);
+}
