@@ -50,7 +50,7 @@ impl PartitionLog {
                 .filter(|_| unclean.is_some_and(|unclean| unclean.replay.is_whole()))
                 .and_then(|batches| batches.first_offset()),
             replayed_end: batches.and_then(|batches| batches.end_offset()),
-            keeps_all: unclean.is_some_and(|unclean| !unclean.replay.is_whole()),
+            keeps_all: unclean.is_none_or(|unclean| !unclean.replay.is_whole()),
         };
         let (mut opened, mut found) = recovery.run()?;
         if let Some(batches) = batches {

@@ -246,6 +246,7 @@ impl Place {
             size: self.size,
             base_offset: self.base_offset,
             end_offset: Some(self.end_offset),
+            border: None,
             is_dense,
             is_read_once: false,
         }

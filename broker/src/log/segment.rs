@@ -115,6 +115,7 @@ impl ActiveSegment {
             size: self.size,
             base_offset: self.base_offset,
             end_offset: Some(end_offset),
+            border: None,
             is_dense: false,
             is_read_once: false,
         }
@@ -470,6 +471,7 @@ impl SealedSegment {
             size: self.size,
             base_offset: self.base_offset,
             end_offset: Some(self.next_offset),
+            border: None,
             is_dense: false,
             is_read_once: false,
         }

@@ -112,6 +112,11 @@ impl Scanned {
         }
     }
 
+    /// Where the last segment ends so far.
+    fn position(&self) -> u64 {
+        self.active.as_ref().map_or(0, |active| active.size)
+    }
+
     fn resize(&mut self, size: u64) {
         if let Some(active) = &mut self.active {
             active.size = size;
@@ -130,9 +135,11 @@ impl Recovery<'_> {
         let segment = self.file(base);
         let file = self.context.files.get(&segment)?;
         let size = file.size()?;
+        let point = self.options.recovery_point.offset;
         if self.last_stop == LastStop::Clean
             && let Some(index) = self.loaded_index(&segment)?
             && let Some(end) = self.by_index(base, &segment, index, size)?
+            && (point == 0 || end.next_offset == point)
         {
             scanned.active = Some(end.active);
             scanned.next_offset = end.next_offset;
@@ -143,30 +150,36 @@ impl Recovery<'_> {
             size,
             base_offset: base,
             end_offset: end,
+            border: Some(point),
             is_dense: scanned.density.is_dense(),
             is_read_once: false,
         };
         let mut walk = if let Some(point) = self.resumed(base, &segment, size)? {
-            let walk = SoundWalk::at(ground, point.active.size, Some(point.next_offset));
             scanned.active = Some(point.active);
             scanned.next_offset = point.next_offset;
             scanned.last_epoch = point.leader_epoch;
-            walk
+            let position = scanned.position();
+            SoundWalk::at(ground, position, Some(point.next_offset))
         } else {
             let active = ActiveSegment::new(base, Arc::clone(&segment), SegmentIndex::default());
             scanned.active = Some(active);
-            let mut walk = SoundWalk::new(ground);
-            if self.scan_durable(&mut walk, scanned)? == Reach::ToTheEnd {
+            let Some(position) = self.scan_durable(&ground, scanned)? else {
                 scanned.resize(size);
                 return Ok(());
-            }
-            walk
+            };
+            scanned.resize(position);
+            SoundWalk::at(ground, position, Some(scanned.next_offset))
         };
         if walk.position() >= size {
             return Ok(());
         }
         walk.reread()?;
         let cut = self.scan_promised(&mut walk, size, scanned)?;
+        // After a clean stop all of it was durable.
+        if self.last_stop == LastStop::Clean {
+            scanned.resize(size);
+            return Ok(());
+        }
         scanned.resize(cut);
         if cut < size {
             // What is torn behind the recovery point was on its way, and the commit log has it.
@@ -180,6 +193,12 @@ impl Recovery<'_> {
         Ok(())
     }
 
+    /// Where the recovery point is in the segment that begins at `base`, where that is known.
+    fn place_in(&self, base: i64, size: u64) -> Option<PointPlace> {
+        let place = self.options.recovery_point.place;
+        place.filter(|place| place.segment == base && place.position <= size)
+    }
+
     /// The last segment as it is up to the recovery point. What lies before is not looked at, but for the
     /// batches behind the last one that has an entry in the saved indexes; `None` where those do not lead
     /// to the point.
@@ -190,8 +209,7 @@ impl Recovery<'_> {
         size: u64,
     ) -> Result<Option<IndexedEnd>, StorageError> {
         let point = self.options.recovery_point;
-        let is_here = |place: &PointPlace| place.segment == base && place.position <= size;
-        let Some(place) = point.place.filter(is_here) else {
+        let Some(place) = self.place_in(base, size) else {
             return Ok(None);
         };
         let Some(index) = place.saved.load(&self.context.disk, &segment.path())? else {
@@ -201,28 +219,71 @@ impl Recovery<'_> {
         Ok(found.filter(|end| end.next_offset == point.offset))
     }
 
-    /// Walks over what is durable, by headers. Nothing of it is cut, whatever has become of it.
-    fn scan_durable(
-        &self,
-        walk: &mut SoundWalk<'_>,
-        scanned: &mut Scanned,
-    ) -> Result<Reach, StorageError> {
-        while scanned.next_offset < self.options.recovery_point.offset {
+    /// The part of a segment that is durable, as far as that is known.
+    fn durable<'a>(&self, ground: &Ground<'a>) -> Ground<'a> {
+        let place = self.place_in(ground.base_offset, ground.size);
+        let is_known = place.is_some() || self.last_stop == LastStop::Clean;
+        let point = Some(self.options.recovery_point.offset);
+        Ground {
+            size: place.map_or(ground.size, |place| place.position),
+            end_offset: point.filter(|_| is_known).or(ground.end_offset),
+            ..ground.clone()
+        }
+    }
+
+    /// Whether the headers lead from batch to batch to the recovery point, and to its place where that is
+    /// known. No checksum tells what rots in a header.
+    fn leads_to_point(&self, durable: Ground<'_>) -> Result<bool, StorageError> {
+        let place = self.place_in(durable.base_offset, durable.size);
+        let mut next_offset = durable.base_offset;
+        let mut walk = SoundWalk::new(durable);
+        while next_offset < self.options.recovery_point.offset {
             match walk.next_header()? {
-                Found::Batch(position, header) => scanned.push(position, &header),
-                Found::Hole(Hole { end: None, .. }) | Found::End => return Ok(Reach::ToTheEnd),
-                Found::Hole(Hole {
-                    begin,
-                    end: Some(end),
-                    ..
-                }) => {
-                    let end = end.min(self.cut_at.unwrap_or(end));
-                    scanned.lose(begin, end);
-                    scanned.next_offset = end;
-                }
+                Found::Batch(_, header) => next_offset = header.last_offset().saturating_add(1),
+                Found::Hole(_) | Found::End => return Ok(false),
             }
         }
-        Ok(Reach::ToRecoveryPoint)
+        Ok(place.is_none_or(|place| place.position == walk.position()))
+    }
+
+    /// Walks over what is durable, by headers where they lead to the recovery point, or else batch by batch, and
+    /// returns where that is in the file; `None` where the end of the file comes first. Nothing of it is cut,
+    /// whatever has become of it.
+    fn scan_durable(
+        &self,
+        ground: &Ground<'_>,
+        scanned: &mut Scanned,
+    ) -> Result<Option<u64>, StorageError> {
+        let durable = self.durable(ground);
+        let is_plain = self.leads_to_point(durable.clone())?;
+        let point = self.options.recovery_point.offset;
+        let place = self.place_in(ground.base_offset, ground.size);
+        let mut walk = SoundWalk::new(durable);
+        while scanned.next_offset < point {
+            let next = match is_plain {
+                true => walk.next_header()?,
+                false => walk.next_true_header()?,
+            };
+            match next {
+                Found::Batch(position, header) => scanned.push(position, &header),
+                Found::Hole(Hole { end: Some(end), .. }) => self.lose_to(end, scanned),
+                Found::Hole(Hole { end: None, .. }) | Found::End if place.is_some() => {
+                    self.lose_to(point, scanned);
+                    break;
+                }
+                Found::Hole(Hole { end: None, .. }) | Found::End => return Ok(None),
+            }
+        }
+        Ok(Some(
+            place.map_or_else(|| walk.position(), |place| place.position),
+        ))
+    }
+
+    /// What follows is lost up to `end`, but for what the commit log has.
+    fn lose_to(&self, end: i64, scanned: &mut Scanned) {
+        let end = end.min(self.cut_at.unwrap_or(end));
+        scanned.lose(scanned.next_offset, end);
+        scanned.next_offset = scanned.next_offset.max(end);
     }
 
     /// Walks over what was not promised to be durable in the segments, batch by batch, and returns
@@ -316,14 +377,6 @@ struct IndexedEnd {
     next_offset: i64,
     /// That of the last batch.
     leader_epoch: i32,
-}
-
-/// How far the durable part of a segment goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    /// Beyond the end of the file, or to where nothing more can be made out.
-    ToTheEnd,
-    ToRecoveryPoint,
 }
 
 fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {

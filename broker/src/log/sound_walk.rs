@@ -28,6 +28,8 @@ pub(super) struct Ground<'a> {
     pub(super) base_offset: i64,
     /// One past its last, where that is known.
     pub(super) end_offset: Option<i64>,
+    /// An offset that some batch ends before, or begins with, where one is known.
+    pub(super) border: Option<i64>,
     /// Whether every offset has a record.
     pub(super) is_dense: bool,
     /// Whether what is read is of no use to anybody else.
@@ -152,6 +154,15 @@ impl<'a> SoundWalk<'a> {
         self.next_of(BatchWalk::next_batch, header, RawBatch::has_valid_crc)
     }
 
+    /// As [`SoundWalk::next_header`], where the batch is whole and has its checksum.
+    pub(super) fn next_true_header(&mut self) -> Result<Found<BatchHeader>, StorageError> {
+        Ok(match self.next_batch()? {
+            Found::Batch(position, batch) => Found::Batch(position, *batch.header()),
+            Found::Hole(hole) => Found::Hole(hole),
+            Found::End => Found::End,
+        })
+    }
+
     fn next_of<T>(
         &mut self,
         step: impl Fn(&mut BatchWalk<'a>) -> Result<Step<(u64, T)>, StorageError>,
@@ -168,7 +179,7 @@ impl<'a> SoundWalk<'a> {
             let expected = self.first_last.take();
             let taken = batch.filter(|batch| {
                 let header = header_of(batch);
-                makes_sense(&header, &self.offsets())
+                self.may_be_next(&header)
                     && expected.is_none_or(|expected| header.last_offset() == expected)
             });
             let Some(batch) = taken else {
@@ -201,6 +212,12 @@ impl<'a> SoundWalk<'a> {
         }
     }
 
+    /// Whether the next batch may have this header.
+    fn may_be_next(&self, header: &BatchHeader) -> bool {
+        let is_across = |border: i64| header.base_offset < border && header.last_offset() >= border;
+        makes_sense(header, &self.offsets()) && !self.ground.border.is_some_and(is_across)
+    }
+
     /// The offsets that the next batch may have.
     fn offsets(&self) -> Range<i64> {
         let begin = self.next_offset.unwrap_or(self.ground.base_offset);
@@ -229,7 +246,7 @@ impl<'a> SoundWalk<'a> {
         let mut ahead = self.walk.clone();
         Ok(match ahead.next_header()? {
             Step::Batch((_, next)) => {
-                makes_sense(&next, &self.offsets()) && next.base_offset <= header.last_offset()
+                self.may_be_next(&next) && next.base_offset <= header.last_offset()
             }
             Step::End => {
                 let end = self.ground.end_offset.filter(|_| self.ground.is_dense);

@@ -31,7 +31,7 @@ pub(super) fn make_segments_small(world: &World) {
 }
 
 /// All batches have the same size.
-fn batch_size() -> i64 {
+pub(super) fn batch_size() -> i64 {
     i64::try_from(batch(&["0000"]).bytes().len()).unwrap()
 }
 
@@ -47,7 +47,7 @@ pub(super) fn segment(world: &World, base: i64) -> PathBuf {
     data.join(format!("{base:020}.log"))
 }
 
-fn flip(path: &PathBuf, position: i64, mask: u8) {
+pub(super) fn flip(path: &PathBuf, position: i64, mask: u8) {
     let mut bytes = fs::read(path).unwrap();
     bytes[usize::try_from(position).unwrap()] ^= mask;
     fs::write(path, bytes).unwrap();
@@ -58,7 +58,7 @@ fn truncate(path: &PathBuf, size: i64) {
     file.set_len(u64::try_from(size).unwrap()).unwrap();
 }
 
-fn range(begin: i64, end: i64) -> DamagedRange {
+pub(super) fn range(begin: i64, end: i64) -> DamagedRange {
     DamagedRange::new(begin, end).unwrap()
 }
 

@@ -13,6 +13,7 @@ mod offline;
 mod once_compacted;
 mod reads;
 mod records;
+mod rotten_headers;
 mod scale;
 mod seeds;
 mod simulation;

@@ -1,0 +1,36 @@
+//! A bit of a header rots while the broker is down: the start loses that batch and no other, and no offset is given out twice.
+
+use super::damage::{
+    RECORDS, append_more, assert_lost, batch_size, filled, flip, make_segments_small, range,
+    segment,
+};
+
+/// A byte at each end of base offset, length, magic, checksum, attributes, last offset's delta, timestamps, producer and
+/// count of records; that of the leader's epoch is not covered by the checksum.
+const BYTES: [i64; 16] = [0, 6, 7, 8, 11, 16, 17, 22, 23, 25, 26, 27, 42, 50, 57, 60];
+/// The first offset of the last segment.
+const LAST: i64 = 9;
+
+/// Mutations: `scan_durable` that is always plain; a ground without its border; `by_index` that is believed after a clean
+/// stop whatever it leads to.
+#[test]
+fn a_header_that_rots_before_a_start_costs_its_batch_and_no_other() {
+    for is_clean in [true, false] {
+        for number in LAST..RECORDS {
+            for byte in BYTES {
+                let world = filled();
+                world.end(is_clean);
+                let position = (number - LAST) * batch_size() + byte;
+                let mask = if byte % 2 == 0 { 0x01 } else { 0x40 };
+                flip(&segment(&world, LAST), position, mask);
+                let world = world.reopened();
+                let what = format!("byte {byte} of {number}, bit {mask}, clean: {is_clean}");
+                assert_lost(&world, &[range(number, number + 1)], &what);
+                assert_eq!(world.topics.recovery().cut, [], "{what}");
+                make_segments_small(&world);
+                append_more(&world, RECORDS..RECORDS + 1);
+                assert_lost(&world, &[range(number, number + 1)], &what);
+            }
+        }
+    }
+}
