@@ -35,13 +35,11 @@ struct Due {
 impl PartitionLog {
     /// Takes the log's sealed segments and small files into one's hands, when nobody else has them: for as
     /// long as a full disk lasts, where somebody waits for room.
-    #[must_use]
     pub fn tend(&self) -> Tending<'_> {
         self.tending.lock()
     }
 
     /// As [`PartitionLog::tend`]; `None` where somebody else tends the log now.
-    #[must_use]
     pub fn try_to_tend(&self) -> Option<Tending<'_>> {
         self.tending.try_lock()
     }

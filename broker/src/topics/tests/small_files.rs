@@ -103,9 +103,10 @@ fn a_log_is_its_topics_whatever_becomes_of_the_file_that_says_so() {
         |label| Some(label.replace("version: 0", "version: 8")),
         |label| Some(label.replace("topic_id: ", "topic_if: ")),
         |label| {
-            let (id, letter) = label.trim_end().split_at(label.trim_end().len() - 5);
-            let other = if letter.starts_with('A') { 'B' } else { 'A' };
-            Some(format!("{id}{other}{}\n", &letter[1..]))
+            let mut bytes = label.as_bytes().to_vec();
+            let letter = &mut bytes[label.len() - 6];
+            *letter = if *letter == b'A' { b'B' } else { b'A' };
+            String::from_utf8(bytes).ok()
         },
     ];
     for text in texts {
