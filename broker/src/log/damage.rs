@@ -103,14 +103,12 @@ impl DamagedRanges {
         true
     }
 
-    /// Forgets what lies before `offset`, and says whether there was any.
-    pub fn forget_below(&mut self, offset: i64) -> bool {
-        let before = self.clone();
+    /// Forgets what lies before `offset`.
+    pub fn forget_below(&mut self, offset: i64) {
         let left = self.0.drain(..);
         self.0 = left
             .filter_map(|range| range.within(&(offset..i64::MAX)))
             .collect();
-        *self != before
     }
 
     /// Forgets what lies at `offset` or behind it.
@@ -189,10 +187,11 @@ mod tests {
     #[test]
     fn what_is_below_the_log_start_is_forgotten() {
         let mut known = ranges(&[(10, 20), (30, 40)]);
-        assert!(!known.forget_below(10));
-        assert!(known.forget_below(15));
+        known.forget_below(10);
+        assert_eq!(known, ranges(&[(10, 20), (30, 40)]));
+        known.forget_below(15);
         assert_eq!(known, ranges(&[(15, 20), (30, 40)]));
-        assert!(known.forget_below(40));
+        known.forget_below(40);
         assert_eq!(known, DamagedRanges::default());
     }
 

@@ -4,8 +4,7 @@
 //! segments away or puts others in their place, for as long as that takes. `writer` belongs to the flush:
 //! it is ahead of what is durable by the round that is being flushed, and all producers wait for who else
 //! has it (to begin a segment, or to end the log), so that nobody syncs under it but the flush itself.
-//! `damaged_file` is held while the file of damaged ranges is written. `view` is
-//! what readers see: durable batches and nothing else, held for microseconds and never across I/O.
+//! `damaged_file` is held while the file of damaged ranges is written. `view` is what readers see: durable batches and nothing else, held for microseconds and never across I/O.
 //! [`PartitionLog::publish`] carries what the writer did over to the view, once it is synced.
 
 use std::path::{Path, PathBuf};
@@ -128,8 +127,8 @@ pub struct PartitionLog {
     pub(super) is_sparse: AtomicBool,
     /// Whether this process made durable that it was; until it did, what is there may be gone tomorrow.
     pub(super) is_marked_compacted: AtomicBool,
-    /// Held while the file of damaged ranges is written; taken before `view`.
-    pub(super) damaged_file: Mutex<()>,
+    /// What the file of damaged ranges says; held while it is written, and taken before `view`.
+    pub(super) damaged_file: Mutex<DamagedRanges>,
     pub(super) tending: Mutex<()>,
     pub(super) writer: Mutex<Writer>,
     /// Notified when what was written is published.
@@ -290,7 +289,7 @@ impl PartitionLog {
             synced_snapshot: AtomicI64::new(-1),
             is_sparse: AtomicBool::new(!opened.density.is_dense()),
             is_marked_compacted: AtomicBool::new(false),
-            damaged_file: Mutex::new(()),
+            damaged_file: Mutex::new(opened.damaged.clone()),
             tending: Mutex::new(()),
             writer: Mutex::new(Writer {
                 active,
@@ -409,7 +408,7 @@ impl PartitionLog {
     }
 
     /// Moves the first readable offset up to `to`; it never moves back, nor beyond what is durable.
-    /// Whole segments below it go with the next [`PartitionLog::retain`].
+    /// Whole segments below it go with the next [`PartitionLog::retain`]. Asks nothing of the disk.
     pub fn advance_log_start(&self, to: i64) -> i64 {
         let mut view = self.view.lock();
         view.log_start = to.min(view.durable_end).max(view.log_start);

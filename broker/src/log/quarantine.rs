@@ -99,15 +99,12 @@ impl PartitionLog {
         self.write_damaged();
     }
 
-    /// Forgets the damage below the log start, which nobody can ask for any more.
+    /// Forgets the damage below the log start, which nobody can ask for any more. The file may still tell of
+    /// it: so does nothing that is believed at a start.
     pub(super) fn forget_old_damage(&self) {
         let mut view = self.view.lock();
         let log_start = view.log_start;
-        let is_changed = self.change_damaged(&mut view, |damaged| damaged.forget_below(log_start));
-        drop(view);
-        if is_changed {
-            self.write_damaged();
-        }
+        self.change_damaged(&mut view, |damaged| damaged.forget_below(log_start));
     }
 
     /// Changes what is known and counts it. A log that is closed for good has none.
@@ -124,16 +121,20 @@ impl PartitionLog {
         changed
     }
 
-    /// Writes the file. Where that fails, reads and the scrub after the next start find it all again.
-    fn write_damaged(&self) {
-        let _writing = self.damaged_file.lock();
+    /// Writes the file, unless it says the same already. Where that fails, the next call tries it again, and
+    /// reads and the scrub after the next start find it all again.
+    pub(crate) fn write_damaged(&self) {
+        let mut written = self.damaged_file.lock();
         let view = self.view.lock();
-        let text = view.damaged.to_text();
-        let is_closed = view.is_closed;
+        let (known, is_closed) = (view.damaged.clone(), view.is_closed);
         drop(view);
-        if !is_closed {
-            let path = self.directory.join(DAMAGED_RANGES_FILE);
-            drop(self.context.disk.replace_file(&path, text.as_bytes()));
+        if is_closed || *written == known {
+            return;
+        }
+        let path = self.directory.join(DAMAGED_RANGES_FILE);
+        let text = known.to_text();
+        if let Ok(()) = self.context.disk.replace_file(&path, text.as_bytes()) {
+            *written = known;
         }
     }
 }

@@ -61,13 +61,14 @@ impl PartitionLog {
         self.write_active_index(|unsynced| checkpoint.note(unsynced))
     }
 
-    /// Leaves the log so that the next start need not read the last segment: writes its indexes. The
-    /// caller makes everything durable before it says that the stop was clean.
+    /// Leaves the log so that the next start need not read the last segment: writes its indexes, and what is
+    /// known of damage. The caller makes everything durable before it says that the stop was clean.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn leave(&self) -> Result<(), StorageError> {
         let tending = self.tend();
+        self.write_damaged();
         self.write_sealed_indexes(&tending)?;
         if let Some(active) = &mut self.view.lock().active {
             active.index.seal();

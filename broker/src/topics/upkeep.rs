@@ -157,6 +157,7 @@ impl Registry {
                 self.graveyard.lock().add(due, files);
             }
         }
+        partition.log.write_damaged();
         partition.log.write_indexes()?;
         save_new_producers(partition)
     }

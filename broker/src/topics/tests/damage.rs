@@ -335,6 +335,29 @@ fn damage_is_told_when_it_is_found_and_counted_until_nobody_can_ask_for_it() {
     assert_eq!(read_round(&partition).0, (5..RECORDS).collect::<Vec<_>>());
 }
 
+/// Mutation: `PartitionLog::advance_log_start` that writes the file, which the thread of a client would wait for.
+#[test]
+fn deleting_records_leaves_the_file_of_damaged_ranges_to_the_upkeep() {
+    let world = filled();
+    let partition = world.partition("orders");
+    flip(&segment(&world, 0), batch_size() + 70, 4);
+    read_round(&partition);
+    let file = segment(&world, 0).with_file_name("damaged-ranges");
+    let told = || fs::read_to_string(&file).unwrap();
+    let found = told();
+    assert!(found.starts_with("1\n1\n1 2\n"));
+    wait(partition.delete_records(Some(Offset(2)))).unwrap();
+    assert_eq!(told(), found);
+    world.topics.retention_check().unwrap();
+    assert!(told().starts_with("1\n0\n"));
+
+    // Nothing is believed of an older one.
+    fs::write(&file, found).unwrap();
+    let world = world.killed();
+    assert!(world.topics.recovery().damaged_logs.is_empty());
+    assert!(told().starts_with("1\n0\n"));
+}
+
 /// Mutation: `scrub_segment` by headers alone.
 #[test]
 fn a_scrub_finds_what_nobody_read_and_forgets_what_is_well_again() {
