@@ -7,7 +7,9 @@ use sluice_protocol::record_batch::StampedBatch;
 use super::StorageError;
 use super::checkpoint::{Checkpoint, Unsynced};
 use super::commit_log::{Batches, Replay};
-use super::damage::DamagedRange;
+use super::damage::{DamagedRange, DamagedRanges};
+use super::density::Density;
+use super::leader_epochs::LeaderEpochs;
 use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
 use super::recovery::{LastStop, LogRecovery, Recovery};
 use super::write::{WriteError, size_of_batch};
@@ -25,6 +27,24 @@ pub struct Unclean<'a> {
 }
 
 impl PartitionLog {
+    /// Begins a log of which nothing is on the disk yet, and does not look there.
+    #[must_use]
+    pub fn begin(context: &Arc<LogContext>, options: LogOptions) -> Arc<Self> {
+        let opened = Opened {
+            sealed: Vec::new(),
+            active: None,
+            next_offset: 0,
+            log_start: 0,
+            epochs: LeaderEpochs::default(),
+            are_epochs_kept: false,
+            has_directory: false,
+            has_start: false,
+            density: Density::of(&[], options.config.compaction.is_some()),
+            damaged: DamagedRanges::default(),
+        };
+        Self::assemble(Arc::clone(context), options, opened)
+    }
+
     /// Opens the log in a directory, which need not exist yet; after an unclean stop with what the
     /// commit log has of it.
     ///

@@ -20,8 +20,8 @@ use super::{
     Partition, Topic, Topics, to_its_end,
 };
 use crate::log::{
-    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, RecoveryPoint,
-    StorageError, Unclean, id_text, random_id,
+    DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, RecoveredProducers,
+    RecoveryPoint, StorageError, Unclean, id_text, random_id,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
@@ -63,7 +63,7 @@ impl Topics {
             configs: topic.configs.clone(),
             log_starts: Vec::new(),
         };
-        let created = self.0.new_topic(id, topic, config)?;
+        let created = self.0.new_topic(id, topic, config);
         let (registry, visible) = (Arc::clone(&self.0), Arc::clone(&created));
         let then = async move {
             registry.catalog.write().insert(visible);
@@ -115,7 +115,7 @@ impl Topics {
         };
         let mut partitions = topic.partitions().as_ref().clone();
         for id in (0..count).skip(partitions.len()) {
-            partitions.push(self.0.new_partition(&topic, PartitionId(id))?);
+            partitions.push(self.0.new_partition(&topic, PartitionId(id)));
         }
         let registry = Arc::clone(&self.0);
         let then = async move {
@@ -250,28 +250,23 @@ impl Registry {
     }
 
     /// A topic with no records yet.
-    fn new_topic(
-        &self,
-        id: Uuid,
-        new: NewTopic,
-        config: TopicConfig,
-    ) -> Result<Arc<Topic>, StorageError> {
+    fn new_topic(&self, id: Uuid, new: NewTopic, config: TopicConfig) -> Arc<Topic> {
         let config = Arc::new(ArcSwap::from_pointee(config));
         let topic = Topic::new(new.name, id, config, Vec::new());
         let partitions = (0..new.partitions)
             .map(|id| self.new_partition(&topic, PartitionId(id)))
-            .collect::<Result<_, _>>()?;
+            .collect();
         topic.set_partitions(partitions);
-        Ok(topic)
+        topic
     }
 
-    fn new_partition(
-        &self,
-        topic: &Topic,
-        id: PartitionId,
-    ) -> Result<Arc<Partition>, StorageError> {
-        let opened = self.open_partition(topic, id, KnownStart::default(), None)?;
-        Ok(opened.0)
+    /// A partition with no records yet. Nothing of it is on the disk, so that its log is not looked for: clients
+    /// wait for thousands at once, and so does whoever shares their thread.
+    fn new_partition(&self, topic: &Topic, id: PartitionId) -> Arc<Partition> {
+        let waiters = Arc::new(FetchWaiters::default());
+        let options = self.log_options(topic, id, KnownStart::default(), &waiters);
+        let log = PartitionLog::begin(&self.log_context, options);
+        self.partition(topic, log, waiters, RecoveredProducers::default())
     }
 
     /// Opens a partition with what is on disk of it.
@@ -283,8 +278,21 @@ impl Registry {
         unclean: Option<Unclean<'_>>,
     ) -> Result<(Arc<Partition>, LogRecovery), StorageError> {
         let waiters = Arc::new(FetchWaiters::default());
-        let woken = Arc::clone(&waiters);
-        let options = LogOptions {
+        let options = self.log_options(topic, id, start, &waiters);
+        let (log, recovery) = PartitionLog::open(&self.log_context, options, unclean)?;
+        let producers = log.recover_producers(self.clock.wall().0)?;
+        Ok((self.partition(topic, log, waiters, producers), recovery))
+    }
+
+    fn log_options(
+        &self,
+        topic: &Topic,
+        id: PartitionId,
+        start: KnownStart,
+        waiters: &Arc<FetchWaiters>,
+    ) -> LogOptions {
+        let woken = Arc::clone(waiters);
+        LogOptions {
             key: LogKey {
                 topic: topic.id(),
                 partition: id.0,
@@ -301,18 +309,24 @@ impl Registry {
             was_compacted: start.was_compacted,
             leader_epoch_max: self.partition_context.epoch.0,
             on_change: Box::new(move || woken.wake()),
-        };
-        let (log, recovery) = PartitionLog::open(&self.log_context, options, unclean)?;
-        let producers = log.recover_producers(self.clock.wall().0)?;
+        }
+    }
+
+    fn partition(
+        &self,
+        topic: &Topic,
+        log: Arc<PartitionLog>,
+        waiters: Arc<FetchWaiters>,
+        producers: RecoveredProducers,
+    ) -> Arc<Partition> {
         let place = PartitionPlace {
             topic: topic.name().clone(),
             topic_id: topic.id(),
-            id,
+            id: PartitionId(log.key().partition),
         };
         let config = Arc::clone(topic.config_cell());
         let shared = Arc::clone(&self.partition_context);
-        let partition = Partition::new(place, log, config, shared, waiters, producers);
-        Ok((partition, recovery))
+        Partition::new(place, log, config, shared, waiters, producers)
     }
 
     /// Closes the partitions of a deleted topic and moves them out of the way.

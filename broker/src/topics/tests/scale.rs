@@ -70,6 +70,26 @@ fn a_checkpoint_of_many_files_is_one_sync_of_the_whole_and_one_of_a_few_is_not()
     }
 }
 
+/// Mutation: `Registry::new_partition` that opens its log instead of beginning it.
+#[test]
+fn new_partitions_do_not_ask_the_disk_what_it_has_of_them() {
+    let (world, counted) = counted_world();
+    world.create("few");
+    counted.take_uses();
+    let topic = create_many(&world);
+    let name = topic.name().clone();
+    let added = world.topics.add_partitions(&name, MANY + 9, Commit::Yes);
+    world.drive(added).unwrap();
+    let uses = counted.take_uses();
+    let expected = Uses {
+        // The events, in the commit log.
+        file_syncs: 2,
+        ..Uses::default()
+    };
+    assert_eq!(uses, expected);
+    append_to_each(&world, &topic, "a");
+}
+
 /// Mutation: a `Burial` that is finished for each log of the flush by itself.
 #[test]
 fn a_topic_of_many_partitions_is_deleted_with_a_few_syncs() {
