@@ -93,10 +93,11 @@ pub struct ProducerState {
 pub struct ProducerStates(HashMap<i64, ProducerState>);
 
 impl ProducerStates {
-    /// What a batch of `count` records is to its producer's sequence. `is_virgin` says that the
-    /// partition never held a record: there a producer must begin with 0, or the first of two
-    /// batches in flight could be lost without notice (KAFKA-15591). Elsewhere a producer that is
-    /// not known may begin anywhere, since its state may have expired (KIP-360).
+    /// What a batch of `count` records is to its producer's sequence. `begin` is what a producer that is not
+    /// known must begin with, unless it begins anew. In a partition that never held a record that is 0, or the
+    /// first of two batches in flight could be lost without notice (KAFKA-15591). Elsewhere such a producer
+    /// may begin anywhere, since its state may have expired (KIP-360), unless it is known what it has to
+    /// send first.
     ///
     /// # Errors
     /// [`SequenceError`].
@@ -104,15 +105,17 @@ impl ProducerStates {
         &self,
         producer: BatchProducer,
         count: i32,
-        is_virgin: bool,
+        begin: Option<i32>,
     ) -> Result<Sequenced, SequenceError> {
         let found = producer.base_sequence;
-        let begin_with_zero = |must: bool| match must && found != 0 {
-            true => Err(SequenceError::OutOfOrder { expected: 0, found }),
-            false => Ok(Sequenced::Next),
+        let begin_with = |begin: Option<i32>| match begin {
+            Some(expected) if ![0, expected].contains(&found) => {
+                Err(SequenceError::OutOfOrder { expected, found })
+            }
+            Some(_) | None => Ok(Sequenced::Next),
         };
         let Some(state) = self.0.get(&producer.id) else {
-            return begin_with_zero(is_virgin);
+            return begin_with(begin);
         };
         if producer.epoch < state.epoch {
             return Err(SequenceError::StaleEpoch {
@@ -121,7 +124,7 @@ impl ProducerStates {
             });
         }
         if producer.epoch > state.epoch {
-            return begin_with_zero(true);
+            return begin_with(Some(0));
         }
         let last_sequence = advanced(found, count.saturating_sub(1));
         let is_same = |batch: &&KnownBatch| {
@@ -284,9 +287,9 @@ mod tests {
     #[test]
     fn the_next_sequence_is_appended_and_a_gap_is_refused() {
         let states = states(2);
-        assert_eq!(states.check(producer(3, 4), 2, false), Ok(Sequenced::Next));
+        assert_eq!(states.check(producer(3, 4), 2, None), Ok(Sequenced::Next));
         assert_eq!(
-            states.check(producer(3, 5), 2, false),
+            states.check(producer(3, 5), 2, None),
             Err(SequenceError::OutOfOrder {
                 expected: 4,
                 found: 5
@@ -300,36 +303,36 @@ mod tests {
         for index in 2..7 {
             let known = batch(index * 2, index * 2 + 1, i64::from(index) * 2 + 1);
             assert_eq!(
-                states.check(producer(3, index * 2), 2, false),
+                states.check(producer(3, index * 2), 2, None),
                 Ok(Sequenced::Duplicate(known))
             );
             assert_eq!(known.base_offset(), i64::from(index) * 2);
         }
         assert_eq!(
-            states.check(producer(3, 2), 2, false),
+            states.check(producer(3, 2), 2, None),
             Err(SequenceError::Duplicate { found: 2 })
         );
     }
 
     #[test]
     fn a_batch_that_overlaps_known_ones_is_out_of_order() {
-        let found = states(7).check(producer(3, 6), 3, false);
+        let found = states(7).check(producer(3, 6), 3, None);
         assert!(matches!(found, Err(SequenceError::OutOfOrder { .. })));
     }
 
     #[test]
     fn a_new_epoch_begins_with_zero_and_an_old_one_is_refused() {
         let states = states(2);
-        assert_eq!(states.check(producer(4, 0), 1, false), Ok(Sequenced::Next));
+        assert_eq!(states.check(producer(4, 0), 1, None), Ok(Sequenced::Next));
         assert_eq!(
-            states.check(producer(4, 4), 1, false),
+            states.check(producer(4, 4), 1, None),
             Err(SequenceError::OutOfOrder {
                 expected: 0,
                 found: 4
             })
         );
         assert_eq!(
-            states.check(producer(2, 4), 1, false),
+            states.check(producer(2, 4), 1, None),
             Err(SequenceError::StaleEpoch {
                 current: 3,
                 found: 2
@@ -340,10 +343,13 @@ mod tests {
     #[test]
     fn an_unknown_producer_begins_anywhere_but_in_a_partition_that_never_held_a_record() {
         let states = ProducerStates::default();
-        assert_eq!(states.check(producer(0, 9), 1, false), Ok(Sequenced::Next));
-        assert_eq!(states.check(producer(0, 0), 1, true), Ok(Sequenced::Next));
+        assert_eq!(states.check(producer(0, 9), 1, None), Ok(Sequenced::Next));
+        for begins in [0, 9] {
+            let checked = states.check(producer(0, begins), 1, Some(9));
+            assert_eq!(checked, Ok(Sequenced::Next));
+        }
         assert_eq!(
-            states.check(producer(0, 9), 1, true),
+            states.check(producer(0, 9), 1, Some(0)),
             Err(SequenceError::OutOfOrder {
                 expected: 0,
                 found: 9
@@ -355,7 +361,7 @@ mod tests {
     fn sequences_go_on_with_zero_after_the_largest() {
         let mut states = ProducerStates::default();
         states.insert(7, 3, batch(i32::MAX - 1, i32::MAX, 9), 100);
-        assert_eq!(states.check(producer(3, 0), 5, false), Ok(Sequenced::Next));
+        assert_eq!(states.check(producer(3, 0), 5, None), Ok(Sequenced::Next));
         let wrapped = KnownBatch {
             first_sequence: i32::MAX,
             last_sequence: 1,
@@ -366,12 +372,12 @@ mod tests {
         let mut states = ProducerStates::default();
         states.insert(7, 3, wrapped, 100);
         assert_eq!(
-            states.check(producer(3, i32::MAX), 3, false),
+            states.check(producer(3, i32::MAX), 3, None),
             Ok(Sequenced::Duplicate(wrapped))
         );
-        assert_eq!(states.check(producer(3, 2), 1, false), Ok(Sequenced::Next));
+        assert_eq!(states.check(producer(3, 2), 1, None), Ok(Sequenced::Next));
         assert_eq!(
-            states.check(producer(3, i32::MAX - 5), 1, false),
+            states.check(producer(3, i32::MAX - 5), 1, None),
             Err(SequenceError::Duplicate {
                 found: i32::MAX - 5
             })
@@ -410,6 +416,6 @@ mod tests {
     #[test]
     fn what_is_not_durable_is_left_out_of_a_snapshot() {
         let states = states(3).up_to(4);
-        assert_eq!(states.check(producer(3, 4), 2, false), Ok(Sequenced::Next));
+        assert_eq!(states.check(producer(3, 4), 2, None), Ok(Sequenced::Next));
     }
 }

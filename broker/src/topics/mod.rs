@@ -23,6 +23,7 @@ mod partition_points;
 mod partition_read;
 mod read;
 mod recovery_report;
+mod refused_producers;
 mod registry;
 mod saver;
 mod scrubber;

@@ -17,6 +17,7 @@ use super::append_check;
 use super::fetch_waiters::FetchWaiters;
 use super::metadata_event::MetadataEvent;
 use super::metadata_log::MetadataLog;
+use super::refused_producers::RefusedProducers;
 use super::topic_config::TopicConfig;
 use super::{
     AppendError, Appended, DeleteRecordsError, EpochEnd, FetchWaiter, PartitionOffsets, to_its_end,
@@ -65,9 +66,7 @@ struct Head {
     producers: ProducerStates,
     /// Offset of the last snapshot of the producers.
     saved_offset: i64,
-    /// Whether a batch was refused that its client sends again. Those behind it may be here before: then
-    /// a producer that is not known must begin with its first sequence.
-    has_refused: bool,
+    refused: RefusedProducers,
     is_deleted: bool,
 }
 
@@ -119,7 +118,7 @@ impl Partition {
                 next_offset,
                 producers: producers.states,
                 saved_offset: producers.snapshot_offset,
-                has_refused: false,
+                refused: RefusedProducers::default(),
                 is_deleted: false,
             }),
         })
@@ -179,7 +178,7 @@ impl Partition {
             return self.duplicate(&known, append_time.is_some());
         }
         if let Err(full) = self.take_room(batch) {
-            head.has_refused = true;
+            head.refused.note(batch.header(), now.0);
             return Err(full.into());
         }
         sequenced?;
@@ -194,9 +193,10 @@ impl Partition {
         );
         let header = *stamped.header();
         let queued = self.shared.queue.append(&self.log, stamped);
-        let durable = queued.inspect_err(|_refused| head.has_refused = true)?;
+        let durable = queued.inspect_err(|_refused| head.refused.note(&header, now.0))?;
         head.next_offset = header.last_offset().saturating_add(1);
         if header.producer_id >= 0 {
+            head.refused.forget(header.producer_id);
             head.producers.record(&header, now.0);
             let producers_max = limits::PRODUCERS_PER_PARTITION_MAX;
             head.producers.keep_within(producers_max);
@@ -366,6 +366,7 @@ impl Partition {
         let since = self.shared.clock.wall().0.saturating_sub(expired);
         let (_, durable_end) = self.log.bounds();
         let mut head = self.head.lock();
+        head.refused.expire(since);
         head.producers.expire(since);
         let producers = head.producers.up_to(durable_end);
         drop(head);
@@ -388,10 +389,11 @@ impl Head {
             epoch: header.producer_epoch,
             base_sequence: header.base_sequence,
         };
-        let is_virgin = self.next_offset == 0 || self.has_refused;
-        let checked = self
-            .producers
-            .check(producer, header.record_count, is_virgin);
+        let begin = match self.next_offset {
+            0 => Some(0),
+            _ => self.refused.begin_of(producer.id),
+        };
+        let checked = self.producers.check(producer, header.record_count, begin);
         checked.map_err(|error| AppendError::sequence(header.producer_id, error))
     }
 }

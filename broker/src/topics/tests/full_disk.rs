@@ -62,32 +62,62 @@ fn a_refused_batch_is_taken_when_it_comes_again_as_if_it_had_never_come() {
     assert_eq!(values(&world.partition("orders"), 0), expected);
 }
 
-/// Fails where `Head::sequenced` does not look at `has_refused`: the second batch would be taken, and
-/// the first one, sent again, for a duplicate.
+/// Appends a record of a producer of its own.
+fn append_of(world: &FaultyWorld, id: i64, base_sequence: i32) -> Result<Offset, AppendError> {
+    let producer = BatchProducer {
+        id,
+        epoch: 0,
+        base_sequence,
+    };
+    let builder = batch_of(&[record("another", NOW)]).with_producer(producer);
+    appended(world, "orders", builder.build().unwrap().unwrap())
+}
+
+/// Fails where `Head::sequenced` does not look at the refused producers: the second batch would be taken,
+/// and the first one, sent again, for a duplicate.
 #[test]
 fn of_a_new_producers_batches_none_overtakes_one_that_was_refused() {
     let world = full_world();
     assert_eq!(look(&world), Room::Low);
-    let other = |world: &FaultyWorld, value, sequence| {
-        let producer = BatchProducer {
-            id: 8,
-            epoch: 0,
-            base_sequence: sequence,
-        };
-        let builder = batch_of(&[record(value, NOW)]).with_producer(producer);
-        appended(world, "orders", builder.build().unwrap().unwrap())
-    };
-    assert!(matches!(
-        other(&world, "first", 0),
-        Err(AppendError::DiskFull(_))
-    ));
+    for first in [0, 40] {
+        let id = i64::from(first);
+        let refused = append_of(&world, id, first);
+        assert!(matches!(refused, Err(AppendError::DiskFull(_))));
+    }
     free(&world);
-    assert!(matches!(
-        other(&world, "second", 1),
-        Err(AppendError::OutOfOrderSequence { .. })
-    ));
-    assert_eq!(other(&world, "first", 0).unwrap(), Offset(1));
-    assert_eq!(other(&world, "second", 1).unwrap(), Offset(2));
+    for (first, offset) in [(0, 1), (40, 3)] {
+        let id = i64::from(first);
+        let early = append_of(&world, id, first + 1);
+        assert!(
+            matches!(early, Err(AppendError::OutOfOrderSequence { .. })),
+            "{early:?}"
+        );
+        assert_eq!(append_of(&world, id, first).unwrap(), Offset(offset));
+        assert_eq!(
+            append_of(&world, id, first + 1).unwrap(),
+            Offset(offset + 1)
+        );
+    }
+}
+
+/// A producer may be unknown since its state expired, or its records were deleted (KIP-360). Fails where what
+/// was refused of one producer counts against others, or for ever.
+#[test]
+fn after_a_full_disk_a_producer_that_is_not_known_begins_anywhere_as_before_it() {
+    let world = full_world();
+    assert_eq!(look(&world), Room::Low);
+    append_of(&world, 8, 0).unwrap_err();
+    append_of(&world, 9, 0).unwrap_err();
+    free(&world);
+    assert_eq!(append_of(&world, 10, 70).unwrap(), Offset(1));
+    // One that has begun is known, until that expires.
+    append_of(&world, 8, 0).unwrap();
+    world.clock.advance(crate::limits::PRODUCER_EXPIRATION * 2);
+    let orders = world.partition("orders");
+    orders.save_producers(&orders.log.tend(), false).unwrap();
+    assert_eq!(append_of(&world, 8, 50).unwrap(), Offset(3));
+    // And so does that one was refused.
+    assert_eq!(append_of(&world, 9, 50).unwrap(), Offset(4));
 }
 
 /// Fails where `take_room` does not tell internal topics from others, and where a full disk fails the flush.
