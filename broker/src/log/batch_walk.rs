@@ -203,3 +203,12 @@ impl<'a> BatchWalk<'a> {
         Ok(self.piece.clone())
     }
 }
+
+/// The largest timestamp of the first batch of a segment of `size` bytes. Reads no more than its header.
+pub(crate) fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {
+    let mut walk = BatchWalk::single(file, 0, size);
+    Ok(match walk.next_header()? {
+        Step::Batch((_, header)) => Some(header.max_timestamp),
+        Step::End | Step::Torn => None,
+    })
+}

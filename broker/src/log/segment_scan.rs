@@ -5,10 +5,9 @@ use std::sync::Arc;
 use sluice_protocol::record_batch::BatchHeader;
 
 use super::StorageError;
-use super::batch_walk::{BatchWalk, Step};
+use super::batch_walk::{BatchWalk, Step, first_timestamp};
 use super::damage::{DamagedRange, DamagedRanges};
 use super::density::Density;
-use super::disk::DiskFile;
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
@@ -377,12 +376,4 @@ struct IndexedEnd {
     next_offset: i64,
     /// That of the last batch.
     leader_epoch: i32,
-}
-
-fn first_timestamp(file: &DiskFile, size: u64) -> Result<Option<i64>, StorageError> {
-    let mut walk = BatchWalk::single(file, 0, size);
-    Ok(match walk.next_header()? {
-        Step::Batch((_, header)) => Some(header.max_timestamp),
-        Step::End | Step::Torn => None,
-    })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_protocol::record_batch::{BatchHeader, RawBatch};
+use sluice_protocol::record_batch::RawBatch;
 
 use super::assess::{CompactionPolicy, SegmentSpan};
 use super::group::{Group, GroupLimits};
@@ -17,9 +17,8 @@ use super::output::{Output, size_of_batch};
 use super::replace::draft;
 use super::sieve::{Sieve, SieveError, Sifted};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
-use crate::log::batch_walk::{BatchWalk, Step};
+use crate::log::batch_walk::first_timestamp;
 use crate::log::damage::DamagedRanges;
-use crate::log::disk::DiskFile;
 use crate::log::open_files::SegmentFile;
 use crate::log::partition_log::PartitionLog;
 use crate::log::segment::{LOG, SealedSegment, file_name};
@@ -121,8 +120,7 @@ impl PartitionLog {
                 size: segment.size,
                 first_timestamp: match policy.max_lag_ms {
                     i64::MAX => None,
-                    _ => first_header(&self.context.files.get(&segment.file)?, segment.size)?
-                        .map(|header| header.max_timestamp),
+                    _ => first_timestamp(&context.files.get(&segment.file)?, segment.size)?,
                 },
                 largest_timestamp: match policy.min_lag_ms {
                     0 => None,
@@ -398,12 +396,4 @@ fn note_batch(
         }
     }
     Ok(None)
-}
-
-fn first_header(file: &DiskFile, size: u64) -> Result<Option<BatchHeader>, StorageError> {
-    let mut walk = BatchWalk::new(file, 0, size);
-    Ok(match walk.next_header()? {
-        Step::Batch((_, header)) => Some(header),
-        Step::End | Step::Torn => None,
-    })
 }

@@ -4,6 +4,7 @@ use std::sync::mpsc;
 
 use super::failure::{FaultyWorld, SMALL};
 use super::*;
+use crate::log::compaction::CompactionPolicy;
 use crate::log::{CountedStorage, Disk, FaultyStorage, HeldAt, Hold, LogKey, OpenMode, Uses};
 
 const MANY: i32 = 60;
@@ -157,6 +158,30 @@ fn world_with_a_long_log() -> (FaultyWorld, CountedStorage) {
         }
     }
     (world, counted)
+}
+
+/// Mutation: `first_timestamp` with `BatchWalk::new` reads 64 KiB.
+#[test]
+fn a_look_for_something_to_compact_reads_of_a_segment_the_header_of_its_first_batch() {
+    let (world, counted) = world_with_a_long_log();
+    let log = Arc::clone(&world.partition("orders").log);
+    log.begin_segment_at(i64::from(LONG));
+    append_numbered(&world, LONG);
+    let policy = CompactionPolicy {
+        min_dirty_ratio: 0.5,
+        min_lag_ms: 0,
+        max_lag_ms: 1000,
+        delete_retention_ms: 0,
+        index_bytes_max: u32::MAX,
+    };
+    counted.take_uses();
+    let spans = log.segment_spans(&policy).unwrap();
+    let times: Vec<_> = spans.iter().map(|span| span.first_timestamp).collect();
+    assert_eq!(times, [Some(NOW)]);
+    assert_eq!(
+        counted.take_uses().segment_bytes,
+        record_batch::HEADER_BYTES
+    );
 }
 
 const LONG: i32 = 250;
