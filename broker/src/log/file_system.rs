@@ -211,9 +211,8 @@ impl StorageFile for RealFile {
 
     fn read_ahead(&self, position: u64, length: u64) {
         let length = NonZeroU64::new(length);
-        if let Err(errno) = fadvise(&self.file, position, length, Advice::WillNeed) {
-            tracing::debug!(%errno, "cannot read ahead");
-        }
+        // Where it cannot, the read itself waits for the disk.
+        fadvise(&self.file, position, length, Advice::WillNeed).unwrap_or_default();
     }
 
     fn read_once_at(&self, position: u64, length: usize) -> io::Result<Bytes> {

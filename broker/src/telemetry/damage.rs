@@ -79,6 +79,25 @@ impl CommitLogDamaged<'_> {
     }
 }
 
+/// Nobody knows which producer ids were given.
+pub(crate) struct ProducerIdsLost<'a> {
+    /// The file that should say so.
+    pub(crate) path: &'a Path,
+    /// The first id that is given from now on.
+    pub(crate) next: i64,
+}
+
+impl ProducerIdsLost<'_> {
+    pub(crate) fn emit(self) {
+        let Self { path, next } = self;
+        tracing::warn!(
+            path = %path.display(),
+            next,
+            "the file of producer ids is gone or not whole; ids go on beyond all that were given"
+        );
+    }
+}
+
 /// How many damaged extents of the commit log are kept.
 pub(crate) struct DamagedExtentsKept {
     pub(crate) count: usize,

@@ -23,8 +23,8 @@ pub(crate) use connection::{
     Ending,
 };
 pub(crate) use damage::{
-    CommitLogDamaged, DamageCounted, DamagedExtentsKept, RecordsDamaged, ScrubFailed,
-    SegmentsScrubbed,
+    CommitLogDamaged, DamageCounted, DamagedExtentsKept, ProducerIdsLost, RecordsDamaged,
+    ScrubFailed, SegmentsScrubbed,
 };
 pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use crate::log::{Disk, StorageError, checked, with_checksum};
 use crate::model::{ProducerId, TimestampMs};
+use crate::telemetry::ProducerIdsLost;
 
 /// Ids reserved at a time, as in Kafka.
 const BLOCK_IDS: i64 = 1_000;
@@ -71,11 +72,11 @@ impl ProducerIds {
             }
             None => {
                 let end = now.0.saturating_mul(IDS_PER_MS).max(LOST_IDS_BEGIN_MIN);
-                tracing::warn!(
-                    path = %path.display(),
-                    next = end,
-                    "the file of producer ids is gone or not whole; ids go on beyond all that were given"
-                );
+                ProducerIdsLost {
+                    path: &path,
+                    next: end,
+                }
+                .emit();
                 end
             }
         };
