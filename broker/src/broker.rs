@@ -366,7 +366,7 @@ async fn check_retention(topics: Topics, interval: Duration, phase: PhaseWatch) 
                     RetentionFailed { reason: failure }.emit();
                 }
             }
-            Err(panicked) => return RetentionFailed { reason: &panicked }.emit(),
+            Err(panicked) => RetentionFailed { reason: &panicked }.emit(),
         }
     }
 }
