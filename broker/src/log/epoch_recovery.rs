@@ -4,12 +4,13 @@
 //! takes its place. So where it may not have been synced at all its entries are compared with the batches before and
 //! behind them, and read from the batches where they differ.
 
+use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES};
+
 use super::StorageError;
 use super::leader_epochs::LeaderEpochs;
 use super::partition_log::PartitionLog;
 use super::resync::makes_sense;
 use super::sound_walk::SoundWalk;
-use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES};
 
 impl PartitionLog {
     /// Has the epochs be those of the batches, and says whether they were not.

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StorageError;
 use parking_lot::MutexGuard;
 
+use super::StorageError;
 use super::checkpoint::{Checkpoint, Dirty, Unsynced};
 use super::log_start;
 use super::partition_log::{PartitionLog, Tending, Writer};
