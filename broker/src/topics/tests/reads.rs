@@ -35,7 +35,7 @@ fn behind(outcome: &ReadOutcome) -> Offset {
     Offset(last.header().last_offset() + 1)
 }
 
-/// It fails where `SegmentRead::whole_batches` leaves `limit` out, and where `ReadBuffer::into_bytes` forgets
+/// It fails where `SegmentRead::true_batches` leaves `limit` out, and where `ReadBuffer::into_bytes` forgets
 /// what is behind the last whole piece.
 #[test]
 fn every_way_to_read_a_log_to_its_end_gives_the_same_bytes() {

@@ -214,7 +214,7 @@ fn assert_whole(world: &FaultyWorld, count: i32) {
     }
 }
 
-/// Mutation: `Recovery::resumed_tail` that finds nothing reads all of the segment, and so does
+/// Mutation: `Recovery::resumed` that finds nothing reads all of the segment, and so does
 /// `Saver::save` without `PartitionLog::save` or without `Partition::save_producers`.
 #[test]
 fn a_start_after_a_kill_reads_of_a_long_log_what_came_last() {
