@@ -7,9 +7,13 @@
 //! metadata/         the log of topics, ids and settings
 //! commit-log/       what makes all logs durable
 //! recovery-points   how far each log is durable without it
+//! disk-reserve      room set aside for a full disk
+//! producer-ids      the first producer id that was never reserved
 //! topics/           a directory <topic>-<partition> for each partition that ever held a record
 //! deleted/          partitions of deleted topics, on their way out
 //! quarantine/       partition directories that belong to no topic; nothing reads or removes them
+//!
+//! cleaner-offset-checkpoint   how far each compacted log is compacted
 //! ```
 
 use std::collections::BTreeMap;

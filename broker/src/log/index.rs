@@ -5,10 +5,11 @@
 //! * `.timeindex`: 12 bytes an entry, the largest timestamp so far (i64) and the offset of the last
 //!   record of the first batch that has it, less the base offset (u32).
 //!
-//! In both, entries strictly increase. Indexes are derived from the segment: they are never synced,
-//! so what is found under their names after a crash may be old, torn or empty. Whoever finds one that
-//! does not fit its segment to the end builds it again. The indexes of the active segment are in
-//! memory; files of theirs are of the last clean stop, and only the next start looks at them.
+//! In both, entries strictly increase. Indexes are derived from the segment, and no record waits for them: but
+//! for what the recovery points vouch for, which a checkpoint synced, what is found under their names after
+//! a crash may be old, torn or empty. Whoever finds one that does not fit its segment to the end builds it
+//! again. The indexes of the active segment are in memory; their files are as far as they were last saved
+//! ([`super::saving`]), and only the next start looks at them.
 
 use std::marker::PhantomData;
 use std::path::Path;

@@ -102,7 +102,8 @@ pub enum InvalidBatch {
     TransactionalWithoutProducer,
 }
 
-/// One batch, checked. Its base offset and leader epoch are the client's, and mean nothing.
+/// One batch, checked: as the producer wrote it, but for what [`ValidatedBatch::with_max_timestamp`] changed. Its
+/// base offset and leader epoch are the client's, and mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidatedBatch(RawBatch);
 
@@ -146,19 +147,19 @@ impl ValidatedBatch {
         Self(RawBatch::new(header, bytes.into()))
     }
 
-    /// The header as the producer wrote it.
+    /// The header.
     #[must_use]
     pub const fn header(&self) -> &BatchHeader {
         self.0.header()
     }
 
-    /// The whole batch as the producer wrote it.
+    /// The whole batch.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         self.0.bytes()
     }
 
-    /// The whole batch as the producer wrote it, without the checks' result.
+    /// The whole batch, without the checks' result.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0.into_bytes()

@@ -10,9 +10,9 @@
 //! 36  u32  secret of the generation
 //! 40  u32  CRC-32C of bytes 0..40
 //! ```
-//! The same stands at byte 512 again. So what one sector loses the other one has; and since both are
-//! durable before any frame is, a page of which neither can be read was harmed, while one that was being
-//! written when the power went has one of before, or none there.
+//! The same stands at byte 512 again. So what one sector loses the other one has; and since both are synced
+//! together with the first flush, before anything of it is acknowledged, a page of which neither can be read
+//! was harmed, while one that was being written when the power went has one of before, or none there.
 //!
 //! Version 1 had no secret, its CRC at byte 36, and nothing at byte 512.
 
