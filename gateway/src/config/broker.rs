@@ -41,8 +41,9 @@ settings! {
         /// Committed offsets and topics are always kept as by `group`. Where `broker.topic_defaults` has
         /// `sluice.durability`, that holds instead.
         durability: Durability = "group",
-        /// How often records of durability `interval` are brought to the disk: what a power cut may
-        /// take. From 10ms to 5s.
+        /// How often records of durability `interval` are brought to the disk. A power cut may take what came
+        /// since then, and while the last sync ran and the one before, which on a slow disk may take
+        /// longer. From 10ms to 5s.
         durability_interval: Duration = "1s",
         /// Size of one file of the commit log. From 1MiB to 1GiB. A larger batch gets a file of its own.
         commit_log_extent_size: ByteCount = "16MiB",

@@ -156,7 +156,7 @@ pub const KEYS: &[ConfigKey] = keys! {
     "segment.ms": Long = "604800000", Rule::Number(1, i64::MAX), Obeyed, Some("log.roll.ms"),
         "Age of a segment at which a new one is begun, in milliseconds.";
     "sluice.durability": String = "group", Rule::OneOf(&["group", "interval", "os"]), Obeyed, Some("sluice.durability"),
-        "When a batch is acknowledged: `group` when it is on the disk; `os` when the operating system has it, so that a power cut may take it; `interval` as `os`, but brought to the disk every `broker.durability_interval`.";
+        "When a batch is acknowledged: `group` when it is on the disk; `os` when the operating system has it, so that a power cut may take it; `interval` as `os`, but brought to the disk every `broker.durability_interval`, or as often as the disk can.";
     "unclean.leader.election.enable": Boolean = "false", Rule::Boolean, Stored, Some("unclean.leader.election.enable"),
         "Whether a replica that lags may lead. Without effect on one node.";
 };
