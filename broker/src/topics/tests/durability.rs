@@ -171,7 +171,10 @@ fn what_is_answered_as_a_duplicate_is_there_whatever_a_power_cut_took() {
                     }
                 }
                 11..15 => append_to(&world, "risked", "other"),
-                15..18 => drop(world.partition("risked").save_producers(false).unwrap()),
+                15..18 => {
+                    let risked = world.partition("risked");
+                    risked.save_producers(&risked.log.tend(), false).unwrap();
+                }
                 18 => world.topics.0.checkpoint.run().unwrap(),
                 _ => {
                     match rng.bool() {
@@ -193,7 +196,7 @@ fn no_power_cut_brings_back_a_snapshot_that_the_log_has_grown_past() {
     let mut world = world(1, "os");
     append_to(&world, "risked", "0");
     let log = &world.partition("risked").log;
-    log.write_snapshot(&ProducerStates::default(), 5, true)
+    log.write_snapshot(&log.tend(), &ProducerStates::default(), 5, true)
         .unwrap();
     world.topics.close().unwrap();
     world.storage.kill();
