@@ -68,6 +68,7 @@ fn found(events: Vec<Event>) -> Vec<Anomaly> {
     anomalies(&in_turn(events), Kept::Everything)
 }
 
+/// Mutation: `commits::write` that takes what nobody knows for done.
 #[test]
 fn a_history_of_a_log_that_keeps_its_word_is_right() {
     let (a, b, c, d) = (mark(1, 1), mark(1, 2), mark(2, 1), mark(1, 3));
@@ -90,6 +91,7 @@ fn a_history_of_a_log_that_keeps_its_word_is_right() {
     assert_eq!(found(events), []);
 }
 
+/// Mutation: `Log::take` that counts as acknowledged only what was told its offset.
 #[test]
 fn a_lost_record_is_found() {
     let (a, b) = (mark(1, 1), mark(1, 2));
@@ -101,6 +103,7 @@ fn a_lost_record_is_found() {
     assert_eq!(found(events), [Anomaly::Lost(0, a)]);
 }
 
+/// Mutation: `Log::unread` that passes over what lies behind all that was read.
 #[test]
 fn a_lost_end_of_the_log_is_found() {
     let (a, b) = (mark(1, 1), mark(1, 2));
@@ -111,6 +114,7 @@ fn a_lost_end_of_the_log_is_found() {
     );
 }
 
+/// Mutation: `Log::take` that notes as seen only what was acknowledged, and not what was read.
 #[test]
 fn a_record_that_was_read_and_then_was_not_there_is_found() {
     let (a, b) = (mark(1, 1), mark(2, 1));
@@ -125,6 +129,7 @@ fn a_record_that_was_read_and_then_was_not_there_is_found() {
     assert_eq!(found(read_then_gone), expected);
 }
 
+/// Mutation: `Log::missed` that looks for known records alone, and not for offsets.
 #[test]
 fn a_jump_over_an_offset_is_found() {
     let (a, b) = (mark(1, 1), mark(1, 2));
@@ -132,6 +137,7 @@ fn a_jump_over_an_offset_is_found() {
     assert_eq!(found(events), [Anomaly::Skipped(0, 1)]);
 }
 
+/// Mutation: `Log::misplaced` that does not compare the places of a record.
 #[test]
 fn a_record_at_two_offsets_is_found() {
     let (a, b) = (mark(1, 1), mark(2, 1));
@@ -139,6 +145,7 @@ fn a_record_at_two_offsets_is_found() {
     assert_eq!(found(events), [Anomaly::Duplicate(0, a, 0, 2)]);
 }
 
+/// Mutation: `Log::take` that notes as seen only what was read.
 #[test]
 fn a_record_that_is_read_elsewhere_than_acknowledged_is_found() {
     let (a, b) = (mark(1, 1), mark(2, 1));
@@ -154,6 +161,7 @@ fn a_record_that_is_read_elsewhere_than_acknowledged_is_found() {
     assert_eq!(found(events), expected);
 }
 
+/// Mutation: `Log::misplaced` that does not compare the records of an offset.
 #[test]
 fn two_records_at_one_offset_are_found() {
     let (a, b) = (mark(1, 1), mark(2, 1));
@@ -167,6 +175,7 @@ fn two_records_at_one_offset_are_found() {
     assert_eq!(found(events), [Anomaly::TwoValues(0, 0, a, b)]);
 }
 
+/// Mutation: `Log::reordered` that lets a number follow a larger one.
 #[test]
 fn records_of_a_producer_in_another_order_are_found() {
     let (a, b) = (mark(1, 1), mark(1, 2));
@@ -178,6 +187,7 @@ fn records_of_a_producer_in_another_order_are_found() {
     assert_eq!(found(events), [Anomaly::Reordered(0, b, a)]);
 }
 
+/// Mutations: `Log::backwards` that compares where a reader asks alone, or what it is given alone.
 #[test]
 fn a_reader_that_is_sent_back_is_found() {
     let (a, b) = (mark(1, 1), mark(1, 2));
@@ -192,6 +202,7 @@ fn a_reader_that_is_sent_back_is_found() {
     assert_eq!(found(moved), [Anomaly::Backwards(0, 1, 0)]);
 }
 
+/// Mutation: `Log::stale` that lets a high watermark be below what was seen before.
 #[test]
 fn a_stale_read_is_found() {
     let (a, b) = (mark(1, 1), mark(1, 2));
@@ -205,6 +216,7 @@ fn a_stale_read_is_found() {
     assert_eq!(found(events), [Anomaly::Stale(0, 1, 2)]);
 }
 
+/// Mutation: `Log::stale` that counts what became known while the reader waited.
 #[test]
 fn what_happens_meanwhile_may_be_seen_or_not() {
     let a = mark(1, 1);
@@ -216,6 +228,7 @@ fn what_happens_meanwhile_may_be_seen_or_not() {
     assert_eq!(anomalies(&history.operations(), Kept::Everything), []);
 }
 
+/// Mutations: `Log::unread` that takes what was refused for written, or what nobody tried to write.
 #[test]
 fn a_record_that_nobody_wrote_or_that_was_refused_is_found() {
     let (a, b) = (mark(1, 1), mark(2, 1));
@@ -224,6 +237,8 @@ fn a_record_that_nobody_wrote_or_that_was_refused_is_found() {
     assert_eq!(found(events), expected);
 }
 
+/// Mutations: `commits::is_possible` that lets any earlier commit be found, or none; `commits::write` that takes what was
+/// refused for possible.
 #[test]
 fn a_lost_commit_is_found() {
     let older = vec![
@@ -238,6 +253,7 @@ fn a_lost_commit_is_found() {
     assert_eq!(found(refused), [Anomaly::CommitLost(0, Some(1))]);
 }
 
+/// Mutation: `granted_between` that counts what nobody knows.
 #[test]
 fn what_was_granted_in_between_is_counted() {
     let history = History::default();
@@ -252,6 +268,7 @@ fn what_was_granted_in_between_is_counted() {
     assert_eq!(history.granted_between(from, to), 2);
 }
 
+/// Mutations: `is_superseded` that says so of all, of none, or where another key has a later record.
 #[test]
 fn a_compacted_topic_may_forget_what_is_superseded_and_nothing_else() {
     // Two keys: odd numbers and even ones.
