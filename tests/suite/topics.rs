@@ -8,6 +8,7 @@ on_both_targets!(
     console_tools_create_list_describe_alter_and_delete_topics,
     console_tools_describe_and_alter_topic_configs,
     console_tools_delete_records_and_kcat_starts_behind_them,
+    records_of_a_compacted_topic_are_not_deleted,
     console_tools_are_told_why_a_topic_cannot_be,
 );
 
@@ -62,14 +63,7 @@ async fn console_tools_describe_and_alter_topic_configs(world: World) {
 async fn console_tools_delete_records_and_kcat_starts_behind_them(world: World) {
     let (topic, console) = (world.unique("orders"), world.console());
     world.kcat().produce(&topic, "", "zero\none\ntwo\n").await;
-    let offsets = json!({
-        "version": 1,
-        "partitions": [{"topic": topic, "partition": 0, "offset": 2}],
-    });
-    let file = world.folder().join("delete.json");
-    std::fs::write(&file, offsets.to_string()).expect("write the offsets");
-    let args = format!("--offset-json-file {}", file.display());
-    let deleted = console.run(Tool::DeleteRecords, &args, "").await.ok();
+    let deleted = delete_before(&world, &topic, 2).await;
     assert!(deleted.contains("low_watermark: 2"), "{deleted}");
     let args = format!("--topic {topic} --time earliest");
     assert_eq!(
@@ -77,6 +71,42 @@ async fn console_tools_delete_records_and_kcat_starts_behind_them(world: World) 
         format!("{topic}:0:2\n")
     );
     assert_eq!(world.kcat().read_all(&topic, "%o %s\n").await, "2 two\n");
+}
+
+/// Mutation: a handler of `DeleteRecords` that does not look at `cleanup.policy`.
+async fn records_of_a_compacted_topic_are_not_deleted(world: World) {
+    let (topic, console) = (world.unique("prices"), world.console());
+    let create = format!("--create --topic {topic} --config cleanup.policy=compact");
+    console.run(Tool::Topics, &create, "").await.ok();
+    let keyed = "-K:";
+    world.kcat().produce(&topic, keyed, "a:1\nb:2\n").await;
+    let deleted = delete_before(&world, &topic, 1).await;
+    assert!(deleted.contains("PolicyViolationException"), "{deleted}");
+    let earliest = format!("--topic {topic} --time earliest");
+    let earliest = console.run(Tool::GetOffsets, &earliest, "").await.ok();
+    assert_eq!(earliest, format!("{topic}:0:0\n"));
+    let both = format!(
+        "--alter --entity-type topics --entity-name {topic} --add-config cleanup.policy=[compact,delete]"
+    );
+    console.run(Tool::Configs, &both, "").await.ok();
+    let deleted = delete_before(&world, &topic, 1).await;
+    assert!(deleted.contains("low_watermark: 1"), "{deleted}");
+}
+
+/// What Kafka's tool says that is to delete the records before `offset`.
+async fn delete_before(world: &World, topic: &str, offset: i64) -> String {
+    let offsets = json!({
+        "version": 1,
+        "partitions": [{"topic": topic, "partition": 0, "offset": offset}],
+    });
+    let file = world.folder().join("delete.json");
+    std::fs::write(&file, offsets.to_string()).expect("write the offsets");
+    let args = format!("--offset-json-file {}", file.display());
+    world
+        .console()
+        .run(Tool::DeleteRecords, &args, "")
+        .await
+        .ok()
 }
 
 async fn console_tools_are_told_why_a_topic_cannot_be(world: World) {

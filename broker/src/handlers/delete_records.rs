@@ -2,6 +2,7 @@
 //!
 //! * Offset -1 means the high watermark; beyond it is an `OFFSET_OUT_OF_RANGE`. The start never moves
 //!   back. The answer is where it is then.
+//! * A topic that is compacted and nothing else is refused with `POLICY_VIOLATION`, as by Apache Kafka.
 //! * Internal topics are refused with `INVALID_TOPIC_EXCEPTION`: their records are the broker's.
 
 use sluice_protocol::ErrorCode;
@@ -45,6 +46,9 @@ async fn delete(
     let partition = call.partition(topic, PartitionId(asked.partition_index))?;
     if partition.topic().is_internal() {
         return Err(RequestError::InternalTopic.into());
+    }
+    if !partition.may_lose_records() {
+        return Err(RequestError::NotDeleted.into());
     }
     let to = match asked.offset {
         HIGH_WATERMARK => None,

@@ -124,6 +124,11 @@ pub(crate) enum RequestError {
     /// A type of endpoint that this one is not.
     #[error("endpoints of type {asked} are not served, this one is a broker's")]
     EndpointType { asked: i8 },
+    /// Records of a topic that keeps the last of each key.
+    #[error(
+        "the records of a compacted topic cannot be deleted; write tombstones, or add delete to its cleanup.policy"
+    )]
+    NotDeleted,
     /// An offset that no record has.
     #[error("{offset} is no offset")]
     NegativeOffset { offset: i64 },
@@ -177,6 +182,7 @@ impl Refused for RequestError {
             Self::EndpointType { asked: 2 } => ErrorCode::MismatchedEndpointType,
             Self::EndpointType { .. } => ErrorCode::UnsupportedEndpointType,
             Self::NegativeOffset { .. } => ErrorCode::OffsetOutOfRange,
+            Self::NotDeleted => ErrorCode::PolicyViolation,
             Self::InvalidConfig { .. } => ErrorCode::InvalidConfig,
             Self::Timestamp { .. } | Self::Transactions => ErrorCode::UnsupportedVersion,
             Self::FetchSession => ErrorCode::FetchSessionIdNotFound,

@@ -142,6 +142,12 @@ impl Partition {
         self.place.id
     }
 
+    /// Whether the topic's configuration lets records go now before a later one has their key.
+    #[must_use]
+    pub fn may_lose_records(&self) -> bool {
+        self.config.load().cleanup.delete
+    }
+
     /// Whether [`Partition::append`] takes time and memory to look at the records of `batch`, as far as
     /// the topic's configuration asks for it now.
     #[must_use]

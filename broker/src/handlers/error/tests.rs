@@ -91,6 +91,7 @@ fn every_fault_of_a_request_has_its_code() {
         (&E::EndpointType { asked: 2 }, ErrorCode::MismatchedEndpointType),
         (&E::EndpointType { asked: 3 }, ErrorCode::UnsupportedEndpointType),
         (&E::NegativeOffset { offset: -2 }, ErrorCode::OffsetOutOfRange),
+        (&E::NotDeleted, ErrorCode::PolicyViolation),
         (&E::GroupName, ErrorCode::InvalidGroupId),
         (&E::UnknownGroup, ErrorCode::GroupIdNotFound),
         (&E::MemberName, ErrorCode::UnknownMemberId),
