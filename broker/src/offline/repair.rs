@@ -110,7 +110,7 @@ impl Repair<'_> {
     }
 
     fn mend(&mut self, site: &LogSite, check: LogCheck) -> Result<(), OfflineError> {
-        if !check.is_sound() {
+        if !check.is_sound_but_for(|_| false) {
             self.home.refuse_links(&site.directory)?;
         }
         for mend in &check.mends {
@@ -138,7 +138,7 @@ impl Repair<'_> {
             let line = line.text("file", path.to_string_lossy());
             line.write(self.options.form, self.out)?;
         }
-        if self.options.is_rehearsal || check.is_sound() {
+        if self.options.is_rehearsal || check.is_sound_but_for(|_| false) {
             return Ok(());
         }
         self.settle(site)
@@ -146,16 +146,18 @@ impl Repair<'_> {
 
     /// What is still wrong is told; where nothing is, nothing is known to be damaged any more.
     fn settle(&mut self, site: &LogSite) -> Result<(), OfflineError> {
-        let check = check_log(&self.home, site)?;
-        for finding in &check.findings {
-            self.tell(finding)?;
-        }
-        if check.is_sound() {
-            let path = site.directory.join(DAMAGED_RANGES_FILE);
-            self.home.disk.remove_file(&path)?;
+        let known = site.directory.join(DAMAGED_RANGES_FILE);
+        let mut check = check_log(&self.home, site)?;
+        let is_about_known = |finding: &Finding| finding.path == known;
+        if check.is_sound_but_for(is_about_known) {
+            self.home.disk.remove_file(&known)?;
             self.home.disk.sync_dir(&site.directory)?;
+            check.findings.retain(|finding| !is_about_known(finding));
         }
-        Ok(())
+        check
+            .findings
+            .iter()
+            .try_for_each(|finding| self.tell(finding))
     }
 
     fn tell_lost(&mut self, site: &LogSite, mend: &Mend) -> Result<(), OfflineError> {
@@ -184,9 +186,9 @@ impl Repair<'_> {
 }
 
 impl LogCheck {
-    /// Whether nothing is wrong that would be mended.
-    fn is_sound(&self) -> bool {
+    /// Whether nothing is wrong that would be mended, but for what `is_settled`.
+    fn is_sound_but_for(&self, is_settled: impl Fn(&Finding) -> bool) -> bool {
         let mut findings = self.findings.iter();
-        findings.all(|finding| finding.severity == Severity::Note)
+        findings.all(|finding| finding.severity == Severity::Note || is_settled(finding))
     }
 }
