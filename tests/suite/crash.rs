@@ -14,7 +14,7 @@ mod member;
 mod reader;
 mod writer;
 
-use sluice_e2e::{World, seed};
+use sluice_e2e::{World, seed, wait};
 
 /// Kills or cuts, as the environment says.
 fn rounds() -> usize {
@@ -29,6 +29,17 @@ async fn metric(world: &World, name: &str) -> u64 {
         .find(|(found, _)| *found == name)
         .unwrap_or_else(|| panic!("{name} is no metric"));
     value.parse().expect("a number")
+}
+
+/// Waits until this life of the broker has compacted something, by its own account, and gives how many bytes it looked through.
+async fn until_it_compacts(world: &World) -> u64 {
+    wait::until("a compaction", wait::PATIENCE, || async {
+        match metric(world, "sluice_broker_compaction_read_bytes_total").await {
+            0 => Err("nothing is compacted".to_owned()),
+            read => Ok(read),
+        }
+    })
+    .await
 }
 
 /// What the broker itself misses of what its disk said it has: ranges of records, and extents of its commit log.

@@ -11,7 +11,7 @@ use sluice_e2e::{World, wait};
 use tokio::task::JoinHandle;
 
 use super::load::{Shift, client, new_topic};
-use super::metric;
+use super::until_it_compacts;
 
 /// Flags with which compaction and retention are at work all the time.
 pub(super) const FLAGS: [&str; 4] = [
@@ -61,14 +61,7 @@ impl Churn {
 
     /// Waits until this life of the broker has compacted something, and takes note of how much.
     pub(super) async fn compacts(&mut self, world: &World) {
-        let read = wait::until("a compaction", wait::PATIENCE, || async {
-            match metric(world, "sluice_broker_compaction_read_bytes_total").await {
-                0 => Err("nothing is compacted".to_owned()),
-                read => Ok(read),
-            }
-        })
-        .await;
-        self.compacted += read;
+        self.compacted += until_it_compacts(world).await;
         self.lives += 1;
     }
 

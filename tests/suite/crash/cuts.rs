@@ -1,7 +1,7 @@
 //! Power cuts under load: what was acknowledged, read or committed is there afterwards, whatever the disk forgets.
 //!
 //! A cut comes while records are written, after a kill and a restart that showed what was not synced yet, while the broker
-//! recovers, or behind a proper end.
+//! recovers, or behind a proper end; every second time when the broker has compacted something, by its own account.
 //!
 //! The same run on a disk that lies about its syncs has to fail: a story of its own, which proves the run. It was seen to fail,
 //! too, with a start that does not sync what it found, and with directories that are not synced.
@@ -14,7 +14,7 @@ use sluice_e2e::{World, wait};
 
 use super::churn;
 use super::load::{Load, Topic};
-use super::{damage, rounds};
+use super::{damage, rounds, until_it_compacts};
 
 const PARTITIONS: i32 = 4;
 
@@ -32,8 +32,11 @@ async fn power_cuts_on_a_fuse_disk_lose_and_repeat_nothing() {
         Load::start(prices, &mut random),
     ];
     let mut lost = Lost::default();
-    for _ in 0..rounds() {
+    for round in 0..rounds() {
         loads[0].reach(random.below(1500)).await;
+        if round % 2 == 0 {
+            until_it_compacts(&world).await;
+        }
         before_the_cut(&mut world, &mut loads, &mut random).await;
         let cut = world.cut_power();
         lost.names += cut.names;
