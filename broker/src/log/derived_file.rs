@@ -9,19 +9,15 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::StorageError;
-use super::disk::{Disk, DiskFile, is_unreadable};
+use super::disk::{Disk, is_unreadable};
 use super::storage::OpenMode;
-
-/// Bytes of a derived file at most: a larger one is none that anybody here wrote, or costs more to read than
-/// what it is derived from.
-const DERIVED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 impl Disk {
     /// All bytes of a file that can be done without; `None` where there is none, where the disk cannot read it,
     /// and where something else has its name, as a directory or a file that is too large.
     pub(crate) fn read_derived(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
         let opened = self.open(path, OpenMode::Read);
-        unless_lost(opened.and_then(|file| all_of(&file)))
+        unless_lost(opened.and_then(|file| file.contents()))
     }
 
     /// As [`Disk::read_derived`], from the disk and not from memory.
@@ -29,15 +25,8 @@ impl Disk {
         let opened = self.open(path, OpenMode::Read);
         unless_lost(opened.and_then(|file| {
             file.drop_cache(0)?;
-            all_of(&file)
+            file.contents()
         }))
-    }
-}
-
-fn all_of(file: &DiskFile) -> Result<Option<Bytes>, StorageError> {
-    match file.size()? > DERIVED_BYTES_MAX {
-        true => Ok(None),
-        false => file.contents().map(Some),
     }
 }
 

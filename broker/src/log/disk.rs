@@ -11,6 +11,8 @@ use bytes::Bytes;
 use super::StorageError;
 use super::storage::{OpenMode, Storage, StorageFile, Volume};
 
+/// Bytes of a file that is read as a whole, at most: a larger one is none that anybody here wrote.
+const WHOLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What disks read at once: where one byte of it is lost, all are.
 const PAGE_BYTES: u64 = 4096;
 
@@ -117,11 +119,12 @@ impl Disk {
         self.0.lock(path)
     }
 
-    /// All bytes of a file; `None` where there is none.
+    /// All bytes of a small file; `None` where there is none, and no bytes where it is too large to be one: it is
+    /// as good as one that is torn.
     pub(crate) fn read_file(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
         match self.open(path, OpenMode::Read) {
             Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(None),
-            opened => opened?.contents().map(Some),
+            opened => Ok(Some(opened?.contents()?.unwrap_or_default())),
         }
     }
 
@@ -155,10 +158,14 @@ impl DiskFile {
         Ok(Self { path, file })
     }
 
-    /// All its bytes.
-    pub(super) fn contents(&self) -> Result<Bytes, StorageError> {
-        let size = usize::try_from(self.size()?).unwrap_or(usize::MAX);
-        self.read_at(0, size)
+    /// All its bytes; `None` where they are too many for one that is read as a whole.
+    pub(crate) fn contents(&self) -> Result<Option<Bytes>, StorageError> {
+        let size = self.size()?;
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        match size <= WHOLE_BYTES_MAX {
+            true => self.read_at(0, length).map(Some),
+            false => Ok(None),
+        }
     }
 
     pub(crate) fn size(&self) -> Result<u64, StorageError> {

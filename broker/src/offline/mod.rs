@@ -19,6 +19,7 @@ mod log_check;
 mod mend;
 mod metadata;
 mod repair;
+mod root_check;
 mod verify;
 
 pub use dump::{DumpError, DumpOptions, dump};

@@ -8,7 +8,8 @@ use super::finding::{Finding, Severity, Tally};
 use super::home::{Home, HomeError, LogSite, Purpose};
 use super::line::Form;
 use super::log_check::{LogCheck, check_log};
-use crate::log::{Disk, FileSystem, RECOVERY_POINTS_FILE, StorageError};
+use super::root_check::check_root;
+use crate::log::{Disk, FileSystem, StorageError};
 
 /// How far a check is.
 #[derive(Clone, Copy, Debug)]
@@ -90,12 +91,7 @@ fn checked(home: &Home, site: &LogSite) -> Result<LogCheck, StorageError> {
 /// What is wrong with what belongs to no partition.
 pub(super) fn whole_findings(home: &Home) -> Result<Vec<Finding>, StorageError> {
     let mut findings = home.metadata.findings.clone();
-    if let (None, Some(root)) = (&home.points, &home.root) {
-        let path = root.join(RECOVERY_POINTS_FILE);
-        let reason = "it is not whole, so it is not known how far logs were durable";
-        let advice = "start and stop the broker, which writes it anew";
-        findings.push(Finding::new(Severity::Derived, &path, reason, advice));
-    }
+    findings.extend(check_root(home)?);
     findings.extend(check_commit_log(home)?);
     Ok(findings)
 }

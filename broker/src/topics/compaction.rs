@@ -22,7 +22,7 @@ use crate::log::{Disk, LogKey, StorageError};
 use crate::model::{PartitionId, TopicName, Uuid};
 
 /// Name of the file.
-const FILE_NAME: &str = "cleaner-offset-checkpoint";
+pub(crate) const CLEANED_LOGS_FILE: &str = "cleaner-offset-checkpoint";
 /// How long a partition is left alone after the disk failed it.
 const RETRY_DELAY: Duration = Duration::from_mins(5);
 
@@ -47,8 +47,13 @@ pub(crate) enum CleanedLogs {
 impl CleanedLogs {
     /// Reads the file of a data directory.
     pub(crate) fn read(disk: &Disk, directory: &Path) -> Result<Self, StorageError> {
-        let points = PartitionPoints::read(disk, &directory.join(FILE_NAME))?;
+        let points = PartitionPoints::read(disk, &directory.join(CLEANED_LOGS_FILE))?;
         Ok(points.map_or(Self::Unknown, Self::Known))
+    }
+
+    /// Whether a file of such a text is as some build wrote it: of the first version too, though it says nothing.
+    pub(crate) fn is_whole(text: &str) -> bool {
+        PartitionPoints::is_whole(text)
     }
 
     /// Whether a log may be among them.
@@ -104,7 +109,7 @@ impl Compaction {
     /// Remembers nothing of a data directory.
     pub(super) fn new(directory: &Path) -> Self {
         Self {
-            path: directory.join(FILE_NAME),
+            path: directory.join(CLEANED_LOGS_FILE),
             cleaned: PartitionPoints::default(),
             set_aside: HashMap::new(),
         }

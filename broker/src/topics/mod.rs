@@ -38,7 +38,7 @@ mod upkeep;
 
 pub use crate::log::{CommitLogConfig, SpaceConfig};
 pub use append::{AppendError, Appended};
-pub(crate) use compaction::CleanedLogs;
+pub(crate) use compaction::{CLEANED_LOGS_FILE, CleanedLogs};
 pub use compaction::{CompactionLook, CompactionRun};
 pub use compactor::{CompactionConfig, Compactor};
 pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};

@@ -15,6 +15,7 @@ use crate::model::{PartitionId, Uuid};
 
 /// First line of the file.
 const VERSION: &str = "version 2";
+const VERSION_WITHOUT_CHECKSUM: &str = "version 1\n";
 
 /// Offsets by partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,11 @@ impl PartitionPoints {
             Some(bytes) => Self::parse(&String::from_utf8_lossy(&bytes)),
             None => Some(Self::default()),
         })
+    }
+
+    /// Whether a file of such a text is as some build wrote it, as far as it can be told.
+    pub(super) fn is_whole(text: &str) -> bool {
+        text.starts_with(VERSION_WITHOUT_CHECKSUM) || Self::parse(text).is_some()
     }
 
     /// Writes the file.

@@ -2,4 +2,4 @@
 
 mod producer_ids;
 
-pub(crate) use producer_ids::{ProducerIdError, ProducerIds};
+pub(crate) use producer_ids::{PRODUCER_IDS_FILE, ProducerIdError, ProducerIds};

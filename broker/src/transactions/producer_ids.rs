@@ -19,6 +19,8 @@ use crate::telemetry::ProducerIdsLost;
 
 /// Ids reserved at a time, as in Kafka.
 const BLOCK_IDS: i64 = 1_000;
+/// Name of the file.
+pub(crate) const PRODUCER_IDS_FILE: &str = "producer-ids";
 const VERSION_LINE: &str = "version 1\n";
 /// More ids than are given in a millisecond, since each block is synced. Counted from 1970 on, they fit into the
 /// 53 bits that some clients have for a number.
@@ -62,7 +64,7 @@ impl ProducerIds {
         is_new: bool,
         now: TimestampMs,
     ) -> Result<Self, StorageError> {
-        let path = directory.join("producer-ids");
+        let path = directory.join(PRODUCER_IDS_FILE);
         let found = disk.read_derived(&path)?;
         let end = match found.as_deref().and_then(parse) {
             Some(end) => end,
@@ -86,6 +88,11 @@ impl ProducerIds {
             next: end,
             end,
         }))))
+    }
+
+    /// Whether a file of such a text says where ids go on.
+    pub(crate) fn is_whole(text: &str) -> bool {
+        parse(text.as_bytes()).is_some()
     }
 
     /// An id that no producer ever had. Blocks on the disk, once in a thousand times.

@@ -59,7 +59,7 @@ const CRATES: [Crate; 2] = [
                 "groups topics log model clock limits telemetry",
                 DOMAIN,
             ),
-            rule("offline", "topics log limits", DOMAIN),
+            rule("offline", "transactions topics log limits", DOMAIN),
             rule(
                 "handlers",
                 "transactions groups topics log telemetry config phase budget limits clock model",

@@ -125,7 +125,7 @@ impl Dump<'_> {
             | FileKind::LeaderEpochs
             | FileKind::DamagedRanges
             | FileKind::RecoveryPoints
-            | FileKind::Text => self.small(kind, &file, size),
+            | FileKind::Text => self.small(kind, &file),
         }
     }
 

@@ -10,23 +10,11 @@ use crate::log::{DamagedRanges, RecoveryPoints, id_text};
 use crate::offline::file_kind::FileKind;
 use crate::offline::line::Line;
 
-/// A file that is larger is none of those.
-const SMALL_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 impl Dump<'_> {
-    pub(super) fn small(
-        &mut self,
-        kind: FileKind,
-        file: &DiskFile,
-        size: u64,
-    ) -> Result<(), DumpError> {
-        let Some(size) = usize::try_from(size)
-            .ok()
-            .filter(|it| *it <= SMALL_BYTES_MAX)
-        else {
+    pub(super) fn small(&mut self, kind: FileKind, file: &DiskFile) -> Result<(), DumpError> {
+        let Some(bytes) = file.contents()? else {
             return self.unreadable(file, "too large to be one");
         };
-        let bytes = file.read_at(0, size)?;
         if kind == FileKind::Snapshot {
             return self.snapshot(file, bytes);
         }

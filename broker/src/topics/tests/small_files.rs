@@ -218,7 +218,7 @@ fn an_index_that_cannot_be_read_any_more_is_built_again() {
     }
 }
 
-/// Mutations: an `open` that waits for a writer of the pipe; `all_of` without a bound.
+/// Mutations: an `open` that waits for a writer of the pipe; `DiskFile::contents` without a bound.
 #[test]
 fn a_pipe_or_a_huge_file_under_the_name_of_a_derived_one_holds_up_no_start() {
     let (world, path) = stopped(true, "damaged-ranges");

@@ -6,12 +6,18 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::log::commit_log::FoundExtent;
-use crate::log::{Disk, FileSystem};
+use crate::log::{Disk, FileSystem, with_checksum};
 use crate::offline::{Form, Tally, verify};
 
 impl World {
     fn data(&self) -> PathBuf {
         self.directory.path().join("data")
+    }
+
+    /// Lets go of the data directory, whose lock goes with the last of it.
+    fn let_go(&mut self) {
+        let another = self.directory.path().join("another");
+        self.topics = open(&another, &self.clock).unwrap();
     }
 
     /// What a check says while the broker is down.
@@ -44,9 +50,131 @@ fn killed(is_checkpointed: bool) -> World {
         world.topics.0.checkpoint.run().unwrap();
     }
     world.topics.0.stop_flushing();
-    // The lock goes with the last of it.
-    world.topics = open(&world.directory.path().join("another"), &world.clock).unwrap();
+    world.let_go();
     world
+}
+
+/// The small files of a data directory in which a partition has records: all but those that are looked at piece by
+/// piece.
+fn small_files(world: &World) -> Vec<PathBuf> {
+    let data = world.data();
+    let partition = data.join("topics/orders-0");
+    let names = world.files("orders-0");
+    let snapshot = names.iter().find(|name| name.ends_with(".snapshot"));
+    [
+        partition.join("partition.metadata"),
+        partition.join("leader-epoch-checkpoint"),
+        partition.join("log-start-offset"),
+        partition.join(snapshot.unwrap()),
+        data.join("recovery-points"),
+        data.join("producer-ids"),
+        data.join("cleaner-offset-checkpoint"),
+    ]
+    .into()
+}
+
+/// A closed broker with records of a producer.
+fn closed() -> World {
+    let mut world = World::new();
+    world.create("orders", 1, &[]);
+    append(&world.partition("orders"), sequenced(&["one"], 0, 0)).unwrap();
+    world.topics.close().unwrap();
+    let nothing = with_checksum("version 2\n0\n".to_owned());
+    for (file, text) in [
+        ("cleaner-offset-checkpoint", nothing),
+        ("producer-ids", with_checksum("version 1\n0\n".to_owned())),
+        (
+            "topics/orders-0/log-start-offset",
+            with_checksum("1\n0\n".to_owned()),
+        ),
+    ] {
+        fs::write(world.data().join(file), text).unwrap();
+    }
+    world.let_go();
+    world
+}
+
+/// Mutation: `DiskFile::contents` without a bound.
+#[test]
+fn a_huge_file_is_as_one_that_is_not_whole_to_a_check_and_to_a_start() {
+    for is_clean in [true, false] {
+        let world = closed();
+        let (tally, said) = world.verified();
+        assert!(tally.is_sound(), "{said}");
+        for path in small_files(&world) {
+            let file = fs::File::options().write(true).open(&path);
+            file.unwrap().set_len(1 << 40).unwrap();
+        }
+        if !is_clean {
+            fs::remove_file(world.data().join("clean-shutdown")).unwrap();
+        }
+        let (_, said) = world.verified();
+        for path in small_files(&world) {
+            let is_told = said.contains(&format!("{}\"", path.display()));
+            assert!(is_told, "{}, clean {is_clean}:\n{said}", path.display());
+        }
+        let topics = open(world.directory.path(), &world.clock).unwrap();
+        let partition = topics.partition("orders", PartitionId(0)).unwrap();
+        assert_eq!(values(&partition, 0), pairs(&[(0, "one")]));
+    }
+}
+
+/// Mutation: `Disk::read_file` that finds no file where there is a huge one.
+#[test]
+fn a_directory_whose_properties_are_huge_is_refused_and_not_taken_for_a_new_one() {
+    let world = closed();
+    let meta = world.data().join("meta.properties");
+    let file = fs::File::options().write(true).open(&meta).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let refused = open(world.directory.path(), &world.clock).unwrap_err();
+    let expected = "meta.properties is not what Sluice wrote";
+    assert!(refused.to_string().contains(expected), "{refused}");
+    let refused = verify(&world.data(), Form::Text, &mut Vec::new(), &mut |_| ());
+    assert!(refused.is_err());
+}
+
+/// What is said of a file that rots, byte by byte.
+fn assert_rot_is_told(file: &str, expected: &str) {
+    let world = closed();
+    let path = world.data().join(file);
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        fs::write(&path, bytes).unwrap();
+        let (tally, said) = world.verified();
+        let is_told = said.contains(expected) && said.contains("nothing is lost");
+        assert!(is_told, "byte {at} of {file}:\n{said}");
+        assert_eq!((tally.damaged, tally.derived), (0, 1), "{said}");
+    }
+}
+
+/// Mutations: `check_root` without either file.
+#[test]
+fn rot_in_a_small_file_that_belongs_to_no_partition_is_told() {
+    assert_rot_is_told("producer-ids", "derived file=");
+    assert_rot_is_told("cleaner-offset-checkpoint", "derived file=");
+}
+
+/// Mutations: `PartitionPoints::is_whole` of the second version alone; `check_root` that tells of files that are not
+/// there.
+#[test]
+fn files_of_earlier_builds_and_files_never_made_are_no_finding() {
+    let world = closed();
+    for text in [Some(["7000\n", "version 1\n0\n"]), None] {
+        for (place, file) in ["producer-ids", "cleaner-offset-checkpoint"]
+            .into_iter()
+            .enumerate()
+        {
+            let path = world.data().join(file);
+            match text {
+                Some(text) => fs::write(&path, text[place]).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+        }
+        let (tally, said) = world.verified();
+        assert!(tally.is_sound(), "{said}");
+    }
 }
 
 /// The extents that are in use, by their place in the log.
