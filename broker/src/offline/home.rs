@@ -96,6 +96,17 @@ pub(super) struct Home {
     _lock: Option<Box<dyn Debug + Send + Sync>>,
 }
 
+/// Whose the id of a topic is, by the metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A topic's.
+    Topics,
+    /// That of a topic that was deleted lately.
+    Deleted,
+    /// Nobody's that is known.
+    Nobodys,
+}
+
 /// A log to be checked.
 #[derive(Clone, Debug)]
 pub(super) struct LogSite {
@@ -280,9 +291,17 @@ impl Home {
             .map_or(0, |points| points.of(key).offset)
     }
 
-    /// Whether the metadata has this topic.
-    pub(super) fn knows(&self, topic: Uuid) -> bool {
-        self.metadata.state.topics.contains_key(&topic)
+    /// Whose the id of a topic is.
+    pub(super) fn whose(&self, topic: Uuid) -> Whose {
+        let state = &self.metadata.state;
+        match (
+            state.topics.contains_key(&topic),
+            state.deleted.contains(&topic),
+        ) {
+            (true, _) => Whose::Topics,
+            (false, true) => Whose::Deleted,
+            (false, false) => Whose::Nobodys,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use sluice_protocol::record_batch::BatchHeader;
 
 use super::finding::{Finding, Severity};
-use super::home::{Home, LogSite, read_text};
+use super::home::{Home, LogSite, Whose, read_text};
 use super::index_check::IndexFiles;
 use super::metadata::RESTORE;
 use crate::log::label::LABEL_FILE;
@@ -33,6 +33,11 @@ const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
 const REPAIR: &str = "restore from a backup, or let sluice log repair take them out of the way";
 /// What becomes of a derived file.
 const REBUILT: &str = "nothing is lost: the broker makes it again; sluice log repair removes it";
+/// What becomes of a directory that says that it is another's.
+const QUARANTINED: &str =
+    "the next start moves the directory to quarantine/ and begins an empty log";
+/// The same, where that was deleted.
+const REMOVED: &str = "the next start removes the directory and begins an empty log: copy it first";
 /// What becomes of a wrong epoch.
 const EPOCH: &str = "no record is lost, and nothing is mended; look after the disk";
 /// What a start does.
@@ -320,7 +325,8 @@ impl Checking<'_> {
         self.found.findings.push(finding);
     }
 
-    /// Whether the directory says whose it is, and that it is this log's.
+    /// Whether the directory says whose it is, and that it is this log's. A label that says nothing is as if it
+    /// were not there.
     fn label(&mut self) -> Result<(), StorageError> {
         let Some(root) = &self.home.root else {
             return Ok(());
@@ -328,20 +334,25 @@ impl Checking<'_> {
         let path = self.site.directory.join(LABEL_FILE);
         let label = read_text(&self.home.disk, &path)?;
         let topic = label.as_deref().and_then(labelled_topic);
-        match self.site.key {
-            Some(LogKey::METADATA) => {}
-            Some(key) if topic == Some(key.topic) || label.is_none() => {}
-            Some(_) => {
-                let reason = "it names another topic than the metadata";
-                let advice =
-                    "the next start moves the directory to quarantine/ and begins an empty log";
+        match (self.site.key, topic) {
+            (Some(LogKey::METADATA), _) => {}
+            (Some(_), None) if label.is_none() => {}
+            (Some(_), None) => self.derived(path, 0, "it is not whole"),
+            (Some(key), Some(topic)) if topic == key.topic => {}
+            (Some(_), Some(topic)) => {
+                let (reason, advice) = match self.home.whose(topic) {
+                    Whose::Topics => ("it names another topic than the metadata", QUARANTINED),
+                    Whose::Deleted => ("it names a topic that was deleted", REMOVED),
+                    Whose::Nobodys => ("it names a topic that the metadata lacks", QUARANTINED),
+                };
                 self.tell(Finding::new(Severity::Damage, &path, reason, advice));
             }
-            None => {
-                let is_known = topic.is_some_and(|topic| self.home.knows(topic));
-                let reason = match is_known {
-                    true => "its topic has another name, or fewer partitions".to_owned(),
-                    false => format!("{} knows no such topic", root.display()),
+            (None, topic) => {
+                let reason = match topic.map(|topic| self.home.whose(topic)) {
+                    Some(Whose::Topics) => {
+                        "its topic has another name, or fewer partitions".to_owned()
+                    }
+                    _ => format!("{} knows no such topic", root.display()),
                 };
                 let advice = "the next start moves the directory away";
                 self.tell(Finding::new(Severity::Note, &path, reason, advice));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use super::change::label;
 use super::*;
 use crate::log::commit_log::FoundExtent;
 use crate::log::{Disk, FileSystem, with_checksum};
@@ -174,6 +175,47 @@ fn files_of_earlier_builds_and_files_never_made_are_no_finding() {
         }
         let (tally, said) = world.verified();
         assert!(tally.is_sound(), "{said}");
+    }
+}
+
+/// Fails where what a check says of a label is not what the start makes of it. Mutation: `label` that takes one that
+/// is not whole for another's.
+#[test]
+fn a_check_says_of_a_label_whether_the_start_keeps_the_directory() {
+    const KEPT: &str = "derived partition=orders-0";
+    const MOVED: &str = "moves the directory to quarantine/";
+    const REMOVED: &str = "removes the directory";
+    for (whose, expected) in [
+        ("nothing", KEPT),
+        ("unknown", MOVED),
+        ("payments", MOVED),
+        ("deleted", REMOVED),
+        ("orders", "sound=true"),
+    ] {
+        let mut world = World::new();
+        let orders = world.create("orders", 1, &[]).id();
+        let payments = world.create("payments", 1, &[]).id();
+        let gone = world.create("gone", 1, &[]);
+        append(&world.partition("orders"), batch(&["one"])).unwrap();
+        wait(world.topics.delete(gone.name())).unwrap();
+        world.topics.close().unwrap();
+        world.let_go();
+        let label = match whose {
+            "nothing" => "version: 0\ntopic id: ".to_owned(),
+            "unknown" => label(crate::log::random_id()),
+            "payments" => label(payments),
+            "deleted" => label(gone.id()),
+            _ => label(orders),
+        };
+        let path = world.data().join("topics/orders-0/partition.metadata");
+        fs::write(&path, &label).unwrap();
+        let (_, said) = world.verified();
+        assert!(said.contains(expected), "{whose}:\n{said}");
+        let topics = open(world.directory.path(), &world.clock).unwrap();
+        let partition = topics.partition("orders", PartitionId(0)).unwrap();
+        let is_kept = try_values(&partition, 0).is_ok_and(|found| found == pairs(&[(0, "one")]));
+        let is_to_be_kept = [KEPT, "sound=true"].contains(&expected);
+        assert_eq!(is_kept, is_to_be_kept, "{whose}:\n{said}");
     }
 }
 
