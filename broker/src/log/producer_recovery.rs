@@ -12,7 +12,7 @@ use super::StorageError;
 use super::partition_log::{PartitionLog, Tending};
 use super::producer_snapshot::{self, SNAPSHOT};
 use super::producer_state::ProducerStates;
-use super::segment::{file_name, parse_file_name};
+use super::segment::{file_name, offsets_of};
 use super::sound_walk::SoundWalk;
 use crate::limits::PRODUCERS_PER_PARTITION_MAX;
 
@@ -129,14 +129,6 @@ impl PartitionLog {
     /// Offsets of the snapshots there are, in order.
     fn snapshots(&self) -> Result<Vec<i64>, StorageError> {
         let names = self.context.disk.list(&self.directory)?;
-        let mut offsets: Vec<i64> = names
-            .iter()
-            .filter_map(|name| match parse_file_name(name) {
-                Some((offset, SNAPSHOT)) => Some(offset),
-                Some(_) | None => None,
-            })
-            .collect();
-        offsets.sort_unstable();
-        Ok(offsets)
+        Ok(offsets_of(&names, SNAPSHOT))
     }
 }

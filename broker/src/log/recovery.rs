@@ -28,7 +28,7 @@ use super::log_start::{self, LOG_START_FILE, NotedStart};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened};
 use super::producer_snapshot::SNAPSHOT;
-use super::segment::{LOG, SealedSegment, parse_file_name};
+use super::segment::{LOG, SealedSegment, base_offsets, parse_file_name};
 use super::segment_scan::Scanned;
 use super::sound_walk::{Ground, SoundWalk};
 use super::storage::OpenMode;
@@ -281,19 +281,12 @@ impl Recovery<'_> {
     /// The base offsets of the segments, in order. Leftovers are removed: drafts, and files whose
     /// deletion had begun.
     fn sort_out(&self, names: &[String]) -> Result<Vec<i64>, StorageError> {
-        let mut bases = Vec::new();
-        for name in names {
-            match parse_file_name(name) {
-                Some((base, LOG)) => bases.push(base),
-                _ if name.ends_with(".deleted") || name.ends_with(".tmp") => {
-                    let path = self.options.directory.join(name);
-                    self.context.disk.remove_file(&path)?;
-                }
-                _ => {}
-            }
+        let is_leftover = |name: &&String| name.ends_with(".deleted") || name.ends_with(".tmp");
+        for name in names.iter().filter(is_leftover) {
+            let path = self.options.directory.join(name);
+            self.context.disk.remove_file(&path)?;
         }
-        bases.sort_unstable();
-        Ok(bases)
+        Ok(base_offsets(names))
     }
 
     /// Lets a directory say whose it is; a power cut, or rot, may have taken that.

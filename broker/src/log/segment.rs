@@ -28,17 +28,23 @@ pub(crate) const TIME_INDEX: &str = "timeindex";
 /// What the name of a file ends in that is no longer part of a log.
 const DELETED: &str = "deleted";
 
+/// Offsets that one segment may have.
+pub(crate) const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
+
 /// The first offsets of the segments among the files of a directory, in order.
 pub(crate) fn base_offsets(names: &[String]) -> Vec<i64> {
-    let mut bases: Vec<i64> = names
-        .iter()
-        .filter_map(|name| match parse_file_name(name) {
-            Some((base, LOG)) => Some(base),
-            Some(_) | None => None,
-        })
+    offsets_of(names, LOG)
+}
+
+/// The offsets of the files with a suffix, in order.
+pub(super) fn offsets_of(names: &[String], suffix: &str) -> Vec<i64> {
+    let files = names.iter().filter_map(|name| parse_file_name(name));
+    let mut offsets: Vec<i64> = files
+        .filter(|(_, found)| *found == suffix)
+        .map(|(offset, _)| offset)
         .collect();
-    bases.sort_unstable();
-    bases
+    offsets.sort_unstable();
+    offsets
 }
 
 /// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.

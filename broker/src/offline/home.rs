@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sluice_protocol::Uuid;
 
 use super::metadata::MetadataReading;
-use crate::log::segment::{LOG, parse_file_name};
+use crate::log::segment::base_offsets;
 use crate::log::{
     Disk, LogKey, META_FILE, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError,
     check_meta, is_marked_clean, is_ours, lock_path,
@@ -148,8 +148,7 @@ impl Home {
                 return Ok((home, sites));
             }
         }
-        let is_log = |name: &String| matches!(parse_file_name(name), Some((_, LOG)));
-        if !disk.list(&path)?.iter().any(is_log) {
+        if base_offsets(&disk.list(&path)?).is_empty() {
             return Err(HomeError::NoLogs { path });
         }
         let site = LogSite {

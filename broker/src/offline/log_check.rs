@@ -19,7 +19,7 @@ use crate::log::label::LABEL_FILE;
 use crate::log::leader_epochs::{self, LeaderEpochs};
 use crate::log::log_start::LOG_START_FILE;
 use crate::log::producer_snapshot::{self, SNAPSHOT};
-use crate::log::segment::{LOG, base_offsets, file_name, parse_file_name};
+use crate::log::segment::{LOG, SEGMENT_OFFSETS_MAX, base_offsets, file_name, parse_file_name};
 use crate::log::segment_survey::{Damage, SegmentSurvey, Stretch};
 use crate::log::storage::OpenMode;
 use crate::log::{
@@ -27,8 +27,6 @@ use crate::log::{
     labelled_topic, log_start,
 };
 
-/// Offsets that one segment may have.
-const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
 /// What can be done about lost records.
 const REPAIR: &str = "restore from a backup, or let sluice log repair take them out of the way";
 /// What becomes of a derived file.

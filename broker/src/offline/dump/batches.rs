@@ -7,12 +7,10 @@ use sluice_protocol::record_batch::{BatchHeader, RawBatch, TimestampType};
 use super::{Dump, DumpError};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::disk::DiskFile;
-use crate::log::segment::parse_file_name;
+use crate::log::segment::{SEGMENT_OFFSETS_MAX, parse_file_name};
 use crate::log::segment_survey::{SegmentSurvey, Stretch};
 use crate::offline::line::Line;
 
-/// Offsets that one segment may have.
-const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
 /// The largest batch whose records are shown.
 const BATCH_BYTES_MAX: usize = 128 * 1024 * 1024;
 

@@ -91,7 +91,8 @@ impl Dump<'_> {
             while bytes.len() >= TRANSACTION_BYTES {
                 let version = bytes.get_i16();
                 let line = aborted(&mut bytes).number("position", position);
-                let end = position.saturating_add(34);
+                let size = u64::try_from(TRANSACTION_BYTES).unwrap_or(u64::MAX);
+                let end = position.saturating_add(size);
                 match version {
                     0 => self.line(&line)?,
                     _ => self.damage(position, end, format!("version {version} is not known"))?,
