@@ -24,7 +24,7 @@ use crate::log::segment_survey::{Damage, SegmentSurvey, Stretch};
 use crate::log::storage::OpenMode;
 use crate::log::{
     DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges, Density, LastStop, LogKey, StorageError,
-    labelled_topic, log_start,
+    is_nearly, labelled_topic, log_start,
 };
 
 /// What can be done about lost records.
@@ -337,6 +337,9 @@ impl Checking<'_> {
             (Some(_), None) if label.is_none() => {}
             (Some(_), None) => self.derived(path, 0, "it is not whole"),
             (Some(key), Some(topic)) if topic == key.topic => {}
+            (Some(key), Some(topic)) if is_nearly(topic, key.topic) => {
+                self.derived(path, 0, "it is wrong by a letter");
+            }
             (Some(_), Some(topic)) => {
                 let (reason, advice) = match self.home.whose(topic) {
                     Whose::Topics => ("it names another topic than the metadata", QUARANTINED),

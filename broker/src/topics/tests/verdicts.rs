@@ -187,6 +187,7 @@ fn a_check_says_of_a_label_whether_the_start_keeps_the_directory() {
     const REMOVED: &str = "removes the directory";
     for (whose, expected) in [
         ("nothing", KEPT),
+        ("nearly orders", KEPT),
         ("unknown", MOVED),
         ("payments", MOVED),
         ("deleted", REMOVED),
@@ -202,6 +203,11 @@ fn a_check_says_of_a_label_whether_the_start_keeps_the_directory() {
         world.let_go();
         let label = match whose {
             "nothing" => "version: 0\ntopic id: ".to_owned(),
+            "nearly orders" => label(crate::model::Uuid({
+                let mut id = orders.0;
+                id[7] ^= 4;
+                id
+            })),
             "unknown" => label(crate::log::random_id()),
             "payments" => label(payments),
             "deleted" => label(gone.id()),
