@@ -163,7 +163,7 @@ fn describe_record(record: &Record, text: &mut String) {
     let (key, value) = (field(key.as_ref()), field(value.as_ref()));
     write!(text, "|{offset} {timestamp} {key} {value} ").unwrap();
     for Header { key, value } in headers {
-        write!(text, "{}={},", field(Some(key)), field(value.as_ref())).unwrap();
+        write!(text, "{}={},", field(Some(&key)), field(value.as_ref())).unwrap();
     }
     if headers.is_empty() {
         text.push('-');

@@ -14,6 +14,7 @@
 //! Invariant: nothing is allocated by a count or length before the bytes it speaks of are there.
 
 mod fields;
+mod headers;
 mod outline;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use bytes::Bytes;
 use crate::compression::CompressionError;
 use crate::record_batch::{BatchHeader, TimestampType};
 use fields::Fields;
+pub use headers::{Header, HeaderIter, Headers};
 pub use outline::RecordOutline;
 pub(crate) use outline::visit_records;
 
@@ -39,24 +41,7 @@ pub struct Record {
     /// The value; null marks a deletion in a compacted topic.
     pub value: Option<Bytes>,
     /// Headers in their order, duplicates included.
-    pub headers: Vec<Header>,
-}
-
-/// A header of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The key; UTF-8 by convention only.
-    pub key: Bytes,
-    /// The value; empty is not null.
-    pub value: Option<Bytes>,
-}
-
-impl Header {
-    /// The key as text, or `None` where it is not UTF-8.
-    #[must_use]
-    pub fn key_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.key).ok()
-    }
+    pub headers: Headers,
 }
 
 /// Why the records of a batch could not be read.

@@ -69,7 +69,7 @@ pub(crate) fn encode(
         timestamp: now.0,
         key: Some(key.to_bytes()?),
         value,
-        headers: Vec::new(),
+        ..NewRecord::default()
     })
 }
 

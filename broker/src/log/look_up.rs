@@ -1,11 +1,13 @@
 //! Finding a record by its timestamp, precise to the record.
 //!
 //! The time index of a segment tells from which batch on to look; the headers tell which batch; the
-//! records of that one batch are read, decompressed within a bound. The caller sees to it that not
-//! many do so at once. What is damaged is passed over: what its records said nobody knows.
+//! records of that one batch are read in passing, from as many decompressed bytes as there may be. The
+//! caller sees to it that not many do so at once. What is damaged is passed over: what its records said nobody knows.
 
-use sluice_protocol::record::Record;
-use sluice_protocol::record_batch::RawBatch;
+use std::ops::{ControlFlow, Range};
+
+use sluice_protocol::record::RecordError;
+use sluice_protocol::record_batch::{RawBatch, TimestampType};
 
 use super::index::{TimeEntry, floor};
 use super::partition_log::PartitionLog;
@@ -126,7 +128,7 @@ impl PartitionLog {
                     // One that is not what it was is passed over like all that is lost.
                     let whole = SoundWalk::from(ground.clone(), anchor).next_batch()?;
                     if let Found::Batch(_, batch) = whole
-                        && let Some(found) = first_in_batch(&batch, timestamp, from..end)
+                        && let Some(found) = first_in_batch(&batch, timestamp, &(from..end))
                     {
                         return Ok(Some(found));
                     }
@@ -194,43 +196,74 @@ fn largest_in_range(
         if best.is_some_and(|best| best.timestamp >= batch.header().max_timestamp) {
             continue;
         }
-        let records = batch
-            .records(DECOMPRESSED_BATCH_BYTES_MAX)
-            .into_iter()
-            .flatten();
-        for record in records.map_while(Result::ok) {
-            let is_seen = (from..end).contains(&record.offset);
-            if is_seen && best.is_none_or(|best| record.timestamp > best.timestamp) {
-                best = Some(timed(&record));
+        // Of what cannot be read, what came before counts.
+        let _readable = visit_timed(&batch, &(from..end), |found| {
+            if best.is_none_or(|best| found.timestamp > best.timestamp) {
+                best = Some(found);
             }
-        }
+            ControlFlow::Continue(())
+        });
     }
     Ok(best.filter(|best| best.timestamp >= 0))
 }
 
 /// The first record of a batch in the range with at least this timestamp. Where the records cannot be
-/// read, or would take too much memory, the batch stands for its first record.
-fn first_in_batch(
-    batch: &RawBatch,
-    timestamp: i64,
-    range: std::ops::Range<i64>,
-) -> Option<TimedOffset> {
+/// read, or would take too long, the batch stands for its first record.
+fn first_in_batch(batch: &RawBatch, timestamp: i64, range: &Range<i64>) -> Option<TimedOffset> {
     let header = batch.header();
-    let Ok(records) = batch.records(DECOMPRESSED_BATCH_BYTES_MAX) else {
-        return Some(TimedOffset {
+    let mut first = None;
+    let visited = visit_timed(batch, range, |found| {
+        first = Some(found).filter(|found| found.timestamp >= timestamp);
+        match first {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    });
+    let is_unknown = matches!(
+        visited,
+        Err(RecordError::Compression(_) | RecordError::UnknownCodec { .. })
+    );
+    first.or_else(|| {
+        is_unknown.then_some(TimedOffset {
             offset: header.base_offset.max(range.start),
             timestamp: header.max_timestamp,
-        });
-    };
-    records
-        .map_while(Result::ok)
-        .find(|record| record.timestamp >= timestamp && range.contains(&record.offset))
-        .map(|record| timed(&record))
+        })
+    })
 }
 
-const fn timed(record: &Record) -> TimedOffset {
-    TimedOffset {
-        offset: record.offset,
-        timestamp: record.timestamp,
+/// Why no further record of a batch is looked at.
+enum Stop {
+    Done,
+    Unreadable(RecordError),
+}
+
+impl From<RecordError> for Stop {
+    fn from(error: RecordError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// Shows the records of a batch that are in the range, until one breaks off.
+fn visit_timed(
+    batch: &RawBatch,
+    range: &Range<i64>,
+    mut visit: impl FnMut(TimedOffset) -> ControlFlow<()>,
+) -> Result<(), RecordError> {
+    let header = batch.header();
+    let visited = batch.visit_records(DECOMPRESSED_BATCH_BYTES_MAX, |record| {
+        let timestamp = match header.attributes.timestamp_type() {
+            TimestampType::CreateTime => record.timestamp,
+            TimestampType::LogAppendTime => header.max_timestamp,
+        };
+        let offset = record.offset;
+        let is_seen = range.contains(&offset);
+        match is_seen && visit(TimedOffset { offset, timestamp }).is_break() {
+            true => Err(Stop::Done),
+            false => Ok(()),
+        }
+    });
+    match visited {
+        Ok(()) | Err(Stop::Done) => Ok(()),
+        Err(Stop::Unreadable(error)) => Err(error),
     }
 }

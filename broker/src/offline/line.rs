@@ -10,9 +10,12 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use sluice_protocol::record::{Header, Headers};
 
 /// Bytes of a key or a value that are shown; its size is told beside.
 const SHOWN_BYTES_MAX: usize = 1024;
+/// Headers of a record that are shown.
+const HEADERS_SHOWN_MAX: usize = 100;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +46,7 @@ enum Value {
     Text(String),
     /// Bytes of anybody, or null.
     Content(Option<Bytes>),
-    Headers(Vec<(Bytes, Option<Bytes>)>),
+    Headers(Headers),
 }
 
 impl Line {
@@ -88,11 +91,14 @@ impl Line {
             .with(name, Value::Content(content))
     }
 
-    pub(super) fn headers(self, headers: Vec<(Bytes, Option<Bytes>)>) -> Self {
-        match headers.is_empty() {
-            true => self,
-            false => self.with("headers", Value::Headers(headers)),
-        }
+    /// Headers; with their number where not all are shown.
+    pub(super) fn headers(self, headers: Headers) -> Self {
+        let line = match i128::try_from(headers.len()) {
+            Ok(0) => return self,
+            Ok(count) if headers.len() > HEADERS_SHOWN_MAX => self.number("header_count", count),
+            Ok(_) | Err(_) => self,
+        };
+        line.with("headers", Value::Headers(headers))
     }
 
     /// Writes the line.
@@ -140,11 +146,10 @@ impl Value {
             Self::Content(None) => "null".to_owned(),
             Self::Content(Some(content)) => shown(content),
             Self::Headers(headers) => {
-                let shown = headers.iter().map(|(key, value)| {
-                    let value = value
-                        .as_ref()
-                        .map_or_else(|| "null".to_owned(), |it| shown(it));
-                    format!("{}:{value}", shown(key))
+                let headers = headers.iter().take(HEADERS_SHOWN_MAX);
+                let shown = headers.map(|Header { key, value }| {
+                    let value = value.map_or_else(|| "null".to_owned(), |it| shown(&it));
+                    format!("{}:{value}", shown(&key))
                 });
                 format!("[{}]", shown.collect::<Vec<_>>().join(","))
             }
@@ -158,8 +163,9 @@ impl Value {
             Self::Text(text) => quoted(text),
             Self::Content(content) => content_json(content.as_ref()),
             Self::Headers(headers) => {
-                let objects = headers.iter().map(|(key, value)| {
-                    let (key, value) = (content_json(Some(key)), content_json(value.as_ref()));
+                let headers = headers.iter().take(HEADERS_SHOWN_MAX);
+                let objects = headers.map(|Header { key, value }| {
+                    let (key, value) = (content_json(Some(&key)), content_json(value.as_ref()));
                     format!("{{\"key\":{key},\"value\":{value}}}")
                 });
                 format!("[{}]", objects.collect::<Vec<_>>().join(","))
@@ -223,6 +229,13 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    fn header() -> Header {
+        Header {
+            key: Bytes::from_static(b"h"),
+            value: None,
+        }
+    }
+
     #[test]
     fn a_line_is_one_line_in_both_forms_whatever_its_bytes_are() {
         let content = Bytes::from_static(b"a\"b\\\n\x1b[2J\xff \xc3\xa9 it's");
@@ -232,7 +245,7 @@ mod tests {
             .flag("sound", true)
             .content("key", "key_size", None)
             .content("value", "value_size", Some(content.clone()))
-            .headers(vec![(Bytes::from_static(b"h"), None)]);
+            .headers(std::iter::once(header()).collect());
         assert_eq!(
             written(&line, Form::Text),
             "record offset=7 crc=000000ab sound=true key_size=-1 key=null value_size=18 \
@@ -252,5 +265,17 @@ mod tests {
         let line = Line::new("record").content("value", "size", Some(vec![b'x'; 5000].into()));
         let text = written(&line, Form::Text);
         assert!(text.len() < 1100 && text.ends_with("x\"...\n"), "{text}");
+    }
+
+    /// Mutation: a line that shows every header.
+    #[test]
+    fn of_many_headers_the_first_are_shown_and_all_are_counted() {
+        let headers = std::iter::repeat_n(header(), 1_000_000).collect();
+        let line = Line::new("record").headers(headers);
+        let text = written(&line, Form::Text);
+        assert!(text.starts_with("record header_count=1000000 headers=[\"h\":null,"));
+        assert_eq!(text.matches("null").count(), HEADERS_SHOWN_MAX);
+        let json: serde_json::Value = serde_json::from_str(&written(&line, Form::Json)).unwrap();
+        assert_eq!(json["headers"].as_array().unwrap().len(), HEADERS_SHOWN_MAX);
     }
 }

@@ -43,7 +43,7 @@ fn bomb() -> Bytes {
         timestamp: 1_000,
         key: None,
         value: Some(vec![0; 48 * 1024 * 1024].into()),
-        headers: Vec::new(),
+        ..NewRecord::default()
     };
     let mut builder = BatchBuilder::new(Compression::Gzip);
     builder.append(&record).unwrap();

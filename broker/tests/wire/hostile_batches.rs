@@ -28,10 +28,22 @@ fn record_of(zeros: usize) -> Vec<u8> {
     body.varint(zeros.try_into().unwrap());
     body.raw(&vec![0; zeros]);
     body.raw(&[0]);
-    let body = body.finish_contiguous().unwrap();
+    framed(&body.finish_contiguous().unwrap())
+}
+
+/// A record without key and value, with so many headers without key and value.
+pub(crate) fn record_of_headers(count: usize) -> Vec<u8> {
+    let mut body = Writer::new();
+    body.raw(&[0, 0, 0, 1, 1]);
+    body.varint(count.try_into().unwrap());
+    body.raw(&[0, 1].repeat(count));
+    framed(&body.finish_contiguous().unwrap())
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
     let mut framed = Writer::new();
     framed.varint(body.len().try_into().unwrap());
-    framed.raw(&body);
+    framed.raw(body);
     framed.finish_contiguous().unwrap().to_vec()
 }
 
@@ -80,6 +92,11 @@ fn compressed(claim: Claim, content: &[u8]) -> Bytes {
     let mut output = Vec::new();
     claim.codec.compress(content, &mut output).unwrap();
     claimed(claim, &output)
+}
+
+/// A batch that tells the truth about its one record.
+pub(crate) fn batch_of_one(codec: Compression, record: &[u8]) -> Bytes {
+    compressed(Claim { codec, ..PLAIN }, record)
 }
 
 /// Batches that lie, by what they lie about.

@@ -22,8 +22,9 @@ use sluice_protocol::messages::produce::{PartitionProduceData, ProduceRequest, T
 use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord};
 use tempfile::TempDir;
 
-use crate::admin::create;
+use crate::admin::{create, with_config};
 use crate::client::Client;
+use crate::hostile_batches::{batch_of_one, record_of_headers};
 use crate::records::{fetch, only_partition, produce};
 
 const MIB: usize = 1024 * 1024;
@@ -125,7 +126,7 @@ fn zeros(size: usize, compression: Compression) -> Bytes {
         timestamp: 1_000,
         key: None,
         value: Some(vec![0; size].into()),
-        headers: Vec::new(),
+        ..NewRecord::default()
     };
     builder.append(&record).unwrap();
     builder.build().unwrap().unwrap().into_bytes()
@@ -196,6 +197,22 @@ async fn clients_that_do_not_read_their_records_hold_no_more_than_the_budget() {
     }
 }
 
+/// Asks for the first record of the topic `t` from `timestamp` on.
+fn look_up(timestamp: i64) -> ListOffsetsRequest {
+    ListOffsetsRequest {
+        replica_id: -1,
+        topics: vec![ListOffsetsTopic {
+            name: "t".to_owned(),
+            partitions: vec![ListOffsetsPartition {
+                partition_index: 0,
+                timestamp,
+                ..ListOffsetsPartition::default()
+            }],
+        }],
+        ..ListOffsetsRequest::default()
+    }
+}
+
 #[tokio::test]
 async fn look_ups_in_decompression_bombs_unpack_two_at_a_time() {
     const UNPACKED: usize = 48 * MIB;
@@ -203,18 +220,7 @@ async fn look_ups_in_decompression_bombs_unpack_two_at_a_time() {
     let mut client = measured.client().await;
     client.ask(&create("t", 1), 7).await;
     produce_one(&mut client, zeros(UNPACKED, Compression::Zstd)).await;
-    let request = ListOffsetsRequest {
-        replica_id: -1,
-        topics: vec![ListOffsetsTopic {
-            name: "t".to_owned(),
-            partitions: vec![ListOffsetsPartition {
-                partition_index: 0,
-                timestamp: 500,
-                ..ListOffsetsPartition::default()
-            }],
-        }],
-        ..ListOffsetsRequest::default()
-    };
+    let request = look_up(500);
     let before = measured.peak();
     let mut clients = measured.clients(20).await;
     for client in &mut clients {
@@ -226,6 +232,31 @@ async fn look_ups_in_decompression_bombs_unpack_two_at_a_time() {
     }
     let grown = measured.grown_since(before);
     assert!(grown < 3 * UNPACKED, "{} MiB", grown / MIB);
+}
+
+/// Mutation: a record that has its headers taken apart when it is read.
+#[tokio::test]
+async fn a_record_of_many_headers_takes_little_more_than_its_bytes() {
+    const HEADERS: usize = 12 << 20;
+    let content = record_of_headers(HEADERS);
+    let batch = batch_of_one(Compression::Gzip, &content);
+    let measured = Measured::start();
+    let mut client = measured.client().await;
+    client.ask(&create("t", 1), 7).await;
+    let mut recompressed = create("recompressed", 1);
+    with_config(&mut recompressed, "compression.type", "zstd");
+    client.ask(&recompressed, 7).await;
+    let before = measured.peak();
+    produce_one(&mut client, batch.clone()).await;
+    let found = client.ask(&look_up(500), 5).await;
+    assert_eq!(found.topics[0].partitions[0].offset, 0);
+    let grown = measured.grown_since(before);
+    assert!(grown < content.len(), "{} MiB", grown / MIB);
+    let answer = client.ask(&produce("recompressed", 0, batch, 1), 9).await;
+    let code = answer.responses[0].partition_responses[0].error_code;
+    assert_eq!(code, ErrorCode::None);
+    let grown = measured.grown_since(before);
+    assert!(grown < 5 * content.len(), "{} MiB", grown / MIB);
 }
 
 /// Requests of few bytes that ask for much: what each is, and its frame.

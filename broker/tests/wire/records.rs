@@ -24,7 +24,7 @@ pub(crate) fn batch(values: &[&str]) -> Bytes {
             timestamp,
             key: None,
             value: Some(Bytes::copy_from_slice(value.as_bytes())),
-            headers: Vec::new(),
+            ..NewRecord::default()
         };
         builder.append(&record).unwrap();
     }

@@ -45,6 +45,6 @@ pub use observer::Observer;
 pub use offsets::Offsets;
 pub use producer::{Acks, ProduceError, ProduceRecord, Producer, ProducerSettings, RecordMetadata};
 pub use sluice_protocol::compression::Compression;
-pub use sluice_protocol::record::{Header, Record};
+pub use sluice_protocol::record::{Header, Headers, Record};
 pub use sluice_protocol::{ApiKey, ErrorCode, Uuid};
 pub use watcher::Watcher;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use sluice_client::{
-    ClientError, ErrorCode, FetchOptions, FetchTarget, Fetched, Header, Isolation, Record,
+    ClientError, ErrorCode, FetchOptions, FetchTarget, Fetched, Headers, Isolation, Record,
     TopicPartition,
 };
 use tokio::time::{sleep, timeout_at};
@@ -59,7 +59,7 @@ pub struct ConsumedRecord {
     /// The value, as JSON.
     pub value: Box<RawValue>,
     /// The headers, in order.
-    pub headers: Vec<Header>,
+    pub headers: Headers,
 }
 
 /// What a read has collected, and where it would leave the instance.

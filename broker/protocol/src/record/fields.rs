@@ -5,14 +5,10 @@
 
 use bytes::Bytes;
 
-use super::Header;
-
-/// Bytes of the smallest header: an empty key and no value.
-const HEADER_BYTES_MIN: usize = 2;
-/// Headers for which memory is set aside at once; more make the list grow as they are found.
-const HEADERS_AT_ONCE_MAX: usize = 64;
+use super::{Header, Headers};
 
 /// What is left of a record.
+#[derive(Clone, Debug)]
 pub(super) struct Fields {
     bytes: Bytes,
     position: usize,
@@ -45,13 +41,9 @@ impl Fields {
 
     /// Takes `count` bytes.
     pub(super) fn take(&mut self, count: usize) -> Option<Bytes> {
-        let end = self.position.checked_add(count)?;
-        if end > self.bytes.len() {
-            return None;
-        }
-        let taken = self.bytes.slice(self.position..end);
-        self.position = end;
-        Some(taken)
+        let start = self.position;
+        self.skip(count)?;
+        Some(self.bytes.slice(start..self.position))
     }
 
     /// Takes a length and that many bytes; `Some(None)` for null.
@@ -62,19 +54,29 @@ impl Fields {
         }
     }
 
-    /// Takes the count of the headers and the headers.
-    pub(super) fn headers(&mut self) -> Option<Vec<Header>> {
-        let count = self.length()??;
-        if count > self.remaining() / HEADER_BYTES_MIN {
-            return None;
+    /// Takes the count of the headers and the headers, each of which must be whole.
+    pub(super) fn headers(&mut self) -> Option<Headers> {
+        let start = self.position;
+        for _ in 0..self.length()?? {
+            let key_length = self.length()??;
+            self.skip(key_length)?;
+            let value_length = self.length()?.unwrap_or(0);
+            self.skip(value_length)?;
         }
-        let mut headers = Vec::with_capacity(count.min(HEADERS_AT_ONCE_MAX));
-        for _ in 0..count {
-            let key = self.bytes()??;
-            let value = self.bytes()?;
-            headers.push(Header { key, value });
-        }
-        Some(headers)
+        Some(Headers::new(self.bytes.slice(start..self.position)))
+    }
+
+    /// Takes one header.
+    pub(super) fn header(&mut self) -> Option<Header> {
+        let key = self.bytes()??;
+        let value = self.bytes()?;
+        Some(Header { key, value })
+    }
+
+    /// Passes over `count` bytes.
+    fn skip(&mut self, count: usize) -> Option<()> {
+        let end = self.position.checked_add(count)?;
+        (end <= self.bytes.len()).then(|| self.position = end)
     }
 
     fn byte(&mut self) -> Option<u8> {

@@ -2,18 +2,20 @@
 //!
 //! What a produce request brings is checked this way before it is stored, as Kafka does
 //! (`LogValidator`): every length, every offset delta, and that there are as many records as the
-//! header says. Compressed content streams through a small buffer, so that the check costs time in
+//! header says. So is a batch in which a record is looked up by its time. Compressed content streams through a small buffer, so that the check costs time in
 //! proportion to the content, up to a limit, and hardly any memory.
 
 use super::RecordError;
 use crate::compression::{Compression, CompressionError, Inflated};
 use crate::record_batch::BatchHeader;
 
-/// What a topic may have rules about.
+/// What there are rules about, and what a look-up by time asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordOutline {
     /// Index of the record in the batch.
     pub index: usize,
+    /// Position in the partition.
+    pub offset: i64,
     /// Milliseconds since the epoch by the producer's clock; -1 for none.
     pub timestamp: i64,
     /// Whether there is a key; an empty one is one.
@@ -129,6 +131,7 @@ fn visit_each<E: From<RecordError>>(
         last_delta = delta;
         visit(RecordOutline {
             index,
+            offset: header.base_offset.wrapping_add(i64::from(delta)),
             timestamp: header.base_timestamp.wrapping_add(fields.timestamp_delta),
             has_key: fields.has_key,
         })?;

@@ -12,7 +12,7 @@ use super::{
     Attributes, BatchHeader, BatchProducer, Compression, HEADER_BYTES, MAGIC, ValidatedBatch,
 };
 use crate::compression::CompressionError;
-use crate::record::Header;
+use crate::record::Headers;
 
 /// A record to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct NewRecord {
     /// The value; `None` marks a deletion in a compacted topic.
     pub value: Option<Bytes>,
     /// Headers in their order, duplicates allowed.
-    pub headers: Vec<Header>,
+    pub headers: Headers,
 }
 
 /// The batch would be larger than its length field can say.

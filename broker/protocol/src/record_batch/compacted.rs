@@ -104,7 +104,7 @@ mod tests {
                 timestamp: 1_000_000 - i64::from(number) * 10,
                 key: Some(Bytes::from(vec![b'k', number])),
                 value: (number % 3 != 0).then(|| Bytes::from(vec![number; 100])),
-                headers: Vec::new(),
+                ..NewRecord::default()
             };
             builder.append(&record).unwrap();
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{BatchHeader, CHECKED_FROM, HEADER_BYTES, LOG_OVERHEAD_BYTES};
-use crate::record::Header;
+use crate::record::{Header, Headers};
 
 /// What is written of a record.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub(super) struct RecordFields<'a> {
     pub(super) offset_delta: i32,
     pub(super) key: Option<&'a Bytes>,
     pub(super) value: Option<&'a Bytes>,
-    pub(super) headers: &'a [Header],
+    pub(super) headers: &'a Headers,
 }
 
 impl RecordFields<'_> {
@@ -26,19 +26,15 @@ impl RecordFields<'_> {
 
     /// Bytes of the record behind its length, with one byte of attributes.
     pub(super) fn body_bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|header| {
-            field_bytes(Some(&header.key)).saturating_add(field_bytes(header.value.as_ref()))
-        });
         [
             1,
             varint_bytes(self.timestamp_delta),
             varint_bytes(i64::from(self.offset_delta)),
             field_bytes(self.key),
             field_bytes(self.value),
-            varint_bytes(signed(self.headers.len())),
+            self.headers.size(),
         ]
         .into_iter()
-        .chain(headers)
         .fold(0, usize::saturating_add)
     }
 
@@ -50,11 +46,24 @@ impl RecordFields<'_> {
         put_varint(bytes, i64::from(self.offset_delta));
         put_field(bytes, self.key);
         put_field(bytes, self.value);
-        put_varint(bytes, signed(self.headers.len()));
-        for header in self.headers {
-            put_field(bytes, Some(&header.key));
-            put_field(bytes, header.value.as_ref());
+        bytes.extend_from_slice(self.headers.as_bytes());
+    }
+}
+
+impl FromIterator<Header> for Headers {
+    fn from_iter<T: IntoIterator<Item = Header>>(headers: T) -> Self {
+        let mut count = 0_usize;
+        let mut fields = Vec::new();
+        for header in headers {
+            count = count.saturating_add(1);
+            put_field(&mut fields, Some(&header.key));
+            put_field(&mut fields, header.value.as_ref());
         }
+        let mut bytes =
+            Vec::with_capacity(varint_bytes(signed(count)).saturating_add(fields.len()));
+        put_varint(&mut bytes, signed(count));
+        bytes.append(&mut fields);
+        Self::new(bytes.into())
     }
 }
 

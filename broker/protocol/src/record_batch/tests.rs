@@ -2,7 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::{Header, RecordError, RecordOutline};
+use crate::record::{Header, Headers, RecordError, RecordOutline};
 
 const CLIENT: Origin = Origin::Client { produce_version: 9 };
 const LIMIT: usize = 1 << 20;
@@ -12,7 +12,7 @@ fn record(timestamp: i64, key: Option<&'static str>, value: Option<&'static str>
         timestamp,
         key: key.map(Bytes::from),
         value: value.map(Bytes::from),
-        headers: Vec::new(),
+        ..NewRecord::default()
     }
 }
 
@@ -72,24 +72,36 @@ fn any_bytes() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)
 }
 
-fn any_record() -> impl Strategy<Value = NewRecord> {
+fn any_headers() -> impl Strategy<Value = Vec<Header>> {
     let header =
         (any_bytes(), prop::option::of(any_bytes())).prop_map(|(key, value)| Header { key, value });
+    prop::collection::vec(header, 0..4)
+}
+
+fn any_record() -> impl Strategy<Value = NewRecord> {
     (
         prop_oneof![Just(-1), 0..i64::MAX],
         prop::option::of(any_bytes()),
         prop::option::of(any_bytes()),
-        prop::collection::vec(header, 0..4),
+        any_headers(),
     )
         .prop_map(|(timestamp, key, value, headers)| NewRecord {
             timestamp,
             key,
             value,
-            headers,
+            headers: headers.into_iter().collect(),
         })
 }
 
 proptest! {
+    #[test]
+    fn headers_are_taken_apart_as_they_were_put_together(headers in any_headers()) {
+        let together: Headers = headers.iter().cloned().collect();
+        prop_assert_eq!(together.len(), headers.len());
+        prop_assert_eq!(together.is_empty(), headers.is_empty());
+        prop_assert_eq!(together.iter().collect::<Vec<_>>(), headers);
+    }
+
     #[test]
     fn records_survive_a_round_trip_through_every_codec(
         records in prop::collection::vec(any_record(), 1..30),
@@ -118,6 +130,7 @@ proptest! {
         prop_assert_eq!(visited, Ok(()));
         let expected: Vec<_> = (0..).zip(&records).map(|(index, record)| RecordOutline {
             index,
+            offset: i64::try_from(index).unwrap(),
             timestamp: record.timestamp,
             has_key: record.key.is_some(),
         }).collect();

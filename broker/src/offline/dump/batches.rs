@@ -111,13 +111,12 @@ pub(super) fn batch_line(header: &BatchHeader) -> Line {
 }
 
 fn record_line(record: Record) -> Line {
-    let headers = record.headers.into_iter();
     Line::new("record")
         .number("offset", record.offset)
         .number("timestamp", record.timestamp)
         .content("key", "key_size", record.key)
         .content("value", "value_size", record.value)
-        .headers(headers.map(|header| (header.key, header.value)).collect())
+        .headers(record.headers)
 }
 
 /// A record of a control batch: how a transaction ended, or what else Kafka says in one.

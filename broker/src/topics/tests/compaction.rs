@@ -189,7 +189,7 @@ impl Life {
                 timestamp: record.timestamp,
                 key: Some(Bytes::copy_from_slice(&[record.key])),
                 value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
-                headers: Vec::new(),
+                ..NewRecord::default()
             };
             builder.append(&new).unwrap();
         }

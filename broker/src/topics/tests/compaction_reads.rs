@@ -12,7 +12,7 @@ fn keyed(key: u8, value: Option<&str>, timestamp: i64) -> NewRecord {
         timestamp,
         key: Some(Bytes::copy_from_slice(&[key])),
         value: value.map(|value| Bytes::copy_from_slice(value.as_bytes())),
-        headers: Vec::new(),
+        ..NewRecord::default()
     }
 }
 

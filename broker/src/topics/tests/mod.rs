@@ -170,7 +170,7 @@ fn record(value: &str, timestamp: i64) -> NewRecord {
         timestamp,
         key: Some(Bytes::from_static(b"key")),
         value: Some(Bytes::copy_from_slice(value.as_bytes())),
-        headers: Vec::new(),
+        ..NewRecord::default()
     }
 }
 

@@ -178,10 +178,7 @@ impl Parcel {
 
 /// What a record takes in a batch, at most: its fields and the longest form of their lengths.
 pub(super) fn record_bytes(record: &NewRecord) -> usize {
-    const FIXED: usize = 36;
-    const PER_HEADER: usize = 10;
+    const FIXED: usize = 31;
     let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    let headers = record.headers.iter();
-    let headers = headers.map(|header| PER_HEADER + header.key.len() + length(&header.value));
-    FIXED + length(&record.key) + length(&record.value) + headers.sum::<usize>()
+    FIXED + length(&record.key) + length(&record.value) + record.headers.size()
 }

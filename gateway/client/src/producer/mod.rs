@@ -322,7 +322,7 @@ fn new_record(record: ProduceRecord, now: i64) -> NewRecord {
         timestamp: record.timestamp.unwrap_or(now),
         key: record.key,
         value: record.value,
-        headers: record.headers,
+        headers: record.headers.into_iter().collect(),
     }
 }
 

@@ -72,7 +72,7 @@ async fn records_of_every_codec_are_read_back() {
         (last.timestamp, last.key, last.value),
         (77, record.key, None)
     );
-    assert_eq!(last.headers, record.headers);
+    assert_eq!(last.headers.iter().collect::<Vec<_>>(), record.headers);
     assert!(records.next().is_none());
     assert_eq!(records.position(), 16);
 }

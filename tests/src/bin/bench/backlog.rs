@@ -222,7 +222,7 @@ fn batch(number: i64) -> Bytes {
             timestamp: BEGIN + offset * STEP,
             key: None,
             value: Some(Bytes::from_static(&[b'.'; VALUE])),
-            headers: Vec::new(),
+            ..NewRecord::default()
         };
         builder.append(&record).expect("a record");
     }

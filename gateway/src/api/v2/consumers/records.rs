@@ -145,8 +145,8 @@ impl ReadRecord {
     }
 }
 
-impl From<&Header> for ReadHeader {
-    fn from(header: &Header) -> Self {
+impl From<Header> for ReadHeader {
+    fn from(header: Header) -> Self {
         Self {
             name: String::from_utf8_lossy(&header.key).into_owned(),
             value: header.value.as_ref().map(|value| STANDARD.encode(value)),
