@@ -9,6 +9,9 @@ pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// more of them.
 pub const REQUEST_ELEMENTS_MAX: usize = 100_000;
 
+/// Bytes of a topic's setting (Kafka's `Short.MAX_VALUE`).
+pub const CONFIG_VALUE_BYTES_MAX: usize = 32_767;
+
 /// Batches that are decompressed at once for clients. What a batch takes then is not known before, and
 /// so it is the number that is bounded.
 pub const BATCHES_UNPACKED_MAX: usize = 2;

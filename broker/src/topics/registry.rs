@@ -13,7 +13,7 @@ use super::metadata_log::MetadataLog;
 use super::partition::PartitionContext;
 use super::recovery_report::RecoveryReport;
 use super::saver::Saver;
-use super::topic_config::{Settings, TopicConfig};
+use super::topic_config::{Settings, TopicConfig, check_sizes};
 use super::upkeep::Graveyard;
 use super::{CreateTopicError, Partition, Topic};
 use crate::clock::Clock;
@@ -201,6 +201,7 @@ impl Topics {
         name: &TopicName,
         configs: Settings,
     ) -> Result<TopicConfig, CreateTopicError> {
+        check_sizes(&configs, &Settings::new())?;
         let defaults = Arc::clone(&self.0.defaults);
         Ok(TopicConfig::of(name, defaults, configs)?)
     }

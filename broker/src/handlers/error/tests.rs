@@ -179,6 +179,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&C::InvalidValue { key, value: "x".to_owned(), reason: "y".to_owned() }, ErrorCode::InvalidConfig),
         (&C::NotAList { key }, ErrorCode::InvalidConfig),
         (&C::MissingValue { key: key.to_owned() }, ErrorCode::InvalidConfig),
+        (&C::ValueTooLong { key: key.to_owned(), size: 40_000 }, ErrorCode::InvalidConfig),
         (&C::DuplicateKey { key: key.to_owned() }, ErrorCode::InvalidRequest),
         (&C::CompactionLags { min: 2, max: 1 }, ErrorCode::InvalidConfig),
         (&C::InternalDurability, ErrorCode::InvalidConfig),

@@ -123,6 +123,7 @@ impl Refused for InvalidTopicConfig {
             | Self::InvalidValue { .. }
             | Self::NotAList { .. }
             | Self::MissingValue { .. }
+            | Self::ValueTooLong { .. }
             | Self::CompactionLags { .. }
             | Self::InternalDurability => ErrorCode::InvalidConfig,
         }

@@ -1,6 +1,8 @@
 //! The directory: what exists, what survives, what goes.
 
+use super::super::metadata_event::MetadataEvent;
 use super::*;
+use crate::log::id_text;
 
 #[test]
 fn what_was_appended_is_read_now_and_after_a_restart_and_after_a_kill() {
@@ -182,6 +184,49 @@ fn partitions_and_settings_change_durably() {
         append(&partition, batch(&[&too_large])),
         Err(AppendError::TooLarge { limit: 100, .. })
     ));
+}
+
+/// Mutations: `resolve` and `altered` without `check_sizes`; a change that lists items before it checks their
+/// size.
+#[test]
+fn a_value_longer_than_any_of_kafkas_is_refused_and_one_of_before_stays() {
+    let key = "follower.replication.throttled.replicas";
+    let long = |count: usize| vec!["0:1"; count].join(",");
+    let (largest, too_long) = (long(8192), long(8193));
+    assert_eq!(largest.len(), 32_767);
+    let world = World::new();
+    let topic = world.create("orders", 1, &[(key, &largest)]);
+    let created = new_topic("other", 1, &[(key, &too_long)]);
+    let refused = wait(world.topics.create(created, Commit::Yes)).unwrap_err();
+    assert!(refused.to_string().contains("32771 bytes"), "{refused}");
+    let event = MetadataEvent::ConfigsReplaced {
+        id: id_text(topic.id()),
+        configs: new_topic("orders", 1, &[(key, &too_long)]).configs,
+    };
+    wait(world.topics.0.metadata.commit(&[event])).unwrap();
+    let world = world.killed();
+    let topic = world.topics.topic("orders").unwrap();
+    assert_eq!(topic.config().own()[key], too_long);
+    let alter = |key: &str, operation, value: &str| {
+        let alteration = Alteration::Change(vec![ConfigChange {
+            key: key.to_owned(),
+            operation,
+            value: Some(value.to_owned()),
+        }]);
+        wait(
+            world
+                .topics
+                .alter_configs(topic.name(), alteration, Commit::Yes),
+        )
+    };
+    alter("retention.ms", ConfigOperation::Set, "5").unwrap();
+    alter(key, ConfigOperation::Append, "1:1").unwrap_err();
+    alter(key, ConfigOperation::Subtract, &too_long).unwrap_err();
+    alter(key, ConfigOperation::Set, &format!("{too_long},1:1")).unwrap_err();
+    alter(key, ConfigOperation::Set, &largest).unwrap();
+    alter(key, ConfigOperation::Append, "1:1").unwrap_err();
+    alter(key, ConfigOperation::Subtract, "0:1").unwrap();
+    assert_eq!(topic.config().own()[key], "");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::key::{ConfigKey, ConfigType};
 use super::value::split_list;
-use super::{InvalidTopicConfig, Settings};
+use super::{InvalidTopicConfig, Settings, check_size};
 
 /// A change to the settings of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,7 @@ impl ConfigChange {
             key: self.key.clone(),
         };
         let value = self.value.as_ref().ok_or_else(missing)?;
+        check_size(key.name, value)?;
         if self.operation == ConfigOperation::Set {
             own.insert(key.name.to_owned(), value.clone());
             return Ok(());

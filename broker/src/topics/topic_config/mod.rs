@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use sluice_protocol::record_batch::{Compression, TimestampType};
 
+use crate::limits::CONFIG_VALUE_BYTES_MAX;
 use crate::log::Durability;
 use crate::log::compaction::CompactionPolicy;
 use crate::log::{LogConfig, Retention};
@@ -72,6 +73,14 @@ pub enum InvalidTopicConfig {
     DuplicateKey {
         /// The key.
         key: String,
+    },
+    /// A value longer than any that Kafka takes.
+    #[error("the value of {key} has {size} bytes, and may have {CONFIG_VALUE_BYTES_MAX} at most")]
+    ValueTooLong {
+        /// The key.
+        key: String,
+        /// Bytes of the value.
+        size: usize,
     },
     /// The smallest compaction lag exceeds the largest.
     #[error("min.compaction.lag.ms ({min}) exceeds max.compaction.lag.ms ({max})")]
@@ -224,6 +233,7 @@ impl TopicConfig {
     /// [`InvalidTopicConfig`] of the alteration or of what would result from it.
     pub fn altered(&self, alteration: &Alteration) -> Result<Self, InvalidTopicConfig> {
         let own = alteration.apply(&self.own, &self.broker)?;
+        check_sizes(&own, &self.own)?;
         let broker = Arc::clone(&self.broker);
         match self.owner {
             Owner::User => Self::new(broker, own),
@@ -233,6 +243,29 @@ impl TopicConfig {
             Owner::Broker => Err(InvalidTopicConfig::InternalDurability),
         }
     }
+}
+
+/// Checks the sizes of the values that are not `known`: those of a log from when there was no limit stay.
+///
+/// # Errors
+/// [`InvalidTopicConfig::ValueTooLong`].
+pub fn check_sizes(settings: &Settings, known: &Settings) -> Result<(), InvalidTopicConfig> {
+    for (key, value) in settings {
+        if known.get(key) != Some(value) {
+            check_size(key, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_size(key: &str, value: &str) -> Result<(), InvalidTopicConfig> {
+    if value.len() <= CONFIG_VALUE_BYTES_MAX {
+        return Ok(());
+    }
+    Err(InvalidTopicConfig::ValueTooLong {
+        key: key.to_owned(),
+        size: value.len(),
+    })
 }
 
 /// The value of every key, checked.
