@@ -1,9 +1,12 @@
 //! Finding a record by its timestamp, precise to the record.
 //!
-//! The time index of a segment tells from which batch on to look; the headers tell which batch; the
+//! The time index of a segment tells from which batch on to look; the headers tell which batch, and for the
+//! largest timestamp which one first; the
 //! records of that one batch are read in passing, from as many decompressed bytes as there may be. The
 //! caller sees to it that not many do so at once. What is damaged is passed over: what its records said nobody knows.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 use sluice_protocol::record::RecordError;
@@ -15,6 +18,12 @@ use super::read::{LogReadError, Place, Start};
 use super::sound_walk::{Anchor, Found, SoundWalk};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 
+/// Batches of a segment that are kept in mind as those that may have the largest timestamp.
+const CANDIDATES_MAX: usize = 1024;
+
+/// A timestamp, and where it is: of the largest ones the first is the greatest.
+type Rank = (i64, Reverse<i64>);
+
 /// A record's place in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOffset {
@@ -22,6 +31,17 @@ pub struct TimedOffset {
     pub offset: i64,
     /// Its timestamp.
     pub timestamp: i64,
+}
+
+impl TimedOffset {
+    const fn rank(&self) -> Rank {
+        (self.timestamp, Reverse(self.offset))
+    }
+}
+
+/// The greater of two by rank.
+fn better(one: Option<TimedOffset>, other: Option<TimedOffset>) -> Option<TimedOffset> {
+    one.into_iter().chain(other).max_by_key(TimedOffset::rank)
 }
 
 impl PartitionLog {
@@ -70,19 +90,14 @@ impl PartitionLog {
         candidates.sort_by_key(|(largest, place)| (-largest, place.base_offset));
         let mut best: Option<TimedOffset> = None;
         for (largest, place) in candidates {
-            if best.is_some_and(|best| best.timestamp >= largest) {
+            if best.is_some_and(|best| best.rank() >= (largest, Reverse(place.base_offset))) {
                 break;
             }
             let found = match self.first_in(&place, largest, from, end)? {
                 Some(found) => Some(found),
                 None => largest_in_range(self, &place, from, end)?,
             };
-            let is_better = |found: &TimedOffset| {
-                best.is_none_or(|best| {
-                    (found.timestamp, -found.offset) > (best.timestamp, -best.offset)
-                })
-            };
-            best = found.filter(is_better).or(best);
+            best = better(best, found);
         }
         Ok(best)
     }
@@ -176,7 +191,17 @@ impl PartitionLog {
     }
 }
 
-/// The first record with the largest timestamp of a segment, of those in `from..end`.
+/// A batch that may have the record, by its header. The best one is the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    rank: Rank,
+    position: u64,
+    last_offset: i64,
+}
+
+/// The first record with the largest timestamp of a segment, of those in `from..end`. By the headers it is
+/// in the batch with the largest; where that one lies partly outside of the range or is damaged, it may
+/// be in the next best. So hardly more than one batch is read.
 fn largest_in_range(
     log: &PartitionLog,
     place: &Place,
@@ -185,26 +210,72 @@ fn largest_in_range(
 ) -> Result<Option<TimedOffset>, LogReadError> {
     let anchor = log.anchor_in(place, from)?;
     let file = log.context.files.get(&place.file)?;
-    let mut walk = SoundWalk::from(place.ground(&file, false), anchor);
+    let ground = place.ground(&file, false);
     let mut best: Option<TimedOffset> = None;
+    let mut tried = None;
     loop {
-        let batch = match walk.next_batch()? {
-            Found::Batch(_, batch) if batch.header().base_offset < end => batch,
-            Found::Hole(_) => continue,
-            Found::Batch(..) | Found::End => break,
-        };
-        if best.is_some_and(|best| best.timestamp >= batch.header().max_timestamp) {
-            continue;
+        let walk = SoundWalk::from(ground.clone(), anchor);
+        let mut candidates = best_candidates(walk, &(from..end), tried)?;
+        if candidates.is_empty() {
+            return Ok(best);
         }
-        // Of what cannot be read, what came before counts.
-        let _readable = visit_timed(&batch, &(from..end), |found| {
-            if best.is_none_or(|best| found.timestamp > best.timestamp) {
-                best = Some(found);
+        while let Some(candidate) = candidates.pop_last() {
+            if best.is_some_and(|best| best.rank() >= candidate.rank) {
+                return Ok(best);
             }
-            ControlFlow::Continue(())
-        });
+            let anchor = Anchor {
+                position: candidate.position,
+                last_offset: Some(candidate.last_offset),
+            };
+            let whole = SoundWalk::from(ground.clone(), anchor).next_batch()?;
+            if let Found::Batch(_, batch) = whole {
+                let found = largest_in_batch(&batch, &(from..end));
+                best = better(best, found);
+            }
+            tried = Some(candidate);
+        }
     }
-    Ok(best.filter(|best| best.timestamp >= 0))
+}
+
+/// The best batches with records in the range, of those that are less than `tried`: not all, for there may
+/// be millions.
+fn best_candidates(
+    mut walk: SoundWalk<'_>,
+    range: &Range<i64>,
+    tried: Option<Candidate>,
+) -> Result<BTreeSet<Candidate>, LogReadError> {
+    let mut candidates = BTreeSet::new();
+    loop {
+        let (position, header) = match walk.next_header()? {
+            Found::Batch(position, header) if header.base_offset < range.end => (position, header),
+            Found::Hole(_) => continue,
+            Found::Batch(..) | Found::End => return Ok(candidates),
+        };
+        let candidate = Candidate {
+            rank: (header.max_timestamp, Reverse(header.base_offset)),
+            position,
+            last_offset: header.last_offset(),
+        };
+        let is_seen = header.last_offset() >= range.start && header.record_count > 0;
+        let is_new = tried.is_none_or(|tried| candidate < tried);
+        if is_seen && is_new && header.max_timestamp >= 0 {
+            candidates.insert(candidate);
+        }
+        if candidates.len() > CANDIDATES_MAX {
+            candidates.pop_first();
+        }
+    }
+}
+
+/// The first record with the largest timestamp of a batch, of those in the range. Of what cannot be read,
+/// what came before counts.
+fn largest_in_batch(batch: &RawBatch, range: &Range<i64>) -> Option<TimedOffset> {
+    let mut best = None;
+    let _readable = visit_timed(batch, range, |found| {
+        best = better(best, Some(found));
+        ControlFlow::Continue(())
+    });
+    best.filter(|best| best.timestamp >= 0)
 }
 
 /// The first record of a batch in the range with at least this timestamp. Where the records cannot be

@@ -214,6 +214,31 @@ fn assert_whole(world: &FaultyWorld, count: i32) {
     }
 }
 
+/// Mutation: `largest_in_range` that looks into every candidate.
+#[test]
+fn the_largest_timestamp_is_found_without_a_look_into_every_batch() {
+    const LARGE: usize = 200_000;
+    let (world, counted) = counted_world();
+    world.create("orders");
+    let orders = world.partition("orders");
+    // The one that is larger than all will be deleted.
+    for time in [1_000, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16, 2, 3] {
+        let large = [record(&"x".repeat(LARGE), NOW + time)];
+        let batch = batch_of(&large).build().unwrap().unwrap();
+        let appending = orders.append(batch, Acks::All).unwrap();
+        world.drive(appending.durable()).unwrap();
+        world.topics.0.checkpoint.run().unwrap();
+    }
+    world.drive(orders.delete_records(Some(Offset(1)))).unwrap();
+    counted.take_uses();
+    let found = orders.offset_for(OffsetSpec::MaxTimestamp, Isolation::ReadUncommitted);
+    let found = found.unwrap().unwrap();
+    let timestamp = Some(TimestampMs(NOW + 16));
+    assert_eq!((found.offset, found.timestamp), (Offset(12), timestamp));
+    let read = counted.take_uses().segment_bytes;
+    assert!(read < 8 * LARGE, "{read}");
+}
+
 /// Mutation: `Recovery::resumed` that finds nothing reads all of the segment, and so does
 /// `Saver::save` without `PartitionLog::save` or without `Partition::save_producers`.
 #[test]
