@@ -400,11 +400,15 @@ mod tests {
 
     #[test]
     fn a_directory_that_takes_no_files_is_refused_before_anything_is_served() {
-        let parent = tempfile::tempdir().unwrap();
-        drop(open(parent.path()).unwrap());
-        // Who runs as root is refused by nothing less.
-        std::fs::create_dir(parent.path().join("meta.tmp")).unwrap();
-        let error = open(parent.path()).unwrap_err().to_string();
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        drop(DataDirectory::open(&disk, "/data".as_ref(), 1).unwrap());
+        storage.set_faults(Faults {
+            changes_to_error: Some(1),
+            ..Faults::default()
+        });
+        let refusal = DataDirectory::open(&disk, "/data".as_ref(), 1);
+        let error = refusal.unwrap_err().to_string();
         assert!(error.contains("takes no files"), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::StorageError;
-use super::disk::{Disk, is_unreadable};
+use super::disk::{Disk, is_no_file, is_unreadable};
 use super::storage::OpenMode;
 
 impl Disk {
@@ -40,12 +40,6 @@ fn unless_lost(read: Result<Option<Bytes>, StorageError>) -> Result<Option<Bytes
 
 /// Whether a file is not there, not readable, or not one that has bytes.
 pub(super) fn is_lost(error: &io::Error) -> bool {
-    let is_none = matches!(
-        error.kind(),
-        ErrorKind::NotFound
-            | ErrorKind::IsADirectory
-            | ErrorKind::NotADirectory
-            | ErrorKind::NotSeekable
-    );
-    is_none || is_unreadable(error)
+    let is_none = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    is_none || is_no_file(error) || is_unreadable(error)
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::StorageError;
 use super::storage::{OpenMode, Storage, StorageFile, Volume};
+use super::{StorageError, id_text, random_id};
 
 /// Bytes of a file that is read as a whole, at most: a larger one is none that anybody here wrote.
 const WHOLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -34,8 +34,15 @@ impl Disk {
         Self(Arc::new(storage))
     }
 
+    /// As [`Storage::open`]; what is no file makes room for a draft.
     pub(crate) fn open(&self, path: &Path, mode: OpenMode) -> Result<DiskFile, StorageError> {
-        DiskFile::opened(path, self.0.open(path, mode))
+        match self.0.open(path, mode) {
+            Err(error) if mode == OpenMode::Draft && is_no_file(&error) => {
+                self.remove_file(path)?;
+                DiskFile::opened(path, self.0.open(path, mode))
+            }
+            opened => DiskFile::opened(path, opened),
+        }
     }
 
     /// Opens a file that exists, as [`Storage::open_direct`].
@@ -72,16 +79,34 @@ impl Disk {
             .map_err(at("create directory", directory))
     }
 
+    /// As [`Storage::rename`]; a directory makes room for a file.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
-        self.0.rename(from, to).map_err(at("rename", from))
+        let renamed = match self.0.rename(from, to) {
+            Err(error) if error.kind() == ErrorKind::IsADirectory => {
+                self.put_aside(to)?;
+                self.0.rename(from, to)
+            }
+            renamed => renamed,
+        };
+        renamed.map_err(at("rename", from))
     }
 
-    /// Removes a file; not an error where there is none.
+    /// Has no file be of that name: removes one, and puts a directory aside. Not an error where there is none.
     pub(crate) fn remove_file(&self, path: &Path) -> Result<(), StorageError> {
         match self.0.remove_file(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::IsADirectory => self.put_aside(path),
             removed => removed.map_err(at("remove", path)),
         }
+    }
+
+    /// Gives a directory that has the name of a file another one, which nobody reads: nobody here made it, so
+    /// nobody knows what is in it.
+    fn put_aside(&self, path: &Path) -> Result<(), StorageError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = format!("{name}.{}.stray", id_text(random_id()));
+        let renamed = self.0.rename(path, &path.with_file_name(aside));
+        renamed.map_err(at("rename", path))
     }
 
     pub(crate) fn remove_dir(&self, directory: &Path) -> Result<(), StorageError> {
@@ -291,6 +316,14 @@ impl DiskFile {
     fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> StorageError {
         at(operation, &self.path)
     }
+}
+
+/// Whether something else has the name of a file, as a directory or a pipe.
+pub(super) fn is_no_file(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::IsADirectory | ErrorKind::NotSeekable
+    )
 }
 
 /// Whether the disk says that the bytes are lost, and not that something else is wrong.

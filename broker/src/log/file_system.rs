@@ -7,7 +7,6 @@ use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,22 +61,23 @@ impl Storage for FileSystem {
             }
             opened => opened,
         };
-        let file = opened?;
+        let file = opened.map_err(|error| told(error, mode))?;
         Ok(Arc::new(RealFile { file, direct: None }))
     }
 
     fn open_direct(&self, path: &Path) -> io::Result<Arc<dyn StorageFile>> {
-        let file = open(path, OpenMode::Write, OFlags::empty())?;
+        let mode = OpenMode::Write;
+        let file = open(path, mode, OFlags::empty()).map_err(|error| told(error, mode))?;
         // Not every file system can.
-        let direct = open(path, OpenMode::Write, OFlags::DIRECT).ok();
+        let direct = open(path, mode, OFlags::DIRECT).ok();
         Ok(Arc::new(RealFile { file, direct }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(directory)? {
-            let name = entry?.file_name();
-            names.push(String::from_utf8_lossy(name.as_bytes()).into_owned());
+            // Nobody here gives a name that is no text.
+            names.extend(entry?.file_name().into_string());
         }
         Ok(names)
     }
@@ -133,7 +133,10 @@ impl Storage for FileSystem {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
         let mut options = File::options();
         options.write(true).create(true).truncate(false);
-        let file = options.open(path)?;
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options
+            .open(path)
+            .map_err(|error| told(error, OpenMode::Create))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }
@@ -282,9 +285,13 @@ fn open(path: &Path, mode: OpenMode, flags: OFlags) -> io::Result<File> {
     options.create(matches!(mode, OpenMode::Create | OpenMode::Draft));
     // Of no meaning for files; but who meets a pipe under the name of one waits for nobody to write into it.
     let mut flags = flags | OFlags::NONBLOCK;
-    flags.set(OFlags::NOFOLLOW, mode == OpenMode::Draft);
+    flags.set(OFlags::NOFOLLOW, mode != OpenMode::Read);
     options.custom_flags(flags.bits().cast_signed());
-    options.open(path)
+    let file = options.open(path)?;
+    match mode == OpenMode::Read || file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(Errno::SPIPE.into()),
+    }
 }
 
 /// Writes whole pages around the system's memory; `false` where the file system wants more than that
@@ -300,6 +307,16 @@ fn write_pages(direct: &File, position: u64, pages: &[u8]) -> io::Result<bool> {
 /// Whether a file was not opened because a link has its name.
 fn is_at_a_link(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::LOOP)
+}
+
+/// The same failure, for somebody who has to do something about it.
+fn told(error: io::Error, mode: OpenMode) -> io::Error {
+    match mode != OpenMode::Read && is_at_a_link(&error) {
+        true => io::Error::other(
+            "it is a symbolic link, and nothing is written through one; put what it leads to in its place",
+        ),
+        false => error,
+    }
 }
 
 /// Syncs every file and every directory, one by one.

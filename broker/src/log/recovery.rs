@@ -14,7 +14,7 @@
 //! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
 //! as after an unclean one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StorageError;
@@ -304,12 +304,17 @@ impl Recovery<'_> {
     }
 
     pub(super) fn file(&self, base: i64) -> Arc<SegmentFile> {
+        SegmentFile::new(self.path(base), OpenMode::Write)
+    }
+
+    fn path(&self, base: i64) -> PathBuf {
         let name = super::segment::file_name(base, LOG);
-        SegmentFile::new(self.options.directory.join(name), OpenMode::Write)
+        self.options.directory.join(name)
     }
 
     fn sealed(&self, base: i64, end: i64) -> Result<Arc<SealedSegment>, StorageError> {
-        let file = self.file(base);
+        // Nobody ever writes to it again.
+        let file = SegmentFile::new(self.path(base), OpenMode::Read);
         let disk = &self.context.disk;
         let size = disk.open(&file.path(), OpenMode::Read)?.size()?;
         let interval = self.options.config.index_interval_bytes;

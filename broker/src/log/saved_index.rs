@@ -117,7 +117,7 @@ impl SavedEntries {
         path: &Path,
     ) -> Result<Self, StorageError> {
         let (all, bytes) = self.and(entries);
-        let file = disk.open(path, OpenMode::Create)?;
+        let file = disk.open(path, OpenMode::Draft)?;
         let position = u64::try_from(self.size::<E>()).unwrap_or(u64::MAX);
         file.write_at(position, &[&bytes])?;
         // Who opens the directory after a clean stop takes all that is there.

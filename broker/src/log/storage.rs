@@ -8,7 +8,7 @@
 //! power cut, after [`Storage::sync_dir`] the names in a directory do; nothing else does. A write
 //! that fails may have been carried out in part. After a failed sync nothing is known of the file.
 //!
-//! Drafts are [`OpenMode::Draft`], so that nothing is written through a link that lies in their place.
+//! Nothing is written through a symbolic link, nor into what is no file, as a pipe.
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -23,11 +23,11 @@ static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// To be read; it must exist.
+    /// To be read; it must exist. A symbolic link is followed.
     Read,
-    /// To be read and written; it must exist.
+    /// To be read and written; it must exist. A symbolic link is an error.
     Write,
-    /// To be read and written, made if need be.
+    /// As [`OpenMode::Write`], made if need be.
     Create,
     /// As [`OpenMode::Create`], but a symbolic link of that name makes room for a file.
     Draft,

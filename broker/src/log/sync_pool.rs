@@ -161,19 +161,20 @@ impl Job {
 
     fn run(&self) -> Result<(), StorageError> {
         match self {
-            Self::File(disk, path) => unless_gone(
-                disk.open(path, OpenMode::Write)
-                    .and_then(|file| file.sync()),
-            ),
+            // Nothing is written here; what was found at a start may be a link.
+            Self::File(disk, path) => {
+                unless_gone(disk.open(path, OpenMode::Read).and_then(|file| file.sync()))
+            }
             Self::Directory(disk, directory) => unless_gone(disk.sync_dir(directory)),
         }
     }
 }
 
-/// What was dropped or deleted meanwhile needs no sync.
+/// What was dropped or deleted meanwhile needs no sync, and what is no file cannot be synced.
 fn unless_gone(synced: Result<(), StorageError>) -> Result<(), StorageError> {
+    let is_none = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::InvalidInput);
     match synced {
-        Err(error) if error.cause.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if is_none(error.cause.kind()) => Ok(()),
         synced => synced,
     }
 }

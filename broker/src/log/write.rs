@@ -161,10 +161,8 @@ impl PartitionLog {
     ) -> Result<DiskFile, StorageError> {
         let path = self.directory.join(file_name(base_offset, LOG));
         let created = self.context.space.when_there_is_room(|| {
-            let created = self.context.disk.open(&path, OpenMode::Create)?;
-            // A leftover of a segment that was dropped before it ever held anything.
-            created.truncate(0)?;
-            Ok(created)
+            // There may be a leftover of a segment that was dropped before it ever held anything.
+            self.context.disk.draft(&path)
         })?;
         let file = SegmentFile::new(path, OpenMode::Write);
         writer.steps.push(WriteStep::Began {

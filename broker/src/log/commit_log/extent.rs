@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::first_page::FirstPage;
 use crate::log::StorageError;
-use crate::log::disk::{Disk, DiskFile};
+use crate::log::disk::{Disk, DiskFile, is_no_file};
 use crate::log::storage::OpenMode;
 
 /// What writes are aligned to.
@@ -59,7 +59,7 @@ impl Extent {
         disk.open_direct(path)
     }
 
-    /// Opens a file that was made earlier; with the number in its name.
+    /// Opens a file that was made earlier; with the number in its name. What is no file loses that.
     pub(super) fn found(
         disk: &Disk,
         directory: &Path,
@@ -76,7 +76,13 @@ impl Extent {
             let cause = io::Error::other("no extent has such a number; move the file away");
             return Err(StorageError::new("use", &path, cause));
         }
-        let file = disk.open_direct(&path)?;
+        let file = match disk.open_direct(&path) {
+            Err(error) if is_no_file(&error.cause) => {
+                disk.remove_file(&path)?;
+                return Ok(None);
+            }
+            opened => opened?,
+        };
         let size = file.size()?;
         Ok(Some((index, Self { path, file, size })))
     }

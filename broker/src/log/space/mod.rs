@@ -342,7 +342,7 @@ impl Space {
     fn take_reserve(&self) -> Result<bool, StorageError> {
         let path = self.directory.join(RESERVE_FILE);
         let bytes = self.config.reserve_bytes;
-        let taken = self.disk.open(&path, OpenMode::Create).and_then(|file| {
+        let taken = self.disk.open(&path, OpenMode::Draft).and_then(|file| {
             file.allocate(bytes)?;
             file.truncate(bytes)
         });

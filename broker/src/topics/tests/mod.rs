@@ -18,6 +18,7 @@ mod scale;
 mod seeds;
 mod simulation;
 mod small_files;
+mod strangers;
 mod verdicts;
 
 use std::future::Future;

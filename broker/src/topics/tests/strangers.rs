@@ -1,0 +1,161 @@
+//! Something else lies where a file of ours should be: nothing outside is written, and what is no file is put aside.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use super::damage::{RECORDS, append_more, assert_lost, filled, make_segments_small, segment};
+use super::*;
+
+const PRECIOUS: &[u8] = &[b'x'; 200_000];
+
+fn data(world: &World) -> PathBuf {
+    world.directory.path().join("data")
+}
+
+/// Puts a link to a file outside of the data directory in the place of `path`.
+fn link(world: &World, path: &Path) -> PathBuf {
+    let outside = world.directory.path().join("precious");
+    fs::write(&outside, PRECIOUS).unwrap();
+    if path.exists() {
+        fs::remove_file(path).unwrap();
+    }
+    symlink(&outside, path).unwrap();
+    outside
+}
+
+/// Names in a directory that were put aside.
+fn put_aside(directory: &Path) -> usize {
+    let names = fs::read_dir(directory).unwrap();
+    let names = names.map(|entry| entry.unwrap().path());
+    names
+        .filter(|path| path.extension() == Some(OsStr::new("stray")))
+        .count()
+}
+
+/// Mutation: `OpenMode::Create` in `SavedEntries::append`, or in `take_reserve`.
+#[test]
+fn a_link_with_the_name_of_what_can_be_made_again_makes_room_for_it() {
+    for name in ["last.index", "last.timeindex", "disk-reserve"] {
+        let world = filled();
+        world.topics.close().unwrap();
+        let path = match name.strip_prefix("last.") {
+            Some(suffix) => segment(&world, 9).with_extension(suffix),
+            None => data(&world).join(name),
+        };
+        assert!(path.exists(), "{name}");
+        let outside = link(&world, &path);
+        let world = world.reopened();
+        append_more(&world, RECORDS..RECORDS + 1);
+        let world = world.restarted();
+        assert_eq!(fs::read(&outside).unwrap(), PRECIOUS, "{name}");
+        assert!(!path.is_symlink(), "{name}");
+        assert_lost(&world, &[], name);
+    }
+}
+
+/// Mutation: `open` without `NOFOLLOW` for `OpenMode::Write`.
+#[test]
+fn a_link_in_the_place_of_an_extent_or_of_the_last_segment_is_told_and_not_written_through() {
+    for name in [
+        "commit-log/00000050.extent",
+        "topics/orders-0/00000000000000000009.log",
+    ] {
+        let world = filled();
+        world.topics.close().unwrap();
+        let path = data(&world).join(name);
+        let content = fs::read(&path).ok();
+        let outside = link(&world, &path);
+        let World {
+            directory,
+            clock,
+            topics,
+        } = world;
+        drop(topics);
+        let refusal = open(directory.path(), &clock).unwrap_err().to_string();
+        assert!(refusal.contains(name), "{refusal}");
+        assert!(refusal.contains("is a symbolic link"), "{refusal}");
+        assert_eq!(fs::read(&outside).unwrap(), PRECIOUS, "{name}");
+        fs::remove_file(&path).unwrap();
+        if let Some(content) = content {
+            fs::write(&path, content).unwrap();
+        }
+        let topics = open(directory.path(), &clock).unwrap();
+        let world = World {
+            directory,
+            clock,
+            topics,
+        };
+        assert_lost(&world, &[], "without links");
+    }
+}
+
+/// Mutation: `Recovery::sealed` by `OpenMode::Write`.
+#[test]
+fn a_full_segment_may_be_elsewhere() {
+    let world = filled();
+    world.topics.close().unwrap();
+    let outside = world.directory.path().join("another-disk");
+    fs::rename(segment(&world, 3), &outside).unwrap();
+    symlink(&outside, segment(&world, 3)).unwrap();
+    assert_lost(&world.reopened().killed(), &[], "read through a link");
+}
+
+/// Mutations: `Disk::rename` and `Disk::remove_file` that put nothing aside; `Job::run` by `OpenMode::Write`.
+#[test]
+fn a_directory_with_the_name_of_a_file_is_put_aside_with_all_that_is_in_it() {
+    for name in [
+        "recovery-points",
+        "recovery-points.tmp",
+        "cleaner-offset-checkpoint",
+        "commit-log/00000050.extent",
+        "topics/orders-0/leader-epoch-checkpoint",
+        "topics/orders-0/leader-epoch-checkpoint.tmp",
+        "topics/orders-0/x.tmp",
+        "topics/orders-0/x.deleted",
+        "topics/orders-0/log-start-offset",
+        "topics/orders-0/damaged-ranges",
+        "topics/orders-0/00000000000000000011.snapshot",
+        "topics/orders-0/00000000000000000099.snapshot",
+        "topics/orders-0/00000000000000000009.index",
+    ] {
+        for is_clean in [true, false] {
+            let what = format!("{name}, clean: {is_clean}");
+            let world = filled();
+            world.end(is_clean);
+            let path = data(&world).join(name);
+            if path.exists() {
+                fs::remove_file(&path).unwrap();
+            }
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("somebodys"), PRECIOUS).unwrap();
+            let world = world.reopened();
+            assert_lost(&world, &[], &what);
+            make_segments_small(&world);
+            append_more(&world, RECORDS..RECORDS + 5);
+            world.topics.retention_check().unwrap();
+            let world = world.restarted().killed();
+            assert_lost(&world, &[], &what);
+            let directory = path.parent().unwrap();
+            let is_there = path.join("somebodys").exists();
+            let count = usize::from(!is_there);
+            assert_eq!(put_aside(directory), count, "{what}");
+        }
+    }
+}
+
+/// Mutation: `FileSystem::list` that gives a name for what is no text.
+#[test]
+fn names_that_are_no_text_are_passed_over() {
+    let world = filled();
+    world.topics.close().unwrap();
+    for place in ["", "topics", "topics/orders-0", "commit-log"] {
+        let stray = data(&world)
+            .join(place)
+            .join(OsStr::from_bytes(b"\xff\xfe-0"));
+        fs::create_dir(stray).unwrap();
+    }
+    assert_lost(&world.restarted().killed(), &[], "strays");
+}
