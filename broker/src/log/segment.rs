@@ -1,5 +1,6 @@
 //! The segments of a partition: the one that is written, and those that never change again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -230,8 +231,14 @@ impl SealedSegment {
                 (&written.times, TIME_INDEX),
             ] {
                 let name = log.with_file_name(deleted(suffix));
-                rename(file, &name)?;
-                retired.push(name);
+                match rename(file, &name) {
+                    // It is derived: somebody took it away, and no harm is done.
+                    Err(error) if error.cause.kind() == ErrorKind::NotFound => {}
+                    renamed => {
+                        renamed?;
+                        retired.push(name);
+                    }
+                }
             }
         } else {
             for suffix in [OFFSET_INDEX, TIME_INDEX] {

@@ -159,3 +159,27 @@ fn names_that_are_no_text_are_passed_over() {
     }
     assert_lost(&world.restarted().killed(), &[], "strays");
 }
+
+/// Mutation: `retire` that insists on the file of an index.
+#[test]
+fn segments_go_without_the_files_of_their_indexes() {
+    let world = filled();
+    world.topics.retention_check().unwrap();
+    let has_indexes = |world: &World| {
+        let files = world.files("orders-0");
+        files.iter().any(|name| name.ends_with("index"))
+    };
+    assert!(has_indexes(&world));
+    for name in world.files("orders-0") {
+        if name.ends_with("index") {
+            fs::remove_file(data(&world).join("topics/orders-0").join(name)).unwrap();
+        }
+    }
+    let partition = world.partition("orders");
+    let mut config = world.topics.topic("orders").unwrap().config().log.clone();
+    config.retention.bytes = Some(1);
+    partition.log.set_config(config);
+    world.topics.retention_check().unwrap();
+    assert_eq!(partition.offsets().log_start, Offset(9));
+    assert_eq!(values(&partition, 9).len(), 2);
+}
