@@ -12,6 +12,12 @@ const NOT_NEEDED: &str =
 const NEEDED: &str =
     "what is missing was acknowledged: restore from a backup, or start, which uses the rest";
 
+/// What is wrong with an extent that cannot be read into memory.
+pub(super) const TOO_LARGE: &str = "no extent is that large";
+/// What to do with it.
+const SHORTEN: &str =
+    "a start after a crash does not go on before it is moved away or cut to its size";
+
 /// What to do with what a start put aside.
 const ASIDE: &str = "look at it with sluice log dump, and remove it";
 
@@ -22,6 +28,8 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     };
     let directory = root.join("commit-log");
     let extents = FoundExtent::all(&home.disk, &directory)?;
+    let is_too_large = |extent: &FoundExtent| extent.is_too_large();
+    let (too_large, extents): (Vec<_>, Vec<_>) = extents.into_iter().partition(is_too_large);
     let live = home.points.as_ref().map_or((0, 0), RecoveryPoints::live);
     let advice = if home.is_clean { NOT_NEEDED } else { NEEDED };
     let losses = walk_row(&extents, live, |_| ())?;
@@ -30,6 +38,10 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
             .with_bytes(loss.bytes)
     };
     let mut findings: Vec<_> = losses.into_iter().map(tell).collect();
+    findings.extend(too_large.iter().map(|extent| {
+        Finding::new(Severity::Damage, extent.path(), TOO_LARGE, SHORTEN)
+            .with_bytes(0..extent.size())
+    }));
     for extent in FoundExtent::all(&home.disk, &directory.join(DAMAGED_DIRECTORY))? {
         let reason = "a start found it damaged and kept it";
         findings.push(Finding::new(Severity::Note, extent.path(), reason, ASIDE));

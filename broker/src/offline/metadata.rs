@@ -63,7 +63,8 @@ impl MetadataReading {
         live: (u32, u64),
         mut next_offset: i64,
     ) -> Result<(), StorageError> {
-        let extents = FoundExtent::all(disk, directory)?;
+        let mut extents = FoundExtent::all(disk, directory)?;
+        extents.retain(|extent| !extent.is_too_large());
         // What is lost of them is found by the check of the commit log.
         walk_row(&extents, live, |mut frame| {
             if frame.header.key != LogKey::METADATA {

@@ -20,7 +20,7 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 /// What the name of an extent's file ends in.
 pub(super) const SUFFIX: &str = ".extent";
 /// Bytes that a file may have, or it is no extent: as many as the setting allows, and more than any batch.
-const SIZE_MAX: u64 = 1 << 30;
+pub(super) const SIZE_MAX: u64 = 1 << 30;
 /// The number in the name of a file is smaller, or there would be no names for those to come.
 const INDEX_END: u64 = 1 << 62;
 

@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use super::extent::{Extent, SUFFIX};
+use super::extent::{Extent, SIZE_MAX, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use super::first_page::{ExtentHeader, FirstPage};
 use crate::log::StorageError;
-use crate::log::disk::Disk;
+use crate::log::disk::{Disk, is_no_file};
 use crate::log::storage::OpenMode;
 
 /// An extent as it was found.
@@ -19,14 +19,16 @@ pub(crate) struct FoundExtent {
 }
 
 impl FoundExtent {
-    /// The extents in a directory, by their place in the log; those without a place first.
+    /// The extents in a directory, by their place in the log; those without a place first. What is no file is
+    /// none, as for a start.
     pub(crate) fn all(disk: &Disk, directory: &Path) -> Result<Vec<Self>, StorageError> {
         let mut names = disk.list(directory)?;
         names.retain(|name| name.ends_with(SUFFIX));
         names.sort_unstable();
         let found = names
             .iter()
-            .map(|name| Self::open(disk, &directory.join(name)));
+            .map(|name| Self::open(disk, &directory.join(name)))
+            .filter(|opened| !opened.as_ref().is_err_and(|error| is_no_file(&error.cause)));
         let mut found = found.collect::<Result<Vec<_>, _>>()?;
         Self::sort(&mut found);
         Ok(found)
@@ -59,6 +61,11 @@ impl FoundExtent {
     /// Whether it held something of which the first page no longer tells.
     pub(crate) const fn is_lost(&self) -> bool {
         matches!(self.page, FirstPage::Damaged)
+    }
+
+    /// Whether it is larger than any extent, so that no start reads it.
+    pub(crate) const fn is_too_large(&self) -> bool {
+        self.extent.size > SIZE_MAX
     }
 
     /// Bytes of its file.

@@ -8,6 +8,7 @@ use super::batches::batch_line;
 use super::{Dump, DumpError};
 use crate::log::commit_log::FoundExtent;
 use crate::log::id_text;
+use crate::offline::commit_log_check::TOO_LARGE;
 use crate::offline::line::Line;
 
 /// Bytes that say what an extent holds.
@@ -16,6 +17,9 @@ const FIRST_PAGE_BYTES: u64 = 4096;
 impl Dump<'_> {
     pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
         let extent = FoundExtent::open(&self.disk, path)?;
+        if extent.is_too_large() {
+            return self.damage(0, extent.size(), TOO_LARGE);
+        }
         let Some(header) = extent.header() else {
             return match extent.is_lost() {
                 false => self.line(&Line::new("unused").number("size", extent.size())),

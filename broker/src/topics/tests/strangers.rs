@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::damage::{RECORDS, append_more, assert_lost, filled, make_segments_small, segment};
 use super::*;
+use crate::offline::{DumpOptions, Form, dump, verify};
 
 const PRECIOUS: &[u8] = &[b'x'; 200_000];
 
@@ -182,4 +183,37 @@ fn segments_go_without_the_files_of_their_indexes() {
     world.topics.retention_check().unwrap();
     assert_eq!(partition.offsets().log_start, Offset(9));
     assert_eq!(values(&partition, 9).len(), 2);
+}
+
+/// Mutations: `FoundExtent::all` without its filter; `check_commit_log`, `pending` or the dump without `is_too_large`.
+#[test]
+fn a_check_and_a_dump_go_on_behind_what_cannot_be_an_extent() {
+    for is_clean in [true, false] {
+        let world = filled();
+        world.end(is_clean);
+        let World {
+            directory, topics, ..
+        } = world;
+        drop(topics);
+        let data = directory.path().join("data");
+        let extents = data.join("commit-log");
+        fs::create_dir(extents.join("00000050.extent")).unwrap();
+        let pipe = std::process::Command::new("mkfifo")
+            .arg(extents.join("00000051.extent"))
+            .status();
+        assert!(pipe.unwrap().success());
+        let first = extents.join("00000000.extent");
+        let first = fs::File::options().write(true).open(first).unwrap();
+        first.set_len((1 << 30) + 1).unwrap();
+        let mut out = Vec::new();
+        let tally = verify(&data, Form::Text, &mut out, &mut |_| ()).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert!(tally.damaged > 0 && tally.logs > 1, "{said}");
+        assert!(said.contains("no extent is that large"), "{said}");
+        let mut out = Vec::new();
+        assert!(!dump(&data, DumpOptions::default(), &mut out).unwrap());
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.contains("no extent is that large"), "{said}");
+        assert!(said.contains("00000000000000000009.log"), "{said}");
+    }
 }
