@@ -8,7 +8,7 @@ on_both_targets!(
     console_tools_create_list_describe_alter_and_delete_topics,
     console_tools_describe_and_alter_topic_configs,
     console_tools_delete_records_and_kcat_starts_behind_them,
-    records_of_a_compacted_topic_are_not_deleted,
+    console_tools_do_not_delete_what_kcat_wrote_to_a_compacted_topic,
     console_tools_are_told_why_a_topic_cannot_be,
 );
 
@@ -74,7 +74,7 @@ async fn console_tools_delete_records_and_kcat_starts_behind_them(world: World) 
 }
 
 /// Mutation: a handler of `DeleteRecords` that does not look at `cleanup.policy`.
-async fn records_of_a_compacted_topic_are_not_deleted(world: World) {
+async fn console_tools_do_not_delete_what_kcat_wrote_to_a_compacted_topic(world: World) {
     let (topic, console) = (world.unique("prices"), world.console());
     let create = format!("--create --topic {topic} --config cleanup.policy=compact");
     console.run(Tool::Topics, &create, "").await.ok();

@@ -339,7 +339,7 @@ impl PartitionLog {
     }
 
     /// Whether every offset has a record.
-    pub(super) fn is_dense(&self) -> bool {
+    pub(crate) fn is_dense(&self) -> bool {
         !self.is_sparse.load(Ordering::Relaxed)
     }
 

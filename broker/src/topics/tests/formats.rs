@@ -2,15 +2,17 @@
 //!
 //! `format-1/` was written by the first version, which had no commit log: `closed` by a clean stop,
 //! `killed` by `kill -9` before. `format-2/` was written by the first with damaged ranges, and places in
-//! its recovery points: `killed` twice, `closed` after one more start. Its extents are kept without the
-//! zeroes at their end, and get them back here.
+//! its recovery points: `killed` twice, `closed` after one more start. `format-3/` likewise, by the first
+//! with a secret for each generation of the commit log, two first pages, and checksums of small files;
+//! records were deleted, one rotted, and a log was compacted. Their extents are kept without the zeroes at
+//! their end, and get them back here.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
 
-/// Bytes of an extent in `format-2/`.
+/// Bytes of an extent.
 const EXTENT_BYTES: u64 = 1 << 20;
 
 fn copy(from: &Path, to: &Path) {
@@ -95,8 +97,8 @@ fn a_closed_directory_of_format_1_opens_with_everything() {
     assert!(offsets.offsets().high_watermark > Offset(0));
 }
 
-/// What both directories of format 2 hold.
-fn assert_is_all_of_format_2(world: &World) {
+/// What both directories of format 2 hold, and those of format 3 too.
+fn assert_is_all_of_format_2(world: &World, prices: &[(i64, &str)]) {
     let kept: Vec<_> = values(&world.partition("orders"), 2)
         .into_iter()
         .filter(|(offset, _)| *offset >= 2)
@@ -110,8 +112,7 @@ fn assert_is_all_of_format_2(world: &World) {
     assert_eq!(texts(world, "lines"), pairs(&lines));
     let second = world.partition_of("lines", 1);
     assert_eq!(values(&second, 0), pairs(&[(0, "f")]));
-    let prices = [(0, "1"), (1, "2"), (2, "3"), (3, "4")];
-    assert_eq!(texts(world, "prices"), pairs(&prices));
+    assert_eq!(texts(world, "prices"), pairs(prices));
     let end_of = |topic: &str, epoch| {
         let partition = world.partition(topic);
         partition
@@ -125,9 +126,11 @@ fn assert_is_all_of_format_2(world: &World) {
     assert_eq!(offsets.offsets().high_watermark, Offset(3));
     assert!(world.topics.partition("gone", PartitionId(0)).is_none());
     let recovery = world.topics.recovery();
-    assert!(recovery.damaged_logs.is_empty() && recovery.damaged.is_empty());
-    assert!(recovery.quarantined.is_empty());
+    assert!(recovery.damaged.is_empty() && recovery.quarantined.is_empty());
 }
+
+/// Those of format 2.
+const PRICES: [(i64, &str); 4] = [(0, "1"), (1, "2"), (2, "3"), (3, "4")];
 
 #[test]
 fn a_killed_directory_of_format_2_opens_with_everything() {
@@ -135,7 +138,7 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
     assert_eq!(world.topics.recovery().last_stop, LastStop::Unclean);
     assert!(world.topics.recovery().replayed_bytes > 0);
     for _ in 0..2 {
-        assert_is_all_of_format_2(&world);
+        assert_is_all_of_format_2(&world, &PRICES);
         world = world.killed();
     }
     let appended = append(&world.partition("lines"), batch(&["next"])).unwrap();
@@ -146,6 +149,47 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
 fn a_closed_directory_of_format_2_opens_with_everything() {
     let world = world_of("format-2/closed");
     assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
-    assert_is_all_of_format_2(&world);
-    assert_is_all_of_format_2(&world.killed());
+    assert_is_all_of_format_2(&world, &PRICES);
+    assert_is_all_of_format_2(&world.killed(), &PRICES);
+}
+
+/// What both directories of format 3 hold: a record that was deleted, one that rotted, and what compaction left.
+fn assert_is_all_of_format_3(world: &World, prices: &[(i64, &str)]) {
+    assert_is_all_of_format_2(world, prices);
+    let rolled = world.partition("rolled");
+    let offsets = rolled.offsets();
+    assert_eq!((offsets.log_start, offsets.log_end), (Offset(1), Offset(5)));
+    let sound = rolled.read(read_request(1)).unwrap().records.concat();
+    let sound =
+        record_batch::batches(sound.into()).map(|batch| batch.unwrap().header().last_offset());
+    assert_eq!(sound.collect::<Vec<_>>(), [1]);
+    let refused = rolled.read(read_request(2)).unwrap_err();
+    assert!(matches!(refused, ReadError::Damaged { .. }), "{refused}");
+    assert_eq!(values(&rolled, 3), pairs(&[(3, "r3"), (4, "r4")]));
+    let damaged = world.topics.recovery().damaged_logs.clone();
+    let damaged: Vec<_> = damaged.iter().map(|log| log.directory.as_str()).collect();
+    assert_eq!(damaged, ["rolled-0"]);
+    assert!(!world.partition("prices").log.is_dense());
+    assert!(world.partition("orders").log.is_dense());
+}
+
+#[test]
+fn a_killed_directory_of_format_3_opens_with_everything() {
+    let mut world = world_of("format-3/killed");
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Unclean);
+    assert!(world.topics.recovery().replayed_bytes > 0);
+    for _ in 0..2 {
+        assert_is_all_of_format_3(&world, &PRICES);
+        world = world.killed();
+    }
+    let appended = append(&world.partition("rolled"), batch(&["next"])).unwrap();
+    assert_eq!(appended.base_offset, Offset(5));
+}
+
+#[test]
+fn a_closed_directory_of_format_3_opens_with_everything() {
+    let world = world_of("format-3/closed");
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
+    assert_is_all_of_format_3(&world, &PRICES[1..]);
+    assert_is_all_of_format_3(&world.killed(), &PRICES[1..]);
 }
