@@ -1,8 +1,8 @@
 //! Every connection is an open file, and so is every segment: who gets how many of what the system
 //! grants.
 //!
-//! The bundled broker keeps its segments open, at most half of all. What is left is for connections,
-//! less a reserve. Where that is less than configured, both kinds of connections get less, in
+//! The bundled broker keeps its segments open, at most half of all, and the files of its commit log. What is
+//! left is for connections, less a reserve. Where that is less than configured, both kinds of connections get less, in
 //! proportion: a limit that refuses one more client is better than a disk that cannot be written.
 
 use std::num::NonZeroU32;
@@ -12,6 +12,11 @@ use sluice::config::Config;
 
 /// Files for all else: listeners, links to a cluster, files that are open for a moment.
 const RESERVED: usize = 256;
+
+/// How often a file of the commit log is open: a second time to be written around the system's memory.
+const OPENED_PER_EXTENT: u64 = 2;
+/// How many commit logs of full size there may be: one that is brought to the disk, and one that is written meanwhile.
+const COMMIT_LOGS: u64 = 2;
 
 /// The system grants too few files for the connections that are configured.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +64,15 @@ pub(super) fn share(config: &mut Config) -> Option<Shortage> {
         true => sluice_broker::log::open_files_limit(),
         false => 0,
     };
-    let places = allowed.saturating_sub(segments.saturating_add(RESERVED));
+    let commit_log = match is_bundled {
+        true => commit_log_files(
+            config.broker.commit_log_size_max.0,
+            config.broker.commit_log_extent_size.0,
+        ),
+        false => 0,
+    };
+    let taken = segments.saturating_add(commit_log).saturating_add(RESERVED);
+    let places = allowed.saturating_sub(taken);
     let (broker, http) = (config.broker.connections_max, config.http.connections_max);
     let asked = match is_bundled {
         true => [broker, http],
@@ -79,6 +92,13 @@ pub(super) fn share(config: &mut Config) -> Option<Shortage> {
         broker_connections: config.broker.connections_max,
         http_connections: for_http,
     })
+}
+
+/// Files that a commit log has open at most.
+fn commit_log_files(size_max: u64, extent_size: u64) -> usize {
+    let extents = size_max / extent_size.max(1);
+    let files = extents.saturating_mul(OPENED_PER_EXTENT * COMMIT_LOGS);
+    usize::try_from(files).unwrap_or(usize::MAX)
 }
 
 /// As many as asked for, where there are so many places; else a part of the places in proportion.
@@ -105,6 +125,13 @@ mod tests {
     fn granted_of(asked: [u32; 2], places: usize) -> [u32; 2] {
         let asked = asked.map(|asked| NonZeroU32::new(asked).unwrap());
         granted(asked, places).map(NonZeroU32::get)
+    }
+
+    /// Mutation: one file an extent.
+    #[test]
+    fn a_commit_log_of_many_extents_takes_its_files_from_the_connections() {
+        assert_eq!(commit_log_files(256 << 20, 16 << 20), 64);
+        assert_eq!(commit_log_files(1 << 30, 1 << 20), 4096);
     }
 
     #[test]
