@@ -24,6 +24,9 @@ pub struct Unclean<'a> {
     pub replay: &'a Replay,
     /// What has to run before anything is served.
     pub checkpoint: &'a Checkpoint,
+    /// Whether it is known how far logs were durable. Where it is not, batches may be from before that, and what
+    /// lies between them in the segments alone.
+    pub has_points: bool,
 }
 
 impl PartitionLog {
@@ -59,6 +62,11 @@ impl PartitionLog {
         // producers may be there and nowhere else.
         let (key, from) = (options.key, options.recovery_point.offset);
         let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
+        let is_told_of = |unclean: Unclean<'_>| {
+            let are_in_a_row = batches.is_none_or(|batches| batches.are_in_a_row());
+            unclean.replay.is_whole() && (unclean.has_points || are_in_a_row)
+        };
+        let keeps_all = !unclean.is_some_and(is_told_of);
         let recovery = Recovery {
             context,
             options: &options,
@@ -67,10 +75,10 @@ impl PartitionLog {
                 None => LastStop::Clean,
             },
             cut_at: batches
-                .filter(|_| unclean.is_some_and(|unclean| unclean.replay.is_whole()))
+                .filter(|_| !keeps_all)
                 .and_then(|batches| batches.first_offset()),
             replayed_end: batches.and_then(|batches| batches.end_offset()),
-            keeps_all: unclean.is_none_or(|unclean| !unclean.replay.is_whole()),
+            keeps_all,
         };
         let (mut opened, mut found) = recovery.run()?;
         if let Some(batches) = batches {

@@ -136,6 +136,31 @@ fn a_change_of_durability_loses_nothing_of_either_kind() {
     }
 }
 
+/// Mutation: `cut_at` whatever lies between the batches.
+#[test]
+fn where_recovery_points_are_lost_nothing_is_cut_that_the_commit_log_never_had() {
+    let mut world = world(1, "group");
+    for (durability, range) in [
+        (Durability::Group, 0..5),
+        (Durability::Os, 5..10),
+        (Durability::Group, 10..15),
+    ] {
+        let topic = world.topics.topic("risked").unwrap();
+        let mut config = topic.config().log.clone();
+        config.durability = durability;
+        world.partition("risked").log.set_config(config);
+        for number in numbers(range) {
+            append_to(&world, "risked", &number);
+        }
+    }
+    world.topics.0.checkpoint.run().unwrap();
+    world.storage.kill();
+    world.storage.lose_files("/data", "recovery-points");
+    world.reopen();
+    assert_eq!(texts(&world, "risked"), numbers(0..15));
+    assert_eq!(world.topics.recovery().damaged_logs, []);
+}
+
 /// Has an idempotent producer send a batch of which it may have sent any before. Whatever is answered is there.
 fn send(world: &FaultyWorld, sequence: i32, what: &str) {
     let partition = world.partition("risked");
