@@ -146,7 +146,8 @@ impl Space {
         Ok(Arc::new(space))
     }
 
-    /// Takes `bytes` of a user, if there is room.
+    /// Takes `bytes` of a user, if there is room for them: in the commit log, which may need new extents for them,
+    /// and in a segment.
     ///
     /// # Errors
     /// [`DiskFull`].
@@ -154,7 +155,7 @@ impl Space {
         if self.room() != Room::Enough {
             return Err(self.full());
         }
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let bytes = i64::try_from(bytes.saturating_mul(2)).unwrap_or(i64::MAX);
         let left = self.left.fetch_sub(bytes, Ordering::Relaxed);
         let grace = self.grace();
         if left >= grace && left.saturating_sub(bytes) < grace {
