@@ -108,19 +108,13 @@ fn lock(dir: &Path) -> Result<File, DataDirError> {
     }
 }
 
-/// Checks the version, or writes it into a new directory: whole or not at all, so that a crash here
-/// cannot leave a directory nobody opens.
+/// Checks the version, or writes it into a new directory.
 fn check_format(dir: &Path) -> Result<(), DataDirError> {
     let path = dir.join("meta.properties");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let draft = dir.join("meta.properties.tmp");
-            fs::write(&draft, format!("{FORMAT_KEY}{FORMAT_VERSION}\n")).map_err(at(&draft))?;
-            File::open(&draft)
-                .and_then(|file| file.sync_all())
-                .map_err(at(&draft))?;
-            return fs::rename(&draft, &path).map_err(at(&path));
+            return write_format(dir, &path);
         }
         Err(error) => return Err(at(&path)(error)),
     };
@@ -132,6 +126,24 @@ fn check_format(dir: &Path) -> Result<(), DataDirError> {
         }),
         None => Err(DataDirError::NoFormat { path }),
     }
+}
+
+/// Writes the version, whole or not at all and durably: a crash leaves no directory that nobody opens, and
+/// a start after a power cut need not write it again on a disk that may be full by then.
+fn write_format(dir: &Path, path: &Path) -> Result<(), DataDirError> {
+    let draft = dir.join("meta.properties.tmp");
+    fs::write(&draft, format!("{FORMAT_KEY}{FORMAT_VERSION}\n")).map_err(at(&draft))?;
+    sync(&draft)?;
+    fs::rename(&draft, path).map_err(at(path))?;
+    sync(dir)?;
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), sync)
+}
+
+fn sync(path: &Path) -> Result<(), DataDirError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(at(path))
 }
 
 #[cfg(test)]
