@@ -97,8 +97,8 @@ fn a_closed_directory_of_format_1_opens_with_everything() {
     assert!(offsets.offsets().high_watermark > Offset(0));
 }
 
-/// What both directories of format 2 hold, and those of format 3 too.
-fn assert_is_all_of_format_2(world: &World, prices: &[(i64, &str)]) {
+/// What the directories of formats 2 and 3 hold; of the logs those of `damaged` lost something.
+fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
     let kept: Vec<_> = values(&world.partition("orders"), 2)
         .into_iter()
         .filter(|(offset, _)| *offset >= 2)
@@ -126,6 +126,9 @@ fn assert_is_all_of_format_2(world: &World, prices: &[(i64, &str)]) {
     assert_eq!(offsets.offsets().high_watermark, Offset(3));
     assert!(world.topics.partition("gone", PartitionId(0)).is_none());
     let recovery = world.topics.recovery();
+    let found = recovery.damaged_logs.iter();
+    let found: Vec<_> = found.map(|log| log.directory.as_str()).collect();
+    assert_eq!(found, damaged);
     assert!(recovery.damaged.is_empty() && recovery.quarantined.is_empty());
 }
 
@@ -138,7 +141,7 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
     assert_eq!(world.topics.recovery().last_stop, LastStop::Unclean);
     assert!(world.topics.recovery().replayed_bytes > 0);
     for _ in 0..2 {
-        assert_is_all_of_format_2(&world, &PRICES);
+        assert_is_all(&world, &PRICES, &[]);
         world = world.killed();
     }
     let appended = append(&world.partition("lines"), batch(&["next"])).unwrap();
@@ -149,13 +152,13 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
 fn a_closed_directory_of_format_2_opens_with_everything() {
     let world = world_of("format-2/closed");
     assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
-    assert_is_all_of_format_2(&world, &PRICES);
-    assert_is_all_of_format_2(&world.killed(), &PRICES);
+    assert_is_all(&world, &PRICES, &[]);
+    assert_is_all(&world.killed(), &PRICES, &[]);
 }
 
 /// What both directories of format 3 hold: a record that was deleted, one that rotted, and what compaction left.
 fn assert_is_all_of_format_3(world: &World, prices: &[(i64, &str)]) {
-    assert_is_all_of_format_2(world, prices);
+    assert_is_all(world, prices, &["rolled-0"]);
     let rolled = world.partition("rolled");
     let offsets = rolled.offsets();
     assert_eq!((offsets.log_start, offsets.log_end), (Offset(1), Offset(5)));
@@ -166,9 +169,6 @@ fn assert_is_all_of_format_3(world: &World, prices: &[(i64, &str)]) {
     let refused = rolled.read(read_request(2)).unwrap_err();
     assert!(matches!(refused, ReadError::Damaged { .. }), "{refused}");
     assert_eq!(values(&rolled, 3), pairs(&[(3, "r3"), (4, "r4")]));
-    let damaged = world.topics.recovery().damaged_logs.clone();
-    let damaged: Vec<_> = damaged.iter().map(|log| log.directory.as_str()).collect();
-    assert_eq!(damaged, ["rolled-0"]);
     assert!(!world.partition("prices").log.is_dense());
     assert!(world.partition("orders").log.is_dense());
 }
