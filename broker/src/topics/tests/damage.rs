@@ -490,12 +490,7 @@ fn lost_events_of_the_metadata_prevent_the_start() {
             true => truncate(&path, size - 10),
             false => flip(&path, size / 2, 1),
         }
-        let World {
-            directory,
-            clock,
-            topics,
-        } = world;
-        drop(topics);
+        let (directory, clock) = world.left();
         let refused = open(directory.path(), &clock).unwrap_err().to_string();
         assert!(
             refused.contains("the disk lost or changed the events from"),

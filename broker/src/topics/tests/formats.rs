@@ -46,12 +46,7 @@ pub(super) fn world_of(format: &str) -> World {
         .collect();
     copy(&kept, &directory.path().join("data"));
     let clock = Clock::manual(TimestampMs(NOW));
-    let topics = open(directory.path(), &clock).unwrap();
-    World {
-        directory,
-        clock,
-        topics,
-    }
+    World::at(directory, clock)
 }
 
 fn texts(world: &World, topic: &str) -> Vec<(i64, String)> {

@@ -63,12 +63,7 @@ impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::manual(TimestampMs(NOW));
-        let topics = open(directory.path(), &clock).unwrap();
-        Self {
-            directory,
-            clock,
-            topics,
-        }
+        Self::at(directory, clock)
     }
 
     /// Ends the broker and starts it again.
@@ -95,18 +90,24 @@ impl World {
     }
 
     fn reopened(self) -> Self {
-        let Self {
-            directory,
-            clock,
-            topics,
-        } = self;
-        drop(topics);
+        let (directory, clock) = self.left();
+        Self::at(directory, clock)
+    }
+
+    /// A world over what is in a directory.
+    fn at(directory: tempfile::TempDir, clock: Clock) -> Self {
         let topics = open(directory.path(), &clock).unwrap();
         Self {
             directory,
             clock,
             topics,
         }
+    }
+
+    /// Lets go of the directory, which stays.
+    fn left(self) -> (tempfile::TempDir, Clock) {
+        drop(self.topics);
+        (self.directory, self.clock)
     }
 
     fn create(&self, topic: &str, partitions: i32, configs: &[(&str, &str)]) -> Arc<Topic> {

@@ -69,12 +69,7 @@ fn a_link_in_the_place_of_an_extent_or_of_the_last_segment_is_told_and_not_writt
         let path = data(&world).join(name);
         let content = fs::read(&path).ok();
         let outside = link(&world, &path);
-        let World {
-            directory,
-            clock,
-            topics,
-        } = world;
-        drop(topics);
+        let (directory, clock) = world.left();
         let refusal = open(directory.path(), &clock).unwrap_err().to_string();
         assert!(refusal.contains(name), "{refusal}");
         assert!(refusal.contains("is a symbolic link"), "{refusal}");
@@ -83,12 +78,7 @@ fn a_link_in_the_place_of_an_extent_or_of_the_last_segment_is_told_and_not_writt
         if let Some(content) = content {
             fs::write(&path, content).unwrap();
         }
-        let topics = open(directory.path(), &clock).unwrap();
-        let world = World {
-            directory,
-            clock,
-            topics,
-        };
+        let world = World::at(directory, clock);
         assert_lost(&world, &[], "without links");
     }
 }
