@@ -11,7 +11,7 @@ use sluice_e2e::http::{self, Http};
 use sluice_e2e::sluice::{self, Sluice};
 
 use crate::Extent;
-use crate::load::resident_mb;
+use crate::load::{resident_mb, settle};
 use crate::rounds::{Promise, Samples, Table};
 
 const INSTANCES: usize = 1000;
@@ -23,9 +23,10 @@ const V2: &str = "application/vnd.kafka.v2+json";
 
 pub(crate) async fn measure(extent: Extent, folder: &Path, table: &mut Table) {
     let mut ready = Samples::default();
-    for round in 0..extent.rounds {
+    for round in 0..extent.starts() {
         let folder = folder.join(format!("start-{round}"));
         std::fs::create_dir(&folder).expect("a folder");
+        settle();
         ready.push(start_to_ready(&folder).as_secs_f64() * 1000.0);
     }
     let promise = Promise::AtMost(300.0);

@@ -42,6 +42,13 @@ struct Extent {
     slack: f64,
 }
 
+impl Extent {
+    /// Starts to measure: of two, a single stall of a disk that others share would be half of what is told.
+    fn starts(self) -> usize {
+        self.rounds.max(3)
+    }
+}
+
 const WHOLE: Extent = Extent {
     rounds: 5,
     seconds: 5,

@@ -51,7 +51,7 @@ async fn measure_partitions(
     let (mut sluice, partitions, created) = begin(folder, count).await;
     partitions.write("a record").await;
     let [mut killed, mut stopped] = [Samples::default(), Samples::default()];
-    for _ in 0..extent.rounds {
+    for _ in 0..extent.starts() {
         partitions.write("another").await;
         sluice.kill();
         killed.push(start_again(&mut sluice).await);
@@ -108,7 +108,7 @@ async fn measure_log(extent: Extent, folder: &Path, table: &mut Table) {
     let bytes = 4 * gibibyte;
     fill(&partitions, bytes).await;
     let mut killed = Samples::default();
-    for _ in 0..extent.rounds {
+    for _ in 0..extent.starts() {
         fill(&partitions, gibibyte / 16).await;
         sluice.kill();
         killed.push(start_again(&mut sluice).await);
@@ -129,7 +129,7 @@ async fn measure_small_batches(extent: Extent, folder: &Path, table: &mut Table)
     let record = "x".repeat(SMALL);
     partitions.fill(&record, 1, extent.records / FEW).await;
     let mut killed = Samples::default();
-    for _ in 0..extent.rounds {
+    for _ in 0..extent.starts() {
         sluice.kill();
         killed.push(start_again(&mut sluice).await);
     }
