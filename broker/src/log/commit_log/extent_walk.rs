@@ -1,15 +1,17 @@
 //! A walk over the frames of an extent, in the order of their chain.
 //!
-//! Where the chain is broken and a later flush follows, what was durable between is skipped. To find that
-//! one takes no more than the checksums of as many bytes as the extent has, whatever they are: real frames
-//! do not overlap. Reads the extent as a whole: it has the size of a flush at most.
+//! Where the chain is broken and a later flush follows, what was durable between is skipped. What looks like
+//! the first frame of one costs no more than two pages of checksums ([`Sums`]), whoever wrote it. Reads the extent
+//! as a whole: it has the size of a flush at most.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::extent::{Extent, PAGE_BYTES, page_align};
-use super::frame::{Chain, FrameHeader, HEADER_BYTES, HEADER_SIZE};
+use super::frame::{COVERED_FROM, Chain, FrameHeader, HEADER_BYTES, HEADER_SIZE};
+use super::sums::Sums;
 use crate::log::StorageError;
 
 /// A walk over the frames of an extent.
@@ -20,8 +22,8 @@ pub(crate) struct ExtentWalk {
     chain: Chain,
     /// What was passed over to get to the last frame.
     skipped: Option<Range<u64>>,
-    /// Bytes that may still turn out to be no frame though they look like one.
-    doubts_left: u64,
+    /// Made where the chain is broken.
+    sums: OnceCell<Sums>,
 }
 
 impl ExtentWalk {
@@ -31,7 +33,7 @@ impl ExtentWalk {
             position: PAGE_BYTES,
             chain,
             skipped: None,
-            doubts_left: extent.size,
+            sums: OnceCell::new(),
         })
     }
 
@@ -70,17 +72,9 @@ impl ExtentWalk {
     fn survivor(&mut self) -> Option<(u64, FrameHeader)> {
         let mut position = page_align(self.position.saturating_add(1));
         while let Some(frame) = self.header_at(position) {
-            if self.may_be_later(position, &frame) {
-                if self.is_whole(position, &frame) {
-                    self.skipped = Some(self.position..position);
-                    return Some((position, frame));
-                }
-                let Some(left) = self.doubts_left.checked_sub(frame.frame_size()) else {
-                    // No broker wrote this.
-                    self.skipped = Some(self.position..self.size());
-                    return None;
-                };
-                self.doubts_left = left;
+            if self.may_be_later(position, &frame) && self.is_sound(position, &frame) {
+                self.skipped = Some(self.position..position);
+                return Some((position, frame));
             }
             position = position.saturating_add(PAGE_BYTES);
         }
@@ -95,7 +89,6 @@ impl ExtentWalk {
         frame.generation == self.chain.generation
             && frame.place == 0
             && missing.is_some_and(|missing| (1..=room).contains(&missing))
-            && self.batch(position, frame).is_some()
     }
 
     /// What stands where the header of a frame would.
@@ -109,16 +102,24 @@ impl ExtentWalk {
             .is_some_and(|batch| frame.is_whole(self.chain.secret, &batch))
     }
 
+    /// The same for a frame that may be none, without reading it.
+    fn is_sound(&self, position: u64, frame: &FrameHeader) -> bool {
+        let sums = self.sums.get_or_init(|| Sums::of(&self.bytes));
+        let covered = || {
+            let start = usize::try_from(position).ok()?;
+            let end = usize::try_from(position.checked_add(frame.frame_size())?).ok()?;
+            let covered = start.checked_add(COVERED_FROM)?..end;
+            sums.crc(&self.bytes, covered, self.chain.secret)
+        };
+        covered() == Some(frame.crc)
+    }
+
     /// The batch of the frame at `position`, where the extent has all of it.
     pub(crate) fn batch(&self, position: u64, frame: &FrameHeader) -> Option<Bytes> {
         let bytes = self.bytes_from(position)?;
         let length = usize::try_from(frame.length).ok()?;
         let end = HEADER_BYTES.checked_add(length)?;
         (end <= bytes.len()).then(|| bytes.slice(HEADER_BYTES..end))
-    }
-
-    fn size(&self) -> u64 {
-        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
     }
 
     fn bytes_from(&self, position: u64) -> Option<Bytes> {

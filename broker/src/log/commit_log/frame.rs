@@ -27,7 +27,7 @@ pub(super) const HEADER_BYTES: usize = 48;
 /// The same, as sizes of files are counted.
 pub(super) const HEADER_SIZE: u64 = 48;
 /// Where the bytes begin that the CRC covers.
-const COVERED_FROM: usize = 8;
+pub(super) const COVERED_FROM: usize = 8;
 
 /// What stands before the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

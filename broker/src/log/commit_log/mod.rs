@@ -23,6 +23,7 @@ mod pages;
 mod replay;
 mod row;
 mod row_walk;
+mod sums;
 #[cfg(test)]
 mod tests;
 
