@@ -27,7 +27,7 @@ use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
     BrokerListening, BrokerStopped, CloseFailed, CompactionUnavailable, DamagedExtentsKept,
-    RetentionFailed, ScrubFailed, SegmentsScrubbed, Telemetry,
+    ProducersCounted, RetentionFailed, ScrubFailed, SegmentsScrubbed, Telemetry,
 };
 use crate::topics::{CompactionLook, Compactor, ScrubNews, Scrubber, Topics, TopicsConfig};
 use crate::transactions::ProducerIds;
@@ -38,6 +38,9 @@ const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 /// Time between two looks whether the time of dropped files has come, and, while the disk is full, for
 /// something to drop.
 const REMOVAL_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time between two counts of the producers that are remembered.
+const PRODUCERS_COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The part of `in_flight_bytes_max` that connections from within the process get, on top of it.
 const OWN_PART: usize = 2;
@@ -144,6 +147,7 @@ impl Broker {
             services.config.topics.retention_check_interval,
             phase.watch(),
         ));
+        tokio::spawn(count_producers(Arc::clone(&services), phase.watch()));
         Ok(Self {
             addresses: listeners.addresses,
             connector: Connector::new(acceptor, Handle::current()),
@@ -287,6 +291,7 @@ async fn open(
         node_id: config.node_id,
         topics_max: config.topics.topics_max,
         partitions_max: config.topics.partitions_max,
+        producers_max: config.topics.producers_max,
         sync_interval: config.topics.durability_interval,
         commit_log: config.commit_log,
         space: config.space,
@@ -335,6 +340,18 @@ async fn close(
         Ok(Ok(Err(error))) => CloseFailed { reason: &error }.emit(),
         Ok(Err(panicked)) => CloseFailed { reason: &panicked }.emit(),
         Err(elapsed) => CloseFailed { reason: &elapsed }.emit(),
+    }
+}
+
+/// Tells how many producers are remembered, again and again, until the broker drains.
+async fn count_producers(services: Arc<Services>, phase: PhaseWatch) {
+    loop {
+        let (known, max) = services.topics.producers();
+        ProducersCounted { known, max }.emit(&services.telemetry);
+        tokio::select! {
+            () = tokio::time::sleep(PRODUCERS_COUNT_INTERVAL) => {}
+            () = phase.reached(Phase::Draining) => return,
+        }
     }
 }
 

@@ -44,6 +44,9 @@ pub struct TopicDefaults {
     pub topics_max: usize,
     /// Partitions there may be, of all topics together. Default 20,000.
     pub partitions_max: usize,
+    /// Idempotent producers that all partitions together remember, each of them at some 300 bytes; one that
+    /// writes to many partitions counts in each, and each remembers its last 16 in any case. Default 500,000.
+    pub producers_max: usize,
     /// Take any replication factor and assignment for the one replica there is, instead of refusing
     /// more than one. Default false.
     pub accept_any_replication_factor: bool,
@@ -148,6 +151,7 @@ impl Config {
             ("network.connection_bytes_max", network.connection_bytes_max),
             ("topics.topics_max", self.topics.topics_max),
             ("topics.partitions_max", self.topics.partitions_max),
+            ("topics.producers_max", self.topics.producers_max),
             ("compaction.memory_max", self.compaction.memory_max),
         ];
         let zeros = positive.iter().filter(|(_, value)| *value == 0);
@@ -197,6 +201,7 @@ impl Default for TopicDefaults {
             partitions: 1,
             topics_max: 10_000,
             partitions_max: 20_000,
+            producers_max: 500_000,
             accept_any_replication_factor: false,
             settings: Settings::new(),
             durability_interval: Duration::from_secs(1),

@@ -41,6 +41,9 @@ pub const LOOK_UPS_MAX: usize = 2;
 /// Idempotent producers that one partition remembers; beyond, the ones idle for longest go.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 16 * 1024;
 
+/// Idempotent producers that each partition may remember, however many the others remember.
+pub const PRODUCERS_PER_PARTITION_SHARE: usize = 16;
+
 /// How long an idempotent producer is remembered after its last batch (Kafka's
 /// `producer.id.expiration.ms`).
 pub const PRODUCER_EXPIRATION: Duration = Duration::from_hours(24);

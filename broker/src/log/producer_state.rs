@@ -181,6 +181,7 @@ impl ProducerStates {
     /// Forgets the producers that last wrote before `since`.
     pub fn expire(&mut self, since: i64) {
         self.0.retain(|_, state| state.last_used >= since);
+        self.0.shrink_to(self.0.len().saturating_mul(2));
     }
 
     /// Where there are more than `count` producers, forgets those that wrote longest ago, and enough of them

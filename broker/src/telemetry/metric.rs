@@ -64,6 +64,10 @@ metrics! {
         "Time to make durable in the segments what so far only the commit log kept.";
     CHECKPOINT_PENDING = "sluice_broker_checkpoint_pending_bytes", "gauge", [],
         "Bytes of batches written since the last checkpoint, which a start after a crash would take from the commit log.";
+    PRODUCERS = "sluice_broker_producers", "gauge", [],
+        "Idempotent producers that the partitions remember; one that writes to many partitions counts in each.";
+    PRODUCERS_MAX = "sluice_broker_producers_max", "gauge", [],
+        "Limit of these (`broker.producers_max`), beside the 16 that each partition remembers in any case.";
     DISK_FREE = "sluice_broker_disk_free_bytes", "gauge", [],
         "Bytes free on the disk of the data directory, without the reserve.";
     DISK_FREE_MIN = "sluice_broker_disk_free_min_bytes", "gauge", [],

@@ -11,6 +11,7 @@ mod damage;
 mod groups;
 mod lifecycle;
 mod metric;
+mod producers;
 mod request;
 mod space;
 
@@ -34,6 +35,7 @@ pub(crate) use lifecycle::{
     RetentionFailed, TailCut,
 };
 pub use metric::{METRICS, Metric};
+pub(crate) use producers::ProducersCounted;
 pub(crate) use request::{RequestAnswered, RequestRefused};
 pub(crate) use space::{RefusedByDisk, SpaceLooked, SpaceUnknown};
 
@@ -62,6 +64,7 @@ pub(crate) struct Telemetry {
     commit_log: commit_log::Metrics,
     compaction: compaction::Metrics,
     space: space::Metrics,
+    producers: producers::Metrics,
     damage: damage::Metrics,
 }
 
@@ -82,6 +85,7 @@ impl Telemetry {
             commit_log: commit_log::Metrics::register(registry)?,
             compaction: compaction::Metrics::register(registry)?,
             space: space::Metrics::register(registry)?,
+            producers: producers::Metrics::register(registry)?,
             damage: damage::Metrics::register(registry)?,
         })
     }

@@ -13,6 +13,7 @@ mod compaction;
 mod compactor;
 mod error;
 mod fetch_waiters;
+mod known_producers;
 pub(crate) mod metadata_event;
 mod metadata_log;
 mod observation;

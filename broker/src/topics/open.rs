@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::change::{KnownStart, directory_name};
 use super::compaction::{CleanedLogs, Compaction};
+use super::known_producers::ProducerCount;
 use super::metadata_event::{MetadataEvent, MetadataState};
 use super::metadata_log::MetadataLog;
 use super::observation::Observation;
@@ -140,6 +141,7 @@ impl Topics {
                 clock: clock.clone(),
                 epoch: LeaderEpoch(state.epoch),
                 space: Arc::clone(&space),
+                producers: ProducerCount::new(config.producers_max),
             }),
             config,
             defaults,

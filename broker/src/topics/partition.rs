@@ -15,6 +15,7 @@ use sluice_protocol::record_batch::{
 
 use super::append_check;
 use super::fetch_waiters::FetchWaiters;
+use super::known_producers::{KnownProducers, ProducerCount};
 use super::metadata_event::MetadataEvent;
 use super::metadata_log::MetadataLog;
 use super::refused_producers::RefusedProducers;
@@ -25,8 +26,8 @@ use super::{
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    DiskFull, Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, ProducerStates,
-    RecoveredProducers, Sequenced, Space, StorageError, Tending, id_text,
+    DiskFull, Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, RecoveredProducers,
+    Sequenced, Space, StorageError, Tending, id_text,
 };
 use crate::model::{Acks, LeaderEpoch, Offset, PartitionId, TimestampMs, TopicName, Uuid};
 
@@ -57,13 +58,14 @@ pub(super) struct PartitionContext {
     pub(super) clock: Clock,
     pub(super) epoch: LeaderEpoch,
     pub(super) space: Arc<Space>,
+    pub(super) producers: Arc<ProducerCount>,
 }
 
 /// What is ahead of the disk.
 #[derive(Debug)]
 struct Head {
     next_offset: i64,
-    producers: ProducerStates,
+    producers: KnownProducers,
     /// Offset of the last snapshot of the producers.
     saved_offset: i64,
     refused: RefusedProducers,
@@ -108,6 +110,7 @@ impl Partition {
         producers: RecoveredProducers,
     ) -> Arc<Self> {
         let (_, next_offset) = log.bounds();
+        let known = KnownProducers::new(producers.states, Arc::clone(&shared.producers));
         Arc::new(Self {
             place,
             log,
@@ -116,7 +119,7 @@ impl Partition {
             waiters,
             head: Mutex::new(Head {
                 next_offset,
-                producers: producers.states,
+                producers: known,
                 saved_offset: producers.snapshot_offset,
                 refused: RefusedProducers::default(),
                 is_deleted: false,
@@ -204,8 +207,6 @@ impl Partition {
         if header.producer_id >= 0 {
             head.refused.forget(header.producer_id);
             head.producers.record(&header, now.0);
-            let producers_max = limits::PRODUCERS_PER_PARTITION_MAX;
-            head.producers.keep_within(producers_max);
         }
         drop(head);
         Ok(self.appending(base_offset, append_time, Some(durable)))
@@ -353,6 +354,7 @@ impl Partition {
         let head = self.head.lock();
         let is_durable = |batch: &&KnownBatch| batch.last_offset < durable_end;
         head.producers
+            .states()
             .iter()
             .filter_map(|(id, state)| {
                 let last = state.batches.iter().rev().find(is_durable)?;
@@ -374,7 +376,7 @@ impl Partition {
         let mut head = self.head.lock();
         head.refused.expire(since);
         head.producers.expire(since);
-        let producers = head.producers.up_to(durable_end);
+        let producers = head.producers.states().up_to(durable_end);
         drop(head);
         self.log
             .write_snapshot(tending, &producers, durable_end, is_durable)?;
@@ -399,7 +401,8 @@ impl Head {
             0 => Some(0),
             _ => self.refused.begin_of(producer.id),
         };
-        let checked = self.producers.check(producer, header.record_count, begin);
+        let known = self.producers.states();
+        let checked = known.check(producer, header.record_count, begin);
         checked.map_err(|error| AppendError::sequence(header.producer_id, error))
     }
 }

@@ -34,6 +34,8 @@ pub struct TopicsConfig {
     pub topics_max: usize,
     /// Partitions there may be, of all topics together.
     pub partitions_max: usize,
+    /// Idempotent producers that all partitions together may know, beside the share of each.
+    pub producers_max: usize,
     /// How often records of durability `interval` are brought to the disk.
     pub sync_interval: Duration,
     /// The size of the commit log.
@@ -154,6 +156,15 @@ impl Topics {
     #[must_use]
     pub fn cluster_id(&self) -> &str {
         self.0.directory.cluster_id()
+    }
+
+    /// Idempotent producers that the partitions know, and how many they may, beside the share of each.
+    #[must_use]
+    pub fn producers(&self) -> (usize, usize) {
+        (
+            self.0.partition_context.producers.known(),
+            self.0.config.producers_max,
+        )
     }
 
     /// Whether the data directory was made just now.

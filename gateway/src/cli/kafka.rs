@@ -207,6 +207,7 @@ fn broker_config(config: &Config) -> Result<sluice_broker::Config, InvalidTopicC
     topics.partitions = i32::from(from.partitions.get());
     topics.topics_max = count(from.topics_max);
     topics.partitions_max = count(from.partitions_max);
+    topics.producers_max = count(from.producers_max);
     topics.accept_any_replication_factor = from.accept_any_replication_factor;
     if let Some(defaults) = &from.topic_defaults {
         TopicConfig::new(Arc::new(defaults.0.clone()), Settings::new())?;

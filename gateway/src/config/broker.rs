@@ -69,6 +69,10 @@ settings! {
         topics_max: NonZeroU32 = "10000",
         /// Partitions there may be, of all topics together. At least 1.
         partitions_max: NonZeroU32 = "20000",
+        /// Idempotent producers that all partitions together remember, at some 300 bytes each, beside the 16
+        /// that each partition remembers in any case. One that writes to many partitions counts in each. Beyond,
+        /// those idle for longest are forgotten. At least 1.
+        producers_max: NonZeroU32 = "500000",
         /// Bytes of memory for the keys of the partition that is compacted (Kafka's
         /// `log.cleaner.dedupe.buffer.size`), 24 for each key. What does not fit takes another round
         /// over the partition. At least 1MiB.

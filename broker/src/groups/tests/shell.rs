@@ -36,6 +36,7 @@ impl Broker {
             node_id: 1,
             topics_max: 100,
             partitions_max: 1000,
+            producers_max: 1000,
             sync_interval: Duration::from_secs(1),
             commit_log: CommitLogConfig::default(),
             space: SpaceConfig {

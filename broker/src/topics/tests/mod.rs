@@ -142,6 +142,7 @@ fn config(parent: &Path) -> TopicsConfig {
         node_id: 1,
         topics_max: 10,
         partitions_max: 100,
+        producers_max: 1000,
         sync_interval: Duration::from_millis(10),
         commit_log: CommitLogConfig::default(),
         space: SpaceConfig {
