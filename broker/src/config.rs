@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::groups::GroupConfig;
+use crate::limits;
 use crate::topics::topic_config::Settings;
 use crate::topics::{CommitLogConfig, CompactionConfig, ScrubConfig, SpaceConfig};
 
@@ -160,6 +161,10 @@ impl Config {
             .collect::<Vec<_>>();
         if self.compaction.bytes_per_second_max == 0 {
             faults.push("compaction.bytes_per_second_max must be at least 1".to_owned());
+        }
+        if self.topics.partitions_max > limits::PARTITIONS_MAX {
+            let most = limits::PARTITIONS_MAX;
+            faults.push(format!("topics.partitions_max must be at most {most}"));
         }
         if self.topics.partitions < 1 {
             faults.push("topics.partitions must be at least 1".to_owned());

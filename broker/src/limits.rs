@@ -38,6 +38,9 @@ pub const COLD_READ_BYTES_MAX: usize = 1024 * 1024;
 /// their number that is bounded.
 pub const LOOK_UPS_MAX: usize = 2;
 
+/// Partitions that no configuration may go beyond: each takes memory and a directory, which a start opens.
+pub const PARTITIONS_MAX: usize = 1_000_000;
+
 /// Idempotent producers that one partition remembers; beyond, the ones idle for longest go.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 16 * 1024;
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::topic_config::Settings;
+use crate::limits;
 use crate::log::{id_text, parse_id};
 use crate::model::{TopicName, Uuid};
 
@@ -136,12 +137,13 @@ impl MetadataState {
                     reason: invalid.to_string(),
                 })?;
                 let id = read_id(id)?;
+                let partitions = checked(*partitions)?;
                 if !self.names.insert(name.clone()) {
                     return Err(UnknownEvent::NameTaken { name });
                 }
                 let record = TopicRecord {
                     name,
-                    partitions: *partitions,
+                    partitions,
                     configs: configs.clone(),
                     log_starts: log_starts.iter().copied().collect(),
                 };
@@ -154,7 +156,7 @@ impl MetadataState {
                 self.deleted.insert(key);
             }
             MetadataEvent::PartitionsAdded { id, partitions } => {
-                self.topic(id)?.partitions = *partitions;
+                self.topic(id)?.partitions = checked(*partitions)?;
             }
             MetadataEvent::ConfigsReplaced { id, configs } => {
                 self.topic(id)?.configs = configs.clone();
@@ -194,6 +196,18 @@ impl MetadataState {
     fn topic(&mut self, id: &str) -> Result<&mut TopicRecord, UnknownEvent> {
         let key = read_id(id)?;
         self.topics.get_mut(&key).ok_or_else(|| no_topic(id))
+    }
+}
+
+/// A number of partitions that a topic may have, whatever the configuration is.
+fn checked(partitions: i32) -> Result<i32, UnknownEvent> {
+    let is_possible =
+        usize::try_from(partitions).is_ok_and(|count| count <= limits::PARTITIONS_MAX);
+    match is_possible {
+        true => Ok(partitions),
+        false => Err(UnknownEvent::Unreadable {
+            reason: format!("no topic has {partitions} partitions"),
+        }),
     }
 }
 
@@ -301,5 +315,23 @@ mod tests {
         assert!(matches!(refusal, Err(UnknownEvent::NameTaken { .. })));
         assert_eq!(state, before);
         state.apply(&again(3, "payments")).unwrap();
+    }
+
+    #[test]
+    fn a_number_of_partitions_that_nobody_could_open_is_refused() {
+        let mut state = replayed(&events());
+        for partitions in [-1, 1_000_001, i32::MAX] {
+            let id = id_text(Uuid([1; 16]));
+            let added = MetadataEvent::PartitionsAdded { id, partitions };
+            assert!(state.apply(&added).is_err(), "{partitions}");
+            let created = MetadataEvent::TopicCreated {
+                id: id_text(Uuid([7; 16])),
+                name: format!("new{partitions}"),
+                partitions,
+                configs: Settings::new(),
+                log_starts: Vec::new(),
+            };
+            assert!(state.apply(&created).is_err(), "{partitions}");
+        }
     }
 }

@@ -141,6 +141,12 @@ impl Rules {
             &broker.group_memory_max,
             "must be at least 1MiB",
         );
+        self.require(
+            broker.partitions_max.get() <= 1_000_000,
+            "broker.partitions_max",
+            &broker.partitions_max,
+            "must be from 1 to 1000000",
+        );
         for (name, size) in [
             (
                 "broker.compaction_memory_max",

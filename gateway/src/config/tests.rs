@@ -364,6 +364,7 @@ fn bounds_are_checked() {
             "at least broker.request_size_max",
         ),
         ("broker.group_memory_max", "1KiB", "at least 1MiB"),
+        ("broker.partitions_max", "1000001", "from 1 to 1000000"),
         ("broker.offsets_retention", "1s", "at least 1m"),
         ("broker.retention_check_interval", "1ms", "at least 100ms"),
         ("broker.compaction_interval", "0ms", "at least 100ms"),

@@ -446,10 +446,11 @@ impl Collected {
     }
 }
 
-/// Bytes of key and value.
+/// Bytes of key, value and headers.
 fn size(record: &Record) -> usize {
     let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    length(&record.key).saturating_add(length(&record.value))
+    let both = length(&record.key).saturating_add(length(&record.value));
+    both.saturating_add(record.headers.size())
 }
 
 /// Whether a read waits for the error to pass; so does a topic that does not exist yet.
