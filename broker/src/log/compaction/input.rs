@@ -1,22 +1,29 @@
 //! Reading a segment that is compacted.
+//!
+//! What is written anew is taken for true ever after, and the checksum of a batch does not cover its offset. So each
+//! must stand where a scrub would have it stand, which finds out what is damaged where one does not.
 
 use sluice_protocol::record_batch::RawBatch;
 
 use super::clean::CompactError;
-use crate::log::batch_walk::{BatchWalk, Step};
 use crate::log::disk::DiskFile;
 use crate::log::segment::SealedSegment;
+use crate::log::sound_walk::{Anchor, Found, SoundWalk};
 
 /// A segment that is read, every batch checked.
 pub(super) struct Input<'a> {
     segment: &'a SealedSegment,
-    walk: BatchWalk<'a>,
+    walk: SoundWalk<'a>,
 }
 
 impl<'a> Input<'a> {
     pub(super) const fn new(segment: &'a SealedSegment, file: &'a DiskFile, position: u64) -> Self {
+        let anchor = Anchor {
+            position,
+            last_offset: None,
+        };
         Self {
-            walk: BatchWalk::new(file, position, segment.size),
+            walk: SoundWalk::from(segment.ground(file), anchor),
             segment,
         }
     }
@@ -27,13 +34,12 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn next(&mut self) -> Result<Option<(u64, RawBatch)>, CompactError> {
-        let at = self.walk.position();
         match self.walk.next_batch()? {
-            Step::Batch((position, batch)) if batch.has_valid_crc() => Ok(Some((position, batch))),
-            Step::End => Ok(None),
-            Step::Batch(_) | Step::Torn => Err(CompactError::Damaged {
+            Found::Batch(position, batch) => Ok(Some((position, batch))),
+            Found::End => Ok(None),
+            Found::Hole(hole) => Err(CompactError::Damaged {
                 path: self.segment.file.path().display().to_string(),
-                position: at,
+                position: hole.position,
             }),
         }
     }

@@ -215,6 +215,45 @@ fn a_damaged_segment_is_left_alone_and_nothing_deleted_comes_back_from_it() {
     assert!(matches!(refused, ReadError::Damaged { .. }));
 }
 
+/// The checksum of a batch does not cover its offset.
+///
+/// Mutation: `Input` that reads by a `BatchWalk`, which does not look at what offset a batch stands.
+#[test]
+fn a_batch_whose_offset_rotted_is_not_written_anew() {
+    // Behind the next batch, before the last one, the same as the next one's, and of another segment.
+    for (number, mask) in [(2, 0x04), (2, 0x02), (0, 0x01), (3, 0x40)] {
+        let world = World::new();
+        let partition = eager_partition(&world, &[]);
+        append_round(&partition, 0);
+        append_round(&partition, 1);
+        let data = world.directory.path().join("data/topics/eager-0");
+        let path = data.join("00000000000000000000.log");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let mut batches = record_batch::batches(bytes.clone().into()).map(Result::unwrap);
+        let before = batches
+            .by_ref()
+            .take(number)
+            .map(|batch| batch.bytes().len());
+        let position = before.sum::<usize>() + 7;
+        bytes[position] ^= mask;
+        std::fs::write(&path, &bytes).unwrap();
+        let look = || world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+        let run = look().unwrap().run.unwrap();
+        let what = format!("batch {number}, bit {mask}: {:?}", run.outcome);
+        assert!(
+            matches!(run.outcome, Err(CompactError::Damaged { .. })),
+            "{what}"
+        );
+        let number = i64::try_from(number).unwrap();
+        let [damaged] = partition.log.damaged().try_into().unwrap();
+        assert!(damaged.contains(number), "{what}");
+        assert!(compact(&world) > 0, "{what}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{what}");
+        let refused = partition.read(read_request(number)).unwrap_err();
+        assert!(matches!(refused, ReadError::Damaged { .. }), "{what}");
+    }
+}
+
 #[test]
 fn a_compaction_that_is_told_to_stop_leaves_the_log_as_it_was() {
     let world = World::new();
