@@ -131,12 +131,8 @@ impl Storage for FileSystem {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
-        let mut options = File::options();
-        options.write(true).create(true).truncate(false);
-        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        let file = options
-            .open(path)
-            .map_err(|error| told(error, OpenMode::Create))?;
+        let mode = OpenMode::Create;
+        let file = open(path, mode, OFlags::empty()).map_err(|error| told(error, mode))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }

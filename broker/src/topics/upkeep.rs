@@ -61,8 +61,7 @@ impl Topics {
             return Err(vec![failure]);
         }
         // First what makes room: the rest may wait for it. What fails is tried again below.
-        self.0.remove_dropped(&mut Failures::default());
-        self.0.remove_deleted(&mut Failures::default());
+        self.0.remove_dead(&mut Failures::default());
         let mut failures = Failures::default();
         // Nothing goes that is not durable; one checkpoint sees to it for all.
         self.0.checkpoint.run().map_err(|failure| vec![failure])?;
@@ -73,8 +72,7 @@ impl Topics {
         }
         failures.note(self.0.checkpoint.run());
         failures.note(self.0.metadata.compact(&self.0.checkpoint));
-        self.0.remove_dropped(&mut failures);
-        self.0.remove_deleted(&mut failures);
+        self.0.remove_dead(&mut failures);
         match failures.0.is_empty() {
             true => Ok(()),
             false => Err(failures.0),
@@ -92,8 +90,7 @@ impl Topics {
     /// Blocks on the disk. What fails is tried again, and told, by the next check.
     pub fn remove_due(&self) {
         if let Some(_upkeep) = self.0.saver.upkeep.try_lock() {
-            self.0.remove_dropped(&mut Failures::default());
-            self.0.remove_deleted(&mut Failures::default());
+            self.0.remove_dead(&mut Failures::default());
         }
     }
 
@@ -160,6 +157,12 @@ impl Registry {
         partition.log.write_damaged();
         partition.log.write_indexes()?;
         save_new_producers(partition)
+    }
+
+    /// Removes what is on its way out and whose time has come.
+    fn remove_dead(&self, failures: &mut Failures) {
+        self.remove_dropped(failures);
+        self.remove_deleted(failures);
     }
 
     pub(super) fn remove_dropped(&self, failures: &mut Failures) {
