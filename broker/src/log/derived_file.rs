@@ -20,6 +20,15 @@ impl Disk {
         unless_lost(opened.and_then(|file| file.contents()))
     }
 
+    /// The same for who says what is wrong with it: no bytes where it cannot be read, or is no file, as of one that
+    /// is torn; `None` where nothing has its name.
+    pub(crate) fn read_doubtful(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
+        match self.read_file(path) {
+            Err(error) if is_lost(&error.cause) => Ok(Some(Bytes::new())),
+            read => read,
+        }
+    }
+
     /// As [`Disk::read_derived`], from the disk and not from memory.
     pub(crate) fn read_derived_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
         let opened = self.open(path, OpenMode::Read);
@@ -39,7 +48,7 @@ fn unless_lost(read: Result<Option<Bytes>, StorageError>) -> Result<Option<Bytes
 }
 
 /// Whether a file is not there, not readable, or not one that has bytes.
-pub(super) fn is_lost(error: &io::Error) -> bool {
+pub(crate) fn is_lost(error: &io::Error) -> bool {
     let is_none = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
     is_none || is_no_file(error) || is_unreadable(error)
 }

@@ -27,7 +27,7 @@ mod counted_storage;
 mod damage;
 mod data_directory;
 mod density;
-mod derived_file;
+pub(crate) mod derived_file;
 pub(crate) mod disk;
 mod epoch_recovery;
 mod error;

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use sluice_protocol::Uuid;
 
 use super::metadata::MetadataReading;
@@ -213,7 +214,7 @@ impl Home {
         check_meta(root, &meta).map_err(HomeError::Meta)?;
         let lock = lock(disk, root, purpose)?;
         let is_clean = is_marked_clean(disk, root)?;
-        let text = read_text(disk, &root.join(RECOVERY_POINTS_FILE))?;
+        let text = read_derived_text(disk, &root.join(RECOVERY_POINTS_FILE))?;
         let points = match text {
             Some(text) => RecoveryPoints::parse(&text),
             None => Some(RecoveryPoints::default()),
@@ -305,9 +306,17 @@ impl Home {
 }
 
 /// The text of a file, where there is one.
-pub(super) fn read_text(disk: &Disk, path: &Path) -> Result<Option<String>, StorageError> {
-    let bytes = disk.read_file(path)?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+fn read_text(disk: &Disk, path: &Path) -> Result<Option<String>, StorageError> {
+    Ok(disk.read_file(path)?.map(text_of))
+}
+
+/// The text of a file that can be done without; an empty one where something has its name and cannot be read.
+pub(super) fn read_derived_text(disk: &Disk, path: &Path) -> Result<Option<String>, StorageError> {
+    Ok(disk.read_doubtful(path)?.map(text_of))
+}
+
+fn text_of(bytes: Bytes) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn is_root(disk: &Disk, path: &Path) -> Result<bool, StorageError> {

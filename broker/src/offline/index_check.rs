@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sluice_protocol::record_batch::BatchHeader;
 
+use crate::log::derived_file::is_lost;
 use crate::log::disk::DiskFile;
 use crate::log::index::{EntryReader, IndexEntry, OffsetEntry, TimeEntry, relative};
 use crate::log::segment::{OFFSET_INDEX, TIME_INDEX};
@@ -11,28 +12,48 @@ use crate::log::segment_survey::Damage;
 use crate::log::storage::OpenMode;
 use crate::log::{Disk, StorageError};
 
+/// What is wrong with a file whose entries do not fit.
+const UNTRUE: &str = "an entry is not that of a batch of the segment";
+/// With one that ends too early.
+const SHORT: &str = "the last entry is not the largest timestamp of the segment";
+/// With one that tells nothing.
+const UNREADABLE: &str = "it cannot be read";
+
 /// The files of both indexes, where there are any.
 #[derive(Debug)]
 pub(super) struct IndexFiles {
     offsets: Option<DiskFile>,
     times: Option<DiskFile>,
+    /// Those that the disk does not even open.
+    lost: Vec<PathBuf>,
     log: PathBuf,
 }
+
+/// Something in a file that is not as it should be, and the position of the first of it.
+type Fault = (u64, &'static str);
 
 impl IndexFiles {
     /// Those beside the segment at `log`.
     pub(super) fn open(disk: &Disk, log: &Path, names: &[String]) -> Result<Self, StorageError> {
-        let open = |suffix| {
+        let mut lost = Vec::new();
+        let mut open = |suffix| {
             let path = log.with_extension(suffix);
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_there = names.iter().any(|known| *known == name);
-            is_there
-                .then(|| disk.open(&path, OpenMode::Read))
-                .transpose()
+            if !names.iter().any(|known| *known == name) {
+                return Ok(None);
+            }
+            match disk.open(&path, OpenMode::Read) {
+                Err(error) if is_lost(&error.cause) => {
+                    lost.push(path);
+                    Ok(None)
+                }
+                opened => opened.map(Some),
+            }
         };
         Ok(Self {
             offsets: open(OFFSET_INDEX)?,
             times: open(TIME_INDEX)?,
+            lost,
             log: log.to_owned(),
         })
     }
@@ -45,7 +66,7 @@ impl IndexFiles {
             times: self.times.as_ref().map(Cursor::new).transpose()?,
             largest: None,
             has_damage: false,
-            log: &self.log,
+            files: self,
         })
     }
 }
@@ -57,20 +78,33 @@ struct Cursor<'a, E> {
     entries: EntryReader<'a, E>,
     next: Option<(u64, E)>,
     last: Option<E>,
-    /// Where the first entry is that is not true.
-    untrue: Option<u64>,
+    /// The first entry that is not true, or cannot be read.
+    fault: Option<Fault>,
 }
 
 impl<'a, E: IndexEntry> Cursor<'a, E> {
     fn new(file: &'a DiskFile) -> Result<Self, StorageError> {
-        let mut entries = EntryReader::new(file);
-        Ok(Self {
+        let mut cursor = Self {
             file,
-            next: entries.next()?,
-            entries,
+            entries: EntryReader::new(file),
+            next: None,
             last: None,
-            untrue: None,
-        })
+            fault: None,
+        };
+        cursor.advance()?;
+        Ok(cursor)
+    }
+
+    /// Sees the next entry. What cannot be read is as the end, and a fault.
+    fn advance(&mut self) -> Result<(), StorageError> {
+        self.next = match self.entries.next() {
+            Err(error) if is_lost(&error.cause) => {
+                self.fault = self.fault.or(Some((0, UNREADABLE)));
+                None
+            }
+            next => next?,
+        };
+        Ok(())
     }
 
     /// Takes the entries for which `is_due` holds; each must be true, and above the one before.
@@ -82,21 +116,22 @@ impl<'a, E: IndexEntry> Cursor<'a, E> {
         while let Some((position, entry)) = self.next.filter(|(_, entry)| is_due(entry)) {
             let follows = self.last.is_none_or(|last| entry.follows(&last));
             if !follows || !is_true(&entry) {
-                self.untrue = self.untrue.or(Some(position));
+                self.fault = self.fault.or(Some((position, UNTRUE)));
             }
             self.last = Some(entry);
-            self.next = self.entries.next()?;
+            self.advance()?;
         }
         Ok(())
     }
 
-    /// Where the first entry is that is not true, or what is left of the file when all batches passed.
-    fn untrue_at_end(&self) -> Result<Option<u64>, StorageError> {
+    /// The first fault, or what is left of the file when all batches passed.
+    fn fault_at_end(&self) -> Result<Option<Fault>, StorageError> {
         let entry = u64::try_from(E::BYTES).unwrap_or(u64::MAX);
         let size = self.file.size()?;
         let torn = (size % entry != 0).then(|| size.saturating_sub(size % entry));
         let left = self.next.as_ref().map(|(position, _)| *position);
-        Ok(self.untrue.or(left).or(torn))
+        let rest = left.or(torn).map(|position| (position, UNTRUE));
+        Ok(self.fault.or(rest))
     }
 }
 
@@ -108,7 +143,7 @@ pub(super) struct IndexCheck<'a> {
     times: Option<Cursor<'a, TimeEntry>>,
     largest: Option<TimeEntry>,
     has_damage: bool,
-    log: &'a Path,
+    files: &'a IndexFiles,
 }
 
 impl IndexCheck<'_> {
@@ -160,18 +195,18 @@ impl IndexCheck<'_> {
 
     /// The files that are not true, each with the position of the first such entry and what is wrong.
     pub(super) fn end(self) -> Result<Vec<(PathBuf, u64, &'static str)>, StorageError> {
-        const UNTRUE: &str = "an entry is not that of a batch of the segment";
-        const SHORT: &str = "the last entry is not the largest timestamp of the segment";
-        let mut untrue = Vec::new();
+        let log = &self.files.log;
+        let lost = self.files.lost.iter();
+        let mut untrue: Vec<_> = lost.map(|path| (path.clone(), 0, UNREADABLE)).collect();
         if let Some(offsets) = &self.offsets
-            && let Some(position) = offsets.untrue_at_end()?
+            && let Some((position, reason)) = offsets.fault_at_end()?
         {
-            untrue.push((self.log.with_extension(OFFSET_INDEX), position, UNTRUE));
+            untrue.push((log.with_extension(OFFSET_INDEX), position, reason));
         }
         if let Some(times) = &self.times {
-            let path = self.log.with_extension(TIME_INDEX);
-            if let Some(position) = times.untrue_at_end()? {
-                untrue.push((path, position, UNTRUE));
+            let path = log.with_extension(TIME_INDEX);
+            if let Some((position, reason)) = times.fault_at_end()? {
+                untrue.push((path, position, reason));
             } else if times.last != self.largest && !self.has_damage {
                 untrue.push((path, times.file.size()?, SHORT));
             }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use sluice_protocol::record_batch::BatchHeader;
 
 use super::finding::{Finding, Severity};
-use super::home::{Home, LogSite, Whose, read_text};
+use super::home::{Home, LogSite, Whose, read_derived_text};
 use super::index_check::IndexFiles;
 use super::metadata::RESTORE;
 use crate::log::label::LABEL_FILE;
@@ -330,7 +330,7 @@ impl Checking<'_> {
             return Ok(());
         };
         let path = self.site.directory.join(LABEL_FILE);
-        let label = read_text(&self.home.disk, &path)?;
+        let label = read_derived_text(&self.home.disk, &path)?;
         let topic = label.as_deref().and_then(labelled_topic);
         match (self.site.key, topic) {
             (Some(LogKey::METADATA), _) => {}
@@ -364,7 +364,7 @@ impl Checking<'_> {
 
     fn leader_epochs(&mut self) -> Result<(), StorageError> {
         let path = self.site.directory.join(leader_epochs::FILE_NAME);
-        if let Some(text) = read_text(&self.home.disk, &path)? {
+        if let Some(text) = read_derived_text(&self.home.disk, &path)? {
             self.epochs = LeaderEpochs::parse(&text);
             if self.epochs.is_none() {
                 self.derived(path, 0, "it is not whole");
@@ -376,7 +376,7 @@ impl Checking<'_> {
     /// Whether what the broker takes for damaged is: a disk may have read it again.
     fn known_damage(&mut self) -> Result<(), StorageError> {
         let path = self.site.directory.join(DAMAGED_RANGES_FILE);
-        let Some(text) = read_text(&self.home.disk, &path)? else {
+        let Some(text) = read_derived_text(&self.home.disk, &path)? else {
             return Ok(());
         };
         let Some(known) = DamagedRanges::parse(&text) else {
@@ -411,7 +411,7 @@ impl Checking<'_> {
                 continue;
             };
             let path = self.site.directory.join(name);
-            let bytes = self.home.disk.read_file(&path)?.unwrap_or_default();
+            let bytes = self.home.disk.read_doubtful(&path)?.unwrap_or_default();
             if producer_snapshot::entries(bytes).is_none() {
                 let reason = "it is not whole, or its checksum is wrong";
                 self.derived(path, 0, reason);

@@ -3,7 +3,7 @@
 //! None of them is mended: a start goes on without, and what it goes on with depends on whether there is one.
 
 use super::finding::{Finding, Severity};
-use super::home::{Home, read_text};
+use super::home::{Home, read_derived_text};
 use crate::log::{RECOVERY_POINTS_FILE, StorageError};
 use crate::topics::{CLEANED_LOGS_FILE, CleanedLogs};
 use crate::transactions::{PRODUCER_IDS_FILE, ProducerIds};
@@ -18,7 +18,7 @@ pub(super) fn check_root(home: &Home) -> Result<Vec<Finding>, StorageError> {
         findings.push(Finding::new(severity, &root.join(name), reason, advice));
     };
     let is_harmed = |name: &str, is_whole: fn(&str) -> bool| {
-        let text = read_text(&home.disk, &root.join(name))?;
+        let text = read_derived_text(&home.disk, &root.join(name))?;
         Ok::<_, StorageError>(text.is_some_and(|text| !is_whole(&text)))
     };
     if home.points.is_none() {

@@ -120,6 +120,41 @@ fn a_huge_file_is_as_one_that_is_not_whole_to_a_check_and_to_a_start() {
     }
 }
 
+/// Mutations: `read_doubtful` that tells what failed; `Cursor::advance` or `IndexFiles::open` that do.
+#[test]
+fn a_derived_file_that_cannot_be_read_is_told_as_such_and_the_rest_is_checked() {
+    let world = closed();
+    let partition = world.data().join("topics/orders-0");
+    let log = partition.join(format!("{:020}.log", 0));
+    let mut paths = small_files(&world);
+    paths.push(partition.join("damaged-ranges"));
+    paths.push(log.with_extension("index"));
+    for path in &paths {
+        fs::remove_file(path).unwrap_or_default();
+        fs::create_dir(path).unwrap();
+    }
+    let times = log.with_extension("timeindex");
+    fs::remove_file(&times).unwrap_or_default();
+    std::os::unix::fs::symlink("nowhere", &times).unwrap();
+    paths.push(times);
+    let whole = fs::read(&log).unwrap();
+    let mut bytes = whole.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let (tally, said) = world.verified();
+    for path in &paths {
+        let end = format!("{}\"", path.display());
+        let line = said.lines().find(|line| line.contains(&end));
+        let is_derived = line.is_some_and(|line| line.starts_with("derived "));
+        assert!(is_derived, "{end} in {said}");
+    }
+    assert_eq!((tally.damaged, tally.derived), (1, paths.len()), "{said}");
+    fs::write(&log, whole).unwrap();
+    let topics = open(world.directory.path(), &world.clock).unwrap();
+    let partition = topics.partition("orders", PartitionId(0)).unwrap();
+    assert_eq!(values(&partition, 0), pairs(&[(0, "one")]));
+}
+
 /// Mutation: `Disk::read_file` that finds no file where there is a huge one.
 #[test]
 fn a_directory_whose_properties_are_huge_is_refused_and_not_taken_for_a_new_one() {
