@@ -126,6 +126,7 @@ fn records(lines: &[Value]) -> Vec<Vec<String>> {
     of_kind(lines, "record").iter().map(fields).collect()
 }
 
+/// Mutation: `marker_line` that takes the version in a marker's key for its type: each transaction is aborted then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_of_apache_kafka_is_read_as_it_was_written_java_kcat_console_tools() {
     let world = World::start(Target::ApacheKafka).await;
@@ -185,6 +186,8 @@ async fn a_log_of_apache_kafka_is_read_as_it_was_written_java_kcat_console_tools
     assert!(assert_batches_agree(&ours, &theirs) > 0);
 }
 
+/// Mutations: `SegmentIndex::push` by the first offset of a batch; a snapshot whose checksum leaves out the count, or whose
+/// coordinators have the epoch 0 (`producer_snapshot::encode`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apache_kafka_reads_our_segments_indexes_and_snapshots_java_console_tools() {
     let mut world = World::start(Target::Bundled).await;
@@ -282,6 +285,7 @@ async fn a_topic_that_was_compacted_and_is_no_longer_is_sound_kcat_console_tools
     assert!(!repaired.contains("mended"), "{repaired}");
 }
 
+/// Mutation: a repair that leaves out `Piece::Fill`: what is lost is missing then, and its last offset given out again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damage_is_named_then_mended_and_the_rest_is_read_kcat_console_tools() {
     let mut world = World::start(Target::Bundled).await;
@@ -368,6 +372,7 @@ async fn assert_read(world: &World, expected: &[(usize, String)]) {
     assert_eq!(read.ok().lines().collect::<Vec<_>>(), values);
 }
 
+/// Mutation: `is_enough` that is always false.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_has_seen_enough_ends_a_dump_quietly_kcat() {
     let mut world = World::start(Target::Bundled).await;

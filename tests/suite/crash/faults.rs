@@ -99,6 +99,9 @@ async fn short_writes_of_a_fuse_disk_leave_no_half_batch() {
     assert!(short > 0, "each write was whole");
 }
 
+/// The disk of the machine itself, where a sync of whichever thread fails.
+///
+/// Mutation: `FileSystem`'s `sync` that passes over what fdatasync(2) says: readiness stays on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_fdatasync_by_strace_ends_the_process_and_loses_nothing() {
     let mut random = Random::announced();
