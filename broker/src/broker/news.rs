@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::log::compaction::CompactError;
 use crate::log::{CommitLogFacts, DamageNews, LastStop, Room, SpaceFacts};
 use crate::telemetry::{
-    CheckpointDone, CommitLogDamaged, CommitLogLooked, CommitLogReplayed, CompactionFailed,
-    CompactionLooked, DamageCounted, DirectoryOpened, DirectoryQuarantined, ExtentsOf, LogFlushed,
-    PartitionCompacted, RecordsDamaged, RefusedByDisk, SpaceLooked, SpaceUnknown, TailCut,
-    Telemetry,
+    CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogLooked, CommitLogReplayed,
+    CompactionFailed, CompactionLooked, DamageCounted, DirectoryOpened, DirectoryQuarantined,
+    ExtentsOf, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk, SpaceLooked,
+    SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -31,6 +31,14 @@ pub(super) fn tell_compaction(look: &CompactionLook, memory_max: usize, telemetr
         memory_max,
     }
     .emit(telemetry);
+    for failed in &look.unassessed {
+        CompactionFailed {
+            topic: &failed.topic,
+            partition: &failed.partition,
+            reason: &failed.reason,
+        }
+        .emit();
+    }
     let Some(run) = &look.run else { return };
     let (topic, partition) = (&run.topic, &run.partition);
     PartitionCompacted {
@@ -127,6 +135,9 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
     }
     for extent in &report.damaged {
         CommitLogDamaged { extent }.emit();
+    }
+    if report.are_cleaned_unknown {
+        CleanedLogsUnknown.emit();
     }
     for directory in &report.quarantined {
         DirectoryQuarantined { directory }.emit();

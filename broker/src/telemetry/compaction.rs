@@ -100,6 +100,17 @@ impl CompactionFailed<'_> {
     }
 }
 
+/// The file that says which logs were compacted, and how far, is torn, rotten, unreadable or of an early build.
+pub(crate) struct CleanedLogsUnknown;
+
+impl CleanedLogsUnknown {
+    pub(crate) fn emit(self) {
+        tracing::warn!(
+            "cleaner-offset-checkpoint says nothing; compacted topics are compacted from the beginning again"
+        );
+    }
+}
+
 /// Nothing is compacted.
 pub(crate) struct CompactionUnavailable<'a> {
     pub(crate) reason: &'a dyn Display,

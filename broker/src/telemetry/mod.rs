@@ -17,7 +17,8 @@ mod space;
 
 pub(crate) use commit_log::{CheckpointDone, CommitLogLooked, CommitLogReplayed, ExtentsOf};
 pub(crate) use compaction::{
-    CompactionFailed, CompactionLooked, CompactionUnavailable, PartitionCompacted,
+    CleanedLogsUnknown, CompactionFailed, CompactionLooked, CompactionUnavailable,
+    PartitionCompacted,
 };
 pub(crate) use connection::{
     AcceptFailed, BytesReceived, BytesSent, ConnectionEnded, ConnectionOpened, ConnectionRefused,

@@ -83,6 +83,19 @@ pub struct CompactionLook {
     pub max_dirty_ratio: f64,
     /// Partitions that cannot be compacted, until the next start or for a while.
     pub uncleanable: usize,
+    /// Those among them of which this look found it, before anything was compacted.
+    pub unassessed: Vec<Unassessed>,
+}
+
+/// A partition of which it is not known whether it is to be compacted: the disk failed.
+#[derive(Clone, Debug)]
+pub struct Unassessed {
+    /// Name of the topic.
+    pub topic: TopicName,
+    /// Number of the partition.
+    pub partition: PartitionId,
+    /// What failed.
+    pub reason: StorageError,
 }
 
 /// One compaction of one partition.
@@ -147,7 +160,7 @@ impl Topics {
         self.0.remove_dropped(&mut Failures::default());
         let state = &mut *self.0.compaction.lock();
         self.0.forget_old(state);
-        let assessed = self.0.assessed(state);
+        let (assessed, unassessed) = self.0.assessed(state);
         let ratios = assessed.iter().map(|(_, found)| found.ratio);
         let max_dirty_ratio = ratios.fold(0.0, f64::max);
         let run = dirtiest(assessed)
@@ -156,6 +169,7 @@ impl Topics {
             run,
             max_dirty_ratio,
             uncleanable: state.set_aside.len(),
+            unassessed,
         })
     }
 }
@@ -173,10 +187,10 @@ impl Registry {
         });
     }
 
-    /// All partitions that are compacted at all.
-    fn assessed(&self, state: &mut Compaction) -> Vec<(Candidate, Assessment)> {
+    /// All partitions that are compacted at all, and those where the disk failed, which are set aside.
+    fn assessed(&self, state: &mut Compaction) -> (Vec<(Candidate, Assessment)>, Vec<Unassessed>) {
         let topics: Vec<_> = self.catalog.read().topics().cloned().collect();
-        let mut assessed = Vec::new();
+        let (mut assessed, mut unassessed) = (Vec::new(), Vec::new());
         for topic in topics {
             let Some(policy) = topic.config().log.compaction else {
                 continue;
@@ -188,14 +202,19 @@ impl Registry {
                 }
                 match self.assess(state, partition, &policy) {
                     Ok(found) => assessed.push(((Arc::clone(partition), policy), found)),
-                    Err(_told_by_the_number_of_uncleanable) => {
+                    Err(reason) => {
                         let retry = Until::At(self.clock.now() + RETRY_DELAY);
                         state.set_aside(partition, retry);
+                        unassessed.push(Unassessed {
+                            topic: partition.topic().clone(),
+                            partition: partition.id(),
+                            reason,
+                        });
                     }
                 }
             }
         }
-        assessed
+        (assessed, unassessed)
     }
 
     fn assess(

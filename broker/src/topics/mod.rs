@@ -40,7 +40,7 @@ mod upkeep;
 pub use crate::log::{CommitLogConfig, SpaceConfig};
 pub use append::{AppendError, Appended};
 pub(crate) use compaction::{CLEANED_LOGS_FILE, CleanedLogs};
-pub use compaction::{CompactionLook, CompactionRun};
+pub use compaction::{CompactionLook, CompactionRun, Unassessed};
 pub use compactor::{CompactionConfig, Compactor};
 pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};
 pub use fetch_waiters::FetchWaiter;

@@ -301,6 +301,7 @@ impl Registry {
     ) -> Result<Topics, OpenError> {
         let labelled = self.sort_out(disk, state, &found.points)?;
         let cleaned = CleanedLogs::read(disk, &self.config.directory)?;
+        self.report.are_cleaned_unknown = cleaned == CleanedLogs::Unknown;
         let (topics, expected) = self.expected(state, &found.points, &labelled, &cleaned)?;
         self.compaction.get_mut().go_on(cleaned);
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();

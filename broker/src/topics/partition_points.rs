@@ -22,9 +22,9 @@ const VERSION_WITHOUT_CHECKSUM: &str = "version 1\n";
 pub(crate) struct PartitionPoints(HashMap<LogKey, i64>);
 
 impl PartitionPoints {
-    /// Reads a file; empty where there is none, and `None` where it says nothing.
+    /// Reads a file; empty where there is none, and `None` where it says nothing, or cannot be read.
     pub(super) fn read(disk: &Disk, path: &Path) -> Result<Option<Self>, StorageError> {
-        Ok(match disk.read_derived(path)? {
+        Ok(match disk.read_doubtful(path)? {
             Some(bytes) => Self::parse(&String::from_utf8_lossy(&bytes)),
             None => Some(Self::default()),
         })

@@ -21,6 +21,8 @@ pub struct RecoveryReport {
     pub quarantined: Vec<String>,
     /// Bytes of batches that the commit log had and the segments perhaps lacked.
     pub replayed_bytes: u64,
+    /// Whether the file that says which logs were compacted says nothing, so that all may have been.
+    pub are_cleaned_unknown: bool,
     /// Extents of the commit log of which the disk lost or changed a part.
     pub damaged: Vec<PathBuf>,
 }
@@ -35,6 +37,7 @@ impl RecoveryReport {
             damaged_logs: Vec::new(),
             quarantined: Vec::new(),
             replayed_bytes: 0,
+            are_cleaned_unknown: false,
             damaged: damaged.to_vec(),
         }
     }

@@ -254,6 +254,28 @@ fn a_batch_whose_offset_rotted_is_not_written_anew() {
     }
 }
 
+/// Mutation: `assessed` that drops the error.
+#[test]
+fn a_partition_that_cannot_be_looked_at_is_told_once_and_left_alone_for_a_while() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[("max.compaction.lag.ms", "1000")]);
+    append_round(&partition, 0);
+    append_round(&partition, 1);
+    drop(partition);
+    let world = world.restarted();
+    let data = world.directory.path().join("data/topics/eager-0");
+    let path = data.join(format!("{:020}.log", 0));
+    std::fs::remove_file(&path).unwrap();
+    let look = || {
+        let look = world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+        look.unwrap()
+    };
+    let [told] = look().unassessed.try_into().unwrap();
+    assert_eq!((told.topic.as_str(), told.reason.path), ("eager", path));
+    let again = look();
+    assert_eq!((again.unassessed.len(), again.uncleanable), (0, 1));
+}
+
 #[test]
 fn a_compaction_that_is_told_to_stop_leaves_the_log_as_it_was() {
     let world = World::new();

@@ -155,6 +155,24 @@ fn a_derived_file_that_cannot_be_read_is_told_as_such_and_the_rest_is_checked() 
     assert_eq!(values(&partition, 0), pairs(&[(0, "one")]));
 }
 
+/// Mutation: `PartitionPoints::read` that takes what cannot be read for a file that is not there.
+#[test]
+fn a_start_tells_where_it_does_not_know_which_logs_were_compacted() {
+    let is_told = |harm: &dyn Fn(&PathBuf)| {
+        let world = closed();
+        harm(&world.data().join("cleaner-offset-checkpoint"));
+        let topics = open(world.directory.path(), &world.clock).unwrap();
+        topics.recovery().are_cleaned_unknown
+    };
+    assert!(!is_told(&|_| ()));
+    assert!(!is_told(&|path| fs::remove_file(path).unwrap()));
+    assert!(is_told(&|path| fs::write(path, "version 2\n1\n").unwrap()));
+    assert!(is_told(&|path| {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+    }));
+}
+
 /// Mutation: `Disk::read_file` that finds no file where there is a huge one.
 #[test]
 fn a_directory_whose_properties_are_huge_is_refused_and_not_taken_for_a_new_one() {
