@@ -13,6 +13,7 @@
 //!
 //! It does not know segments, and does not care what a batch holds.
 
+mod config;
 mod extent;
 mod extent_walk;
 mod extents;
@@ -31,9 +32,10 @@ use std::sync::Arc;
 
 use sluice_protocol::record_batch::StampedBatch;
 
+pub use config::CommitLogConfig;
 use extent::{Extent, PAGE_BYTES, page_align};
 pub(crate) use extents::DAMAGED_DIRECTORY;
-pub use extents::{CommitLogConfig, CommitLogFacts, Extents};
+pub use extents::{CommitLogFacts, Extents};
 use first_page::ExtentHeader;
 pub(crate) use found_extent::FoundExtent;
 pub(crate) use frame::Chain;

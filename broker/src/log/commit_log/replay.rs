@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use sluice_protocol::record_batch::{BatchHeader, RawBatch, StampedBatch};
 
+use super::config::CommitLogConfig;
 use super::extent::Extent;
-use super::extents::{CommitLogConfig, Extents};
+use super::extents::Extents;
 use super::found_extent::FoundExtent;
 use super::frame::HEADER_SIZE;
 use super::row_walk::{FoundFrame, walk_row};

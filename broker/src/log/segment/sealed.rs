@@ -1,4 +1,5 @@
-//! The segments of a partition: the one that is written, and those that never change again.
+//! A segment that never changes again, and its indexes, which are looked for when they are needed, believed
+//! where they prove true, and made again otherwise.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -6,142 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
-use sluice_protocol::record_batch::{BatchHeader, BatchOutline, OUTLINE_BYTES};
+use sluice_protocol::record_batch::{BatchOutline, OUTLINE_BYTES};
 
-use super::StorageError;
-use super::disk::{Disk, DiskFile};
-use super::index::{
+use super::{DELETED, LOG, OFFSET_INDEX, TIME_INDEX, file_name};
+use crate::log::StorageError;
+use crate::log::disk::{Disk, DiskFile};
+use crate::log::index::{
     OffsetEntry, SegmentIndex, TimeEntry, encode_entries, floor, read_entries, relative,
 };
-use super::index_search::{InFile, floor_in_file};
-use super::open_files::{OpenFiles, SegmentFile};
-use super::partition_log::LogContext;
-use super::saved_index::{SavedEntries, SavedIndex};
-use super::sound_walk::{Anchor, Found, Ground, SoundWalk};
-use super::storage::OpenMode;
-
-/// What the name of a segment's file ends in.
-pub(crate) const LOG: &str = "log";
-/// What the name of an offset index ends in.
-pub(crate) const OFFSET_INDEX: &str = "index";
-/// What the name of a time index ends in.
-pub(crate) const TIME_INDEX: &str = "timeindex";
-/// What the name of a file ends in that is no longer part of a log.
-const DELETED: &str = "deleted";
-
-/// Offsets that one segment may have.
-pub(crate) const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
-
-/// The first offsets of the segments among the files of a directory, in order.
-pub(crate) fn base_offsets(names: &[String]) -> Vec<i64> {
-    offsets_of(names, LOG)
-}
-
-/// The offsets of the files with a suffix, in order.
-pub(super) fn offsets_of(names: &[String], suffix: &str) -> Vec<i64> {
-    let files = names.iter().filter_map(|name| parse_file_name(name));
-    let mut offsets: Vec<i64> = files
-        .filter(|(_, found)| *found == suffix)
-        .map(|(offset, _)| offset)
-        .collect();
-    offsets.sort_unstable();
-    offsets
-}
-
-/// Name of a file of the segment that begins at `base_offset`: 20 digits and what the file is.
-pub(crate) fn file_name(base_offset: i64, suffix: &str) -> String {
-    format!("{base_offset:020}.{suffix}")
-}
-
-/// The offset in such a name, and the suffix.
-pub(crate) fn parse_file_name(name: &str) -> Option<(i64, &str)> {
-    let (digits, suffix) = name.split_once('.')?;
-    let is_offset = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_offset
-        .then(|| digits.parse().ok())
-        .flatten()
-        .map(|offset| (offset, suffix))
-}
-
-/// The segment that is written, as far as it is durable.
-#[derive(Debug)]
-pub(crate) struct ActiveSegment {
-    pub(crate) base_offset: i64,
-    pub(crate) file: Arc<SegmentFile>,
-    /// Bytes that are durable.
-    pub(crate) size: u64,
-    pub(crate) index: SegmentIndex,
-    /// What of the index is in its files, and is synced by the next checkpoint at the latest.
-    pub(crate) saved: SavedIndex,
-    /// Largest timestamp of the first batch.
-    pub(crate) first_timestamp: Option<i64>,
-}
-
-impl ActiveSegment {
-    pub(crate) const fn new(base_offset: i64, file: Arc<SegmentFile>, index: SegmentIndex) -> Self {
-        Self {
-            base_offset,
-            file,
-            size: 0,
-            index,
-            saved: SavedIndex {
-                offsets: SavedEntries { count: 0, crc: 0 },
-                times: SavedEntries { count: 0, crc: 0 },
-            },
-            first_timestamp: None,
-        }
-    }
-
-    /// Takes note of a batch at the end.
-    pub(crate) fn push(&mut self, header: &BatchHeader, interval: u32) {
-        let position = u32::try_from(self.size).unwrap_or(u32::MAX);
-        self.index
-            .push(header, position, self.base_offset, interval);
-        self.first_timestamp = self.first_timestamp.or(Some(header.max_timestamp));
-        let size = header.size().and_then(|size| u64::try_from(size).ok());
-        self.size = self.size.saturating_add(size.unwrap_or_default());
-    }
-
-    /// Where to begin to look for `offset`.
-    pub(super) fn anchor_of(&self, offset: i64) -> Anchor {
-        let target = relative(offset, self.base_offset);
-        let entry = floor(&self.index.offsets, |entry| entry.relative_offset <= target);
-        entry.map_or_else(Anchor::default, |entry| Anchor {
-            position: u64::from(entry.position),
-            last_offset: Some(
-                self.base_offset
-                    .saturating_add(i64::from(entry.relative_offset)),
-            ),
-        })
-    }
-
-    /// Its bytes up to `end_offset`, as one looks at them who does not care for offsets that are missing.
-    pub(super) const fn ground<'a>(&self, file: &'a DiskFile, end_offset: i64) -> Ground<'a> {
-        Ground {
-            file,
-            size: self.size,
-            base_offset: self.base_offset,
-            end_offset: Some(end_offset),
-            border: None,
-            is_dense: false,
-            is_read_once: false,
-        }
-    }
-
-    /// The segment, closed for good. Should its indexes have to be built again, a batch gets an entry
-    /// every `interval` bytes.
-    pub(crate) fn seal(mut self, next_offset: i64, interval: u32) -> SealedSegment {
-        self.index.seal();
-        SealedSegment {
-            base_offset: self.base_offset,
-            next_offset,
-            size: self.size,
-            file: self.file,
-            interval,
-            index: Mutex::new(SealedIndex::Memory(Arc::new(self.index))),
-        }
-    }
-}
+use crate::log::index_search::{InFile, floor_in_file};
+use crate::log::open_files::{OpenFiles, SegmentFile};
+use crate::log::partition_log::LogContext;
+use crate::log::sound_walk::{Anchor, Found, Ground, SoundWalk};
+use crate::log::storage::OpenMode;
 
 /// A segment that never changes again.
 #[derive(Debug)]
@@ -473,12 +351,12 @@ impl SealedSegment {
     }
 
     /// All offsets it may hold.
-    pub(super) const fn offsets(&self) -> std::ops::Range<i64> {
+    pub(in crate::log) const fn offsets(&self) -> std::ops::Range<i64> {
         self.base_offset..self.next_offset
     }
 
     /// Its bytes, as one looks at them who does not care for offsets that are missing.
-    pub(super) const fn ground<'a>(&self, file: &'a DiskFile) -> Ground<'a> {
+    pub(in crate::log) const fn ground<'a>(&self, file: &'a DiskFile) -> Ground<'a> {
         Ground {
             file,
             size: self.size,
