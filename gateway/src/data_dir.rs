@@ -47,6 +47,16 @@ pub enum DataDirError {
         /// The file.
         path: PathBuf,
     },
+    /// The disk is full.
+    #[error(
+        "cannot write {path}: {cause}; make room on its disk, some KiB for the gateway and at least broker.disk_reserve for the broker, and start again"
+    )]
+    NoRoom {
+        /// What was written.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// The system refuses.
     #[error(
         "cannot use {path}: {cause}; make it readable and writable, or choose another directory with --data-dir"
@@ -88,7 +98,16 @@ impl DataDir {
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     let path = path.to_owned();
-    |cause| DataDirError::Io { path, cause }
+    |cause| {
+        let is_full = matches!(
+            cause.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        match is_full {
+            true => DataDirError::NoRoom { path, cause },
+            false => DataDirError::Io { path, cause },
+        }
+    }
 }
 
 fn lock(dir: &Path) -> Result<File, DataDirError> {
@@ -182,6 +201,14 @@ mod tests {
         fs::write(&meta, "").unwrap();
         let error = DataDir::open(dir.path()).unwrap_err();
         assert!(matches!(error, DataDirError::NoFormat { .. }), "{error}");
+    }
+
+    /// Mutation: where `at` makes `Io` of it, the directory is to be made writable, which it is.
+    #[test]
+    fn a_full_disk_is_told_as_one() {
+        let full = at(Path::new("data"))(io::ErrorKind::StorageFull.into());
+        assert!(matches!(full, DataDirError::NoRoom { .. }), "{full}");
+        assert!(full.to_string().contains("make room on its disk"), "{full}");
     }
 
     #[test]

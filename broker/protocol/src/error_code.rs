@@ -130,7 +130,7 @@ error_codes! {
     TransactionalIdAuthorizationFailed = 53: "the client may not use this transactional id";
     SecurityDisabled = 54: "the broker has no security to administer";
     OperationNotAttempted = 55: "an earlier failure kept this from being tried";
-    KafkaStorageError = 56, retriable: "the disk failed under the log";
+    KafkaStorageError = 56, retriable: "the disk under the log failed or is full";
     LogDirNotFound = 57: "the log directory is not among those of the broker";
     SaslAuthenticationFailed = 58: "the credentials are wrong";
     UnknownProducerId = 59: "the broker no longer knows the state of this producer";

@@ -6,9 +6,9 @@ use crate::log::compaction::CompactError;
 use crate::log::{CommitLogFacts, DamageNews, LastStop, Room, SpaceFacts};
 use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogLooked, CommitLogReplayed,
-    CompactionFailed, CompactionLooked, DamageCounted, DirectoryOpened, DirectoryQuarantined,
-    ExtentsOf, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk, SpaceLooked,
-    SpaceUnknown, TailCut, Telemetry,
+    CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted, DirectoryOpened,
+    DirectoryQuarantined, ExtentsOf, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk,
+    SpaceLooked, SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -141,6 +141,13 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
     }
     for directory in &report.quarantined {
         DirectoryQuarantined { directory }.emit();
+    }
+    for (topic, contradiction) in &report.contradictions {
+        ConfigsContradict {
+            topic,
+            reason: contradiction,
+        }
+        .emit();
     }
     DirectoryOpened {
         partitions: report.partition_count,

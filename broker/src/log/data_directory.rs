@@ -96,6 +96,17 @@ pub enum OpenError {
         /// What failed.
         cause: StorageError,
     },
+    /// The disk has no room for what a start writes.
+    #[error(
+        "the disk is too full to start: {cause}; make at least {} MiB free on it (broker.disk_reserve), and start again",
+        needed.div_ceil(1024 * 1024)
+    )]
+    NoRoom {
+        /// What failed.
+        cause: StorageError,
+        /// Bytes with which a start goes well.
+        needed: u64,
+    },
     /// A topic setting of the broker's configuration is invalid.
     #[error("the configuration of topic defaults is invalid: {reason}")]
     InvalidDefaults {
@@ -108,6 +119,19 @@ pub enum OpenError {
     /// The disk failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl OpenError {
+    /// The same, or that there are not the bytes `needed` on the disk, where that is why.
+    pub(crate) fn or_no_room(self, needed: u64) -> Self {
+        if let Self::Storage(cause) | Self::NotWritable { cause, .. } = &self
+            && cause.is_full()
+        {
+            let cause = cause.clone();
+            return Self::NoRoom { cause, needed };
+        }
+        self
+    }
 }
 
 /// A data directory that this process has.

@@ -131,8 +131,14 @@ impl Storage for FileSystem {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
-        let mode = OpenMode::Create;
-        let file = open(path, mode, OFlags::empty()).map_err(|error| told(error, mode))?;
+        let as_mode = |mode| open(path, mode, OFlags::empty()).map_err(|error| told(error, mode));
+        let file = match as_mode(OpenMode::Create) {
+            // Who may only read, to check what is there, takes it as well.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                as_mode(OpenMode::Read)
+            }
+            opened => opened,
+        }?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(file))
     }

@@ -10,7 +10,7 @@ use super::line::Line;
 pub(super) enum Severity {
     /// Records, or what tells of them, are lost.
     Damage,
-    /// A file that is made from others is not true; nothing is lost with it.
+    /// A file that is made from others is not true, or bytes are in the place of nothing; nothing is lost.
     Derived,
     /// As it may be: told, and not counted.
     Note,
@@ -50,9 +50,9 @@ impl Finding {
         }
     }
 
-    /// The same, about these offsets.
+    /// The same, about these offsets; none means that they are not known.
     pub(super) fn with_offsets(mut self, offsets: Range<i64>) -> Self {
-        self.offsets = Some(offsets);
+        self.offsets = Some(offsets).filter(|offsets| !offsets.is_empty());
         self
     }
 

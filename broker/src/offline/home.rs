@@ -34,6 +34,15 @@ pub enum HomeError {
         /// The directory.
         path: PathBuf,
     },
+    /// One file of a log says little.
+    #[error(
+        "{} is a file; name the data directory or the directory of a partition, or show the file with sluice log dump",
+        path.display()
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+    },
     /// The partition asked for is not there.
     #[error("{} has no partition {name}; partitions are named <topic>-<number>", path.display())]
     NoPartition {
@@ -132,6 +141,13 @@ impl Home {
         path: &Path,
         purpose: Purpose,
     ) -> Result<(Self, Vec<LogSite>), HomeError> {
+        match disk.list(path) {
+            Err(error) if error.cause.kind() == ErrorKind::NotADirectory => {
+                let path = path.to_owned();
+                return Err(HomeError::File { path });
+            }
+            listed => drop(listed?),
+        }
         for root in [path.to_owned(), path.join("broker")] {
             if is_root(disk, &root)? {
                 let home = Self::of(disk, &root, purpose)?;

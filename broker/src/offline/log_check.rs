@@ -31,6 +31,8 @@ use crate::log::{
 const REPAIR: &str = "restore from a backup, or let sluice log repair take them out of the way";
 /// What becomes of a derived file.
 const REBUILT: &str = "nothing is lost: the broker makes it again; sluice log repair removes it";
+/// What becomes of bytes that are in the place of nothing.
+const STRAY: &str = "nothing is lost: the broker passes over them and writes behind them; sluice log repair removes them";
 /// What becomes of a directory that says that it is another's.
 const QUARANTINED: &str =
     "the next start moves the directory to quarantine/ and begins an empty log";
@@ -214,13 +216,32 @@ impl Checking<'_> {
         next_base: Option<i64>,
         mending: &mut Mending,
     ) {
-        let bytes = damage.from..damage.to;
-        let end = damage.end.or(next_base).unwrap_or(self.site.point);
-        let lost = damage.begin..end.max(damage.begin);
-        self.lost(path, bytes, lost.clone(), &damage.fault.to_string());
         mending.drop_bytes();
+        let bytes = damage.from..damage.to;
+        let point = Some(self.site.point).filter(|point| *point > 0);
+        let end = damage.end.or(next_base).or(point);
+        if end.is_some_and(|end| end <= damage.begin) {
+            return self.stray(path, damage);
+        }
+        let lost = damage.begin..end.unwrap_or(damage.begin);
+        self.lost(path, bytes, lost.clone(), &damage.fault.to_string());
         mending.fill(lost.clone(), self.epoch_at(lost.start));
         self.next_offset = lost.end;
+    }
+
+    /// Bytes that are no batch where no offset is missing.
+    fn stray(&mut self, path: &Path, damage: &Damage) {
+        let place = match damage.end {
+            Some(_) => "between two batches",
+            None => "behind the last batch",
+        };
+        let reason = format!("these bytes {place} are none: {}", damage.fault);
+        let (severity, advice) = match self.home.is_clean {
+            true => (Severity::Derived, STRAY),
+            false => (Severity::Note, UNFINISHED),
+        };
+        let finding = Finding::new(severity, path, reason, advice);
+        self.tell(finding.with_bytes(damage.from..damage.to));
     }
 
     /// The log began before its first segment.

@@ -67,6 +67,24 @@ impl DirectoryQuarantined<'_> {
     }
 }
 
+/// The settings of a topic contradict each other, since the broker's defaults are others than when it was made.
+pub(crate) struct ConfigsContradict<'a> {
+    pub(crate) topic: &'a dyn Display,
+    pub(crate) reason: &'a dyn Display,
+}
+
+impl ConfigsContradict<'_> {
+    pub(crate) fn emit(self) {
+        let Self { topic, reason } = self;
+        tracing::warn!(
+            %topic,
+            %reason,
+            "configs of this topic contradict what broker.topic_defaults says now; the topic is served, and the smallest lag counts: \
+             alter its configs, or change the defaults back"
+        );
+    }
+}
+
 /// Old records could not be dropped, or only some of them; the next check tries again.
 pub(crate) struct RetentionFailed<'a> {
     pub(crate) reason: &'a dyn Display,

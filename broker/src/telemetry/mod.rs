@@ -32,8 +32,8 @@ pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
 };
 pub(crate) use lifecycle::{
-    BrokerListening, BrokerStopped, CloseFailed, DirectoryOpened, DirectoryQuarantined, LogFlushed,
-    RetentionFailed, TailCut,
+    BrokerListening, BrokerStopped, CloseFailed, ConfigsContradict, DirectoryOpened,
+    DirectoryQuarantined, LogFlushed, RetentionFailed, TailCut,
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use producers::ProducersCounted;

@@ -110,6 +110,18 @@ impl Topics {
         clock: Clock,
         threads: Threads,
     ) -> Result<(Self, Journal), OpenError> {
+        // The reserve is what a broker on a full disk lives on.
+        let needed = config.space.reserve_bytes;
+        let opened = Self::opened_on(disk, config, clock, threads);
+        opened.map_err(|error| error.or_no_room(needed))
+    }
+
+    fn opened_on(
+        disk: &Disk,
+        config: TopicsConfig,
+        clock: Clock,
+        threads: Threads,
+    ) -> Result<(Self, Journal), OpenError> {
         let directory = DataDirectory::open(disk, &config.directory, config.node_id)?;
         let defaults = Arc::new(config.defaults.clone());
         TopicConfig::new(Arc::clone(&defaults), super::topic_config::Settings::new()).map_err(
@@ -316,6 +328,7 @@ impl Registry {
         }
         let mut catalog = self.catalog.write();
         for topic in topics {
+            self.report.note_config(topic.name(), &topic.config());
             topic.set_partitions(by_topic.remove(&topic.id()).unwrap_or_default());
             catalog.insert(topic);
         }
@@ -338,7 +351,7 @@ impl Registry {
         let mut expected = Vec::new();
         for (id, record) in &state.topics {
             let defaults = Arc::clone(&self.defaults);
-            let config = TopicConfig::of(&record.name, defaults, record.configs.clone());
+            let config = TopicConfig::found(&record.name, defaults, record.configs.clone());
             let config = config.map_err(|invalid| OpenError::Unreadable {
                 path: self.directory.metadata(),
                 reason: format!("the settings of topic {}: {invalid}", record.name),

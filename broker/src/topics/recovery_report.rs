@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::Partition;
 use super::change::directory_name;
+use super::topic_config::{InvalidTopicConfig, TopicConfig};
 use crate::log::{DamagedRange, LastStop, LogRecovery};
+use crate::model::TopicName;
 
 /// What opening a data directory found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct RecoveryReport {
     pub are_cleaned_unknown: bool,
     /// Extents of the commit log of which the disk lost or changed a part.
     pub damaged: Vec<PathBuf>,
+    /// Topics whose settings contradict each other since the broker's defaults are others.
+    pub contradictions: Vec<(TopicName, InvalidTopicConfig)>,
 }
 
 impl RecoveryReport {
@@ -39,6 +43,15 @@ impl RecoveryReport {
             replayed_bytes: 0,
             are_cleaned_unknown: false,
             damaged: damaged.to_vec(),
+            contradictions: Vec::new(),
+        }
+    }
+
+    /// Takes note of what is odd about the settings of a topic.
+    pub(super) fn note_config(&mut self, topic: &TopicName, config: &TopicConfig) {
+        if let Some(contradiction) = config.contradiction() {
+            let contradiction = contradiction.clone();
+            self.contradictions.push((topic.clone(), contradiction));
         }
     }
 

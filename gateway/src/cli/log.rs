@@ -92,7 +92,7 @@ fn repair_command() -> Command {
 fn directory() -> Arg {
     Arg::new("path")
         .value_name("DIRECTORY")
-        .help("The data directory, or the directory of one partition [default: data_dir of the configuration]")
+        .help("The data directory, or the directory of one partition [default: data_dir of the configuration: of --data-dir, SLUICE_DATA_DIR, or the file that --config names]")
         .value_parser(value_parser!(PathBuf))
 }
 
@@ -110,7 +110,7 @@ fn dump_command() -> Command {
         .arg(
             Arg::new("paths")
                 .value_name("PATH")
-                .help("Files, or directories with all that is in them [default: data_dir of the configuration]")
+                .help("Files, or directories with all that is in them [default: data_dir of the configuration: of --data-dir, SLUICE_DATA_DIR, or the file that --config names]")
                 .num_args(1..)
                 .value_parser(value_parser!(PathBuf)),
         )

@@ -32,7 +32,8 @@ settings! {
         partitions: NonZeroU16 = "1",
         /// Configs of topics that do not say otherwise, by Kafka's topic keys, such as
         /// `retention.ms=86400000,cleanup.policy=compact,delete`. What is not named is Kafka's default,
-        /// so records are kept for 7 days.
+        /// so records are kept for 7 days. Where a change makes them contradict what a topic says itself, the
+        /// log names the topic at each start, and it is served all the same.
         topic_defaults: Option<TopicDefaults> = "",
         /// When a record is acknowledged, where its topic does not say otherwise with the config
         /// `sluice.durability`: `group` when it is on the disk; `os` when the operating system has it, so

@@ -178,7 +178,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&C::UnknownKey { key: key.to_owned() }, ErrorCode::InvalidConfig),
         (&C::InvalidValue { key, value: "x".to_owned(), reason: "y".to_owned() }, ErrorCode::InvalidConfig),
         (&C::NotAList { key }, ErrorCode::InvalidConfig),
-        (&C::MissingValue { key: key.to_owned() }, ErrorCode::InvalidConfig),
+        (&C::MissingValue { key: key.to_owned() }, ErrorCode::InvalidRequest),
         (&C::ValueTooLong { key: key.to_owned(), size: 40_000 }, ErrorCode::InvalidConfig),
         (&C::DuplicateKey { key: key.to_owned() }, ErrorCode::InvalidRequest),
         (&C::CompactionLags { min: 2, max: 1 }, ErrorCode::InvalidConfig),

@@ -118,11 +118,10 @@ impl Refused for DeleteRecordsError {
 impl Refused for InvalidTopicConfig {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::DuplicateKey { .. } => ErrorCode::InvalidRequest,
+            Self::DuplicateKey { .. } | Self::MissingValue { .. } => ErrorCode::InvalidRequest,
             Self::UnknownKey { .. }
             | Self::InvalidValue { .. }
             | Self::NotAList { .. }
-            | Self::MissingValue { .. }
             | Self::ValueTooLong { .. }
             | Self::CompactionLags { .. }
             | Self::InternalDurability => ErrorCode::InvalidConfig,

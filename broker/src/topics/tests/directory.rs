@@ -1,6 +1,7 @@
 //! The directory: what exists, what survives, what goes.
 
 use super::super::metadata_event::MetadataEvent;
+use super::super::topic_config::InvalidTopicConfig;
 use super::*;
 use crate::log::id_text;
 
@@ -462,4 +463,58 @@ fn a_file_that_cannot_be_removed_is_tried_again_and_holds_back_no_other() {
     std::fs::write(&path, "").unwrap();
     world.topics.retention_check().unwrap();
     assert!(!path.exists());
+}
+
+/// The defaults of a broker are its operator's to change; what contradicts them then is told, and mended by the
+/// next alteration.
+///
+/// Mutation: with `TopicConfig::of` in the place of `TopicConfig::found` the start fails, and blames the metadata.
+#[test]
+fn a_topic_that_contradicts_changed_defaults_is_served_and_told() {
+    let world = World::new();
+    let configs = [
+        ("min.compaction.lag.ms", "5000"),
+        ("cleanup.policy", "compact"),
+    ];
+    world.create("orders", 1, &configs);
+    append(&world.partition("orders"), batch(&["a"])).unwrap();
+    let (directory, clock) = world.stopped();
+    let largest = ("max.compaction.lag.ms".to_owned(), "1000".to_owned());
+    let changed = TopicsConfig {
+        defaults: [largest].into(),
+        ..config(directory.path())
+    };
+    let topics = Topics::open(changed.clone(), clock.clone(), |_| ()).unwrap();
+    let orders = topics.topic("orders").unwrap();
+    let told = &topics.recovery().contradictions;
+    let contradiction = InvalidTopicConfig::CompactionLags {
+        min: 5000,
+        max: 1000,
+    };
+    assert_eq!(*told, [(orders.name().clone(), contradiction)]);
+    let partition = topics.partition("orders", PartitionId(0)).unwrap();
+    append(&partition, batch(&["b"])).unwrap();
+    assert_eq!(values(&partition, 0), pairs(&[(0, "a"), (1, "b")]));
+
+    let alter = |key: &str, value: &str| {
+        let change = ConfigChange {
+            key: key.to_owned(),
+            operation: ConfigOperation::Set,
+            value: Some(value.to_owned()),
+        };
+        let alteration = Alteration::Change(vec![change]);
+        wait(topics.alter_configs(orders.name(), alteration, Commit::Yes))
+    };
+    let refusal = alter("retention.ms", "5").unwrap_err().to_string();
+    assert!(
+        refusal.contains("min.compaction.lag.ms (5000)"),
+        "{refusal}"
+    );
+    let new = new_topic("refunds", 1, &configs);
+    wait(topics.create(new, Commit::Yes)).unwrap_err();
+    alter("min.compaction.lag.ms", "500").unwrap();
+    topics.close().unwrap();
+    drop((partition, topics));
+    let topics = Topics::open(changed, clock, |_| ()).unwrap();
+    assert_eq!(topics.recovery().contradictions, []);
 }

@@ -229,6 +229,27 @@ fn a_start_on_a_full_disk_serves_what_is_there() {
     assert_eq!(moved.unwrap(), Offset(1));
 }
 
+/// Mutation: without `or_no_room` in `Topics::open_on` it says which file could not be written, and no more.
+#[test]
+fn a_start_that_finds_no_room_at_all_says_how_much_to_make() {
+    let mut world = full_world();
+    world.storage.kill();
+    world.storage.leave_free(0);
+    world.reopen();
+    // The reserve is spent, and what it left as well.
+    world.storage.kill();
+    world.storage.leave_free(0);
+    let refusal = world.begin_to_open().unwrap_err();
+    assert!(matches!(refusal, OpenError::NoRoom { .. }), "{refusal}");
+    let said = refusal.to_string();
+    assert!(said.contains("too full to start") && said.contains("make at least 1 MiB free"));
+    world
+        .storage
+        .leave_free(config(Path::new("/")).space.reserve_bytes);
+    world.reopen();
+    assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "kept")]));
+}
+
 /// Mutation: where a rename of `swap` or `retire` does not wait for room, the process ends.
 #[test]
 fn a_disk_that_is_full_while_compaction_replaces_segments_is_no_failure() {

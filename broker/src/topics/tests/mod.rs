@@ -83,6 +83,12 @@ impl World {
         }
     }
 
+    /// Ends the broker, and leaves its directory.
+    fn stopped(self) -> (tempfile::TempDir, Clock) {
+        self.topics.close().unwrap();
+        self.left()
+    }
+
     /// Lets go of the directory without closing it, as a killed process does.
     fn killed(self) -> Self {
         self.topics.0.stop_flushing();

@@ -490,3 +490,113 @@ fn a_copy_without_its_lock_is_mended_and_checked_without_one() {
     assert!(!lock.exists());
     assert!(stopped.repaired().0.is_sound());
 }
+
+/// Of a directory that its user may only read everything is checked, and nothing written.
+///
+/// Mutation: where `FileSystem::lock` opens the file for writing alone, that user is refused.
+#[test]
+fn who_may_only_read_may_check() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let stopped = Stopped::new();
+    let may = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    may(stopped.directory.path(), 0o755);
+    may(&stopped.data().join("lock"), 0o444);
+    let check = || {
+        if rustix::process::geteuid().is_root() {
+            // Of this thread alone, which ends.
+            let nobody = Some(rustix::process::Uid::from_raw(65534));
+            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+        }
+        stopped.verified()
+    };
+    let (tally, said) = std::thread::scope(|scope| scope.spawn(check).join()).unwrap();
+    assert!(tally.is_sound(), "{said}");
+}
+
+/// Mutation: where `Home::open` does not look for it, a file `meta.properties` in it cannot be opened.
+#[test]
+fn a_file_in_the_place_of_a_directory_is_told_as_one() {
+    let stopped = Stopped::new();
+    let file = stopped.partition_file(".log", 0);
+    let refusal = verify(&file, Form::Text, &mut Vec::new(), &mut |_| ()).unwrap_err();
+    let said = refusal.to_string();
+    assert!(
+        said.contains(" is a file; name the data directory"),
+        "{said}"
+    );
+}
+
+/// Mutations: where `damage` calls `lost` for them they are damage of no offsets; where it does so behind a point of
+/// 0, a last batch that has rotted is called no loss.
+#[test]
+fn bytes_in_the_place_of_nothing_are_no_loss_unless_nobody_knows_the_end() {
+    let stopped = Stopped::new();
+    let last = stopped.partition_file(".log", 2);
+    let whole = fs::read(&last).unwrap();
+    let strange = [whole.as_slice(), b"bytes that are no batch"].concat();
+    fs::write(&last, &strange).unwrap();
+    let (tally, said) = stopped.verified();
+    assert_eq!((tally.damaged, tally.derived), (0, 1), "{said}");
+    assert!(said.contains("size=23 reason=\"these bytes behind the last batch are none: "));
+    assert!(!said.contains("begin="), "{said}");
+    assert!(stopped.repaired().0.is_sound());
+    assert_eq!(fs::read(&last).unwrap(), whole);
+    assert!(stopped.verified().0.is_sound());
+
+    stopped.restore();
+    flip(&last, whole.len() - 10);
+    let partition = last.parent().unwrap().to_owned();
+    let alone = stopped.directory.path().join("orders-0");
+    fs::rename(&partition, &alone).unwrap();
+    let mut out = Vec::new();
+    let tally = verify(&alone, Form::Text, &mut out, &mut |_| ()).unwrap();
+    let said = String::from_utf8(out).unwrap();
+    assert_eq!(tally.damaged, 1, "{said}");
+
+    stopped.restore();
+    fs::write(&last, &strange).unwrap();
+    let world = World::at(stopped.directory, stopped.clock);
+    append(&world.partition("orders"), batch(&["a"])).unwrap();
+    let world = world.restarted();
+    append(&world.partition("orders"), batch(&["b"])).unwrap();
+    let end = BATCHES * RECORDS;
+    let expected = pairs(&[(end, "a"), (end + 1, "b")]);
+    assert_eq!(values(&world.partition("orders"), end), expected);
+    let (directory, _) = world.stopped();
+    let mut out = Vec::new();
+    verify(
+        &directory.path().join("data"),
+        Form::Text,
+        &mut out,
+        &mut |_| (),
+    )
+    .unwrap();
+    let said = String::from_utf8(out).unwrap();
+    assert!(
+        said.contains("these bytes between two batches are none: "),
+        "{said}"
+    );
+}
+
+/// Mutation: where a start keeps the points that it found, the advice is no good.
+#[test]
+fn recovery_points_that_are_not_whole_are_mended_by_a_start_and_stop_as_told() {
+    let stopped = Stopped::new();
+    cut(&stopped.data().join("recovery-points"), 30);
+    for (tally, said) in [stopped.verified(), stopped.repaired(), stopped.verified()] {
+        assert_eq!((tally.damaged, tally.derived), (0, 1), "{said}");
+        assert!(said.contains("start and stop the broker, which writes it anew"));
+    }
+    let (directory, _) = World::at(stopped.directory, stopped.clock).stopped();
+    let mut out = Vec::new();
+    let tally = verify(
+        &directory.path().join("data"),
+        Form::Text,
+        &mut out,
+        &mut |_| (),
+    )
+    .unwrap();
+    assert!(tally.is_sound(), "{}", String::from_utf8(out).unwrap());
+}

@@ -64,18 +64,24 @@ impl Alteration {
 
 impl ConfigChange {
     fn apply(&self, own: &mut Settings, broker: &Settings) -> Result<(), InvalidTopicConfig> {
-        let unknown = || InvalidTopicConfig::UnknownKey {
-            key: self.key.clone(),
-        };
-        let key = ConfigKey::named(&self.key).ok_or_else(unknown)?;
-        if self.operation == ConfigOperation::Delete {
-            own.remove(key.name);
-            return Ok(());
-        }
         let missing = || InvalidTopicConfig::MissingValue {
             key: self.key.clone(),
         };
-        let value = self.value.as_ref().ok_or_else(missing)?;
+        let unknown = || InvalidTopicConfig::UnknownKey {
+            key: self.key.clone(),
+        };
+        let value = match self.operation {
+            ConfigOperation::Delete => None,
+            // Told before an unknown key, as by Kafka.
+            ConfigOperation::Set | ConfigOperation::Append | ConfigOperation::Subtract => {
+                Some(self.value.as_ref().ok_or_else(missing)?)
+            }
+        };
+        let key = ConfigKey::named(&self.key).ok_or_else(unknown)?;
+        let Some(value) = value else {
+            own.remove(key.name);
+            return Ok(());
+        };
         check_size(key.name, value)?;
         if self.operation == ConfigOperation::Set {
             own.insert(key.name.to_owned(), value.clone());

@@ -2,7 +2,8 @@
 //!
 //! A [`TopicConfig`] is valid from birth: it is made of the broker's defaults and the topic's own
 //! settings, every value checked, and it holds the settings that the log and the append path obey
-//! in their own types. It never changes; altering makes another one.
+//! in their own types. It never changes; altering makes another one. Only that of a topic from before the
+//! broker's defaults changed may have settings that contradict each other.
 
 mod alteration;
 mod entry;
@@ -131,6 +132,7 @@ pub struct TopicConfig {
     broker: Arc<Settings>,
     own: Settings,
     owner: Owner,
+    contradiction: Option<InvalidTopicConfig>,
     /// What the log obeys.
     pub log: LogConfig,
     /// `cleanup.policy`.
@@ -160,16 +162,29 @@ impl TopicConfig {
         broker: Arc<Settings>,
         own: Settings,
     ) -> Result<Self, InvalidTopicConfig> {
+        Self::found(name, broker, own)?.consistent()
+    }
+
+    /// As [`TopicConfig::of`], of a topic that exists. Those of the broker may have changed since it was made, so
+    /// that it may have a [`TopicConfig::contradiction`]; it is served all the same, as by Kafka.
+    ///
+    /// # Errors
+    /// The first setting, by name, that is unknown or invalid.
+    pub fn found(
+        name: &TopicName,
+        broker: Arc<Settings>,
+        own: Settings,
+    ) -> Result<Self, InvalidTopicConfig> {
         match name.is_internal() {
             true => Self::of_broker(broker, own),
-            false => Self::new(broker, own),
+            false => Self::parsed(broker, own),
         }
     }
 
     fn of_broker(broker: Arc<Settings>, mut own: Settings) -> Result<Self, InvalidTopicConfig> {
         own.insert(DURABILITY.to_owned(), GROUP.to_owned());
         let owner = Owner::Broker;
-        Self::new(broker, own).map(|config| Self { owner, ..config })
+        Self::parsed(broker, own).map(|config| Self { owner, ..config })
     }
 
     /// The configuration with the topic's `own` settings over those of the broker.
@@ -177,19 +192,16 @@ impl TopicConfig {
     /// # Errors
     /// The first setting, by name, that is unknown or invalid, or two that contradict each other.
     pub fn new(broker: Arc<Settings>, own: Settings) -> Result<Self, InvalidTopicConfig> {
+        Self::parsed(broker, own)?.consistent()
+    }
+
+    fn parsed(broker: Arc<Settings>, own: Settings) -> Result<Self, InvalidTopicConfig> {
         for name in broker.keys().chain(own.keys()) {
             if ConfigKey::named(name).is_none() {
                 return Err(InvalidTopicConfig::UnknownKey { key: name.clone() });
             }
         }
         let values = Values::checked(&broker, &own)?;
-        let (min, max) = (
-            values.number("min.compaction.lag.ms"),
-            values.number("max.compaction.lag.ms"),
-        );
-        if min > max {
-            return Err(InvalidTopicConfig::CompactionLags { min, max });
-        }
         let policy = values.list("cleanup.policy");
         let cleanup = CleanupPolicy {
             compact: policy.iter().any(|name| name == "compact"),
@@ -207,10 +219,24 @@ impl TopicConfig {
             },
             timestamp_before_max_ms: values.number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: values.number("message.timestamp.after.max.ms"),
+            contradiction: values.contradiction(),
             broker,
             own,
             owner: Owner::User,
         })
+    }
+
+    fn consistent(self) -> Result<Self, InvalidTopicConfig> {
+        match self.contradiction {
+            Some(contradiction) => Err(contradiction),
+            None => Ok(self),
+        }
+    }
+
+    /// Settings that contradict each other, which no topic is created with or altered to.
+    #[must_use]
+    pub const fn contradiction(&self) -> Option<&InvalidTopicConfig> {
+        self.contradiction.as_ref()
     }
 
     /// What is set for this topic itself.
@@ -238,7 +264,7 @@ impl TopicConfig {
         match self.owner {
             Owner::User => Self::new(broker, own),
             Owner::Broker if own.get(DURABILITY).is_none_or(|value| value == GROUP) => {
-                Self::of_broker(broker, own)
+                Self::of_broker(broker, own)?.consistent()
             }
             Owner::Broker => Err(InvalidTopicConfig::InternalDurability),
         }
@@ -318,6 +344,13 @@ impl Values {
             Some(Value::List(items)) => items,
             _ => &[],
         }
+    }
+
+    /// A record is not compacted before the smallest lag, whatever the largest is.
+    fn contradiction(&self) -> Option<InvalidTopicConfig> {
+        let min = self.number("min.compaction.lag.ms");
+        let max = self.number("max.compaction.lag.ms");
+        (min > max).then_some(InvalidTopicConfig::CompactionLags { min, max })
     }
 
     fn log_config(&self, cleanup: CleanupPolicy) -> LogConfig {
