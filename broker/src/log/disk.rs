@@ -50,10 +50,14 @@ impl Disk {
         DiskFile::opened(path, self.0.open_direct(path))
     }
 
-    /// An empty file to be written, whatever an earlier process left there.
+    /// An empty file to be written, whatever an earlier process left there. Leaves nothing behind where that
+    /// fails: a start would take it for what it was to become.
     pub(crate) fn draft(&self, path: &Path) -> Result<DiskFile, StorageError> {
         let file = self.open(path, OpenMode::Draft)?;
-        file.truncate(0)?;
+        if let Err(error) = file.truncate(0) {
+            self.remove_file(path)?;
+            return Err(error);
+        }
         Ok(file)
     }
 

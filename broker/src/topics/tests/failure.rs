@@ -418,6 +418,39 @@ fn a_producer_whose_records_were_deleted_is_known_after_a_power_cut() {
     assert_eq!(repeated.base_offset, Offset(0));
 }
 
+/// Mutation: `Disk::draft` that leaves what it made where it could not be emptied.
+#[test]
+fn a_check_of_retention_that_fails_anywhere_loses_nothing_that_is_acknowledged_behind_it() {
+    for changes in 1..40 {
+        let mut world = world_with_a_record();
+        let partition = world.partition("orders");
+        world.drive(partition.delete_records(None)).unwrap();
+        world.storage.set_faults(Faults {
+            changes_to_error: Some(changes),
+            ..Faults::default()
+        });
+        let checked = world.topics.retention_check();
+        let has_failed = checked.is_err();
+        world.storage.set_faults(Faults::default());
+        let behind = partition.append(batch(&["behind"]), Acks::All);
+        let is_acknowledged = behind.is_ok_and(|behind| world.drive(behind.durable()).is_ok());
+        if !is_acknowledged {
+            // A sync failed, after which nothing is taken any more.
+            continue;
+        }
+        world.topics.close().unwrap();
+        world.storage.cut_power();
+        world.reopen();
+        let found = values(&world.partition("orders"), 1);
+        assert_eq!(found, pairs(&[(1, "behind")]), "{changes}");
+        if !has_failed {
+            assert!(changes > 5, "some of them fail");
+            return;
+        }
+    }
+    panic!("all of them fail");
+}
+
 /// Fails where a start does not make durable what the metadata log tells before it moves directories.
 #[test]
 fn a_start_moves_no_directory_for_a_deletion_that_may_yet_be_lost() {

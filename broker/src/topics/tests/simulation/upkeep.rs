@@ -55,11 +55,13 @@ impl Simulation {
                 return Ok(());
             };
             self.note(format!("compacted {}", run.topic));
-            if let Err(error) = run.outcome {
-                let is_excused =
-                    matches!(error, CompactError::Storage(_) | CompactError::Unsettled(_));
-                assert!(is_excused, "{error}");
-                return self.sound(Err(error));
+            match run.outcome {
+                // It is tried again later.
+                Ok(()) | Err(CompactError::DiskFull(_)) => {}
+                Err(error @ (CompactError::Storage(_) | CompactError::Unsettled(_))) => {
+                    return self.sound(Err(error));
+                }
+                Err(error) => panic!("{error}"),
             }
         }
     }
