@@ -131,11 +131,11 @@ impl Storage for FileSystem {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
-        let as_mode = |mode| open(path, mode, OFlags::empty()).map_err(|error| told(error, mode));
-        let file = match as_mode(OpenMode::Create) {
+        let opened = |mode, flags| open(path, mode, flags).map_err(|error| told(error, mode));
+        let file = match opened(OpenMode::Create, OFlags::empty()) {
             // Who may only read, to check what is there, takes it as well.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                as_mode(OpenMode::Read)
+                opened(OpenMode::Read, OFlags::NOFOLLOW)
             }
             opened => opened,
         }?;

@@ -115,7 +115,8 @@ pub trait Storage: Debug + Send + Sync {
     /// Those of the system.
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
 
-    /// Takes a lock on a file, made if need be and read if it may not be written, until the result is dropped or the process ends.
+    /// Takes a lock on a file, made if need be, and only read where it may not be written, until the result is
+    /// dropped or the process ends.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] where another process has it.
