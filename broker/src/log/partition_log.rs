@@ -158,8 +158,9 @@ pub struct LogOptions {
     /// Whether it may have been compacted before its directory could tell.
     pub was_compacted: bool,
     /// The largest leader epoch that a batch may have. What was never promised to be durable is not
-    /// believed to have a larger one: the checksum of a batch does not cover it.
-    pub leader_epoch_max: i32,
+    /// believed to have a larger one: the checksum of a batch does not cover it. `None` for a log whose epochs
+    /// nobody reads.
+    pub leader_epoch_max: Option<i32>,
     /// Called when there may be something new to see: data, another start, an end.
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }

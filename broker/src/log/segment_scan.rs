@@ -71,8 +71,8 @@ impl Scanned {
 
     /// Whether the next batch, which was never promised to be durable, may be of this epoch.
     fn may_be_of(&self, epoch: i32, recovery: &Recovery<'_>) -> bool {
-        let may_be = self.last_epoch..=recovery.options.leader_epoch_max;
-        recovery.keeps_all || may_be.contains(&epoch)
+        let is_one = |max| (self.last_epoch..=max).contains(&epoch);
+        recovery.keeps_all || recovery.options.leader_epoch_max.is_none_or(is_one)
     }
 
     /// Offsets from `begin` to `end`, if there are any in between, are lost.

@@ -307,7 +307,7 @@ impl Registry {
             recovery_point: start.recovery_point,
             is_labelled: start.is_labelled,
             was_compacted: start.was_compacted,
-            leader_epoch_max: self.partition_context.epoch.0,
+            leader_epoch_max: Some(self.partition_context.epoch.0),
             on_change: Box::new(move || woken.wake()),
         }
     }

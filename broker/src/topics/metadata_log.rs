@@ -65,7 +65,7 @@ impl MetadataLog {
             recovery_point,
             is_labelled: false,
             was_compacted: false,
-            leader_epoch_max: i32::MAX,
+            leader_epoch_max: None,
             on_change: Box::new(|| ()),
         };
         let (log, recovery) = PartitionLog::open(context, options, unclean)?;

@@ -263,3 +263,25 @@ fn nobody_makes_room_for_a_batch_that_is_large_by_a_rotten_length_alone() {
     }
     assert_eq!(values(&partition, 3).len(), 1);
 }
+
+/// Mutation: a `leader_epoch_max` in `MetadataLog::open`.
+#[test]
+fn topics_are_kept_though_an_epoch_in_their_log_rots_and_the_recovery_points_are_lost() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    append(&world.partition("orders"), batch(&["one"])).unwrap();
+    let world = world.restarted();
+    // The commit log has nothing of before from here on.
+    append(&world.partition("orders"), batch(&["two"])).unwrap();
+    let (directory, clock) = world.left();
+    let data = directory.path().join("data");
+    fs::remove_file(data.join("recovery-points")).unwrap();
+    let metadata = data.join("metadata/00000000000000000000.log");
+    let mut bytes = fs::read(&metadata).unwrap();
+    // Of the leader epoch of the first batch.
+    bytes[13] ^= 0x80;
+    fs::write(&metadata, bytes).unwrap();
+    let world = World::at(directory, clock);
+    let kept = pairs(&[(0, "one"), (1, "two")]);
+    assert_eq!(values(&world.partition("orders"), 0), kept);
+}
