@@ -27,6 +27,8 @@ pub struct LogConfig {
     pub segment_ms: i64,
     /// Bytes of log between two entries of the offset index.
     pub index_interval_bytes: u32,
+    /// Size of the file of an index at which a new segment is begun, in bytes.
+    pub index_bytes_max: u32,
     /// How long the file of a dropped segment stays on disk.
     pub file_delete_delay: Duration,
     /// When a batch is acknowledged.

@@ -20,6 +20,9 @@ use sluice_protocol::record_batch::BatchHeader;
 use super::disk::DiskFile;
 use super::{Disk, StorageError};
 
+/// What an index may take whatever the configuration says, or each batch would have a segment of its own.
+const INDEX_BYTES_MIN: u32 = 4096;
+
 /// Where a batch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OffsetEntry {
@@ -225,6 +228,14 @@ impl SegmentIndex {
     /// Ends the time index with the largest timestamp, as a sealed segment's does.
     pub(crate) fn seal(&mut self) {
         self.note_largest();
+    }
+
+    /// Whether the file of either index has no room for an entry in `bytes`, by Kafka's rule, which keeps the last
+    /// entry of the time index for the end of its segment.
+    pub(crate) fn is_full(&self, bytes: u32) -> bool {
+        let room = usize::try_from(bytes.max(INDEX_BYTES_MIN)).unwrap_or(usize::MAX);
+        let times = self.times.len().saturating_add(1);
+        self.offsets.len() >= room / OffsetEntry::BYTES || times >= room / TimeEntry::BYTES
     }
 
     /// The largest timestamp of the segment, where there is one.

@@ -41,8 +41,9 @@ impl PartitionLog {
             return Err(WriteError::Closed);
         }
         let mut begun = 0;
+        let is_index_full = self.is_index_full(&writer);
         for (index, batch) in batches.iter().enumerate() {
-            if self.is_due(&writer, batch) {
+            if self.is_due(&writer, batch) || (index == 0 && is_index_full) {
                 self.write_run(&writer, batches.get(begun..index), dirty)?;
                 self.begin_segment(&mut writer, batch, dirty)?;
                 begun = index;
@@ -52,6 +53,17 @@ impl PartitionLog {
         }
         self.write_run(&writer, batches.get(begun..), dirty)?;
         Ok(())
+    }
+
+    /// Whether the indexes of the active segment, which are in memory, have grown as large as they may. What is
+    /// written and not published yet is not in them.
+    fn is_index_full(&self, writer: &Writer) -> bool {
+        let view = self.view.lock();
+        let (Some(written), Some(active)) = (&writer.active, &view.active) else {
+            return false;
+        };
+        let is_same = active.base_offset == written.base_offset;
+        is_same && active.index.is_full(self.config.load().index_bytes_max)
     }
 
     /// Whether `batch` must begin a segment of its own.

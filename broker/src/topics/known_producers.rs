@@ -51,11 +51,13 @@ pub(super) struct KnownProducers {
 }
 
 impl KnownProducers {
-    /// Those that a start found.
+    /// Those that a start found; no more than the share of a partition where others have all else.
     pub(super) fn new(states: ProducerStates, together: Arc<ProducerCount>) -> Self {
         together.replace(0, states.len());
         let mut known = Self { states, together };
-        known.change(|_states| {});
+        if known.together.is_exceeded() {
+            known.change(|states| states.keep_within(PRODUCERS_PER_PARTITION_SHARE));
+        }
         known
     }
 
@@ -149,13 +151,15 @@ mod tests {
         assert_eq!(together.known(), 0);
     }
 
+    /// Mutation: `KnownProducers::new` without `keep_within`.
     #[test]
-    fn what_a_start_finds_counts() {
+    fn what_a_start_finds_counts_and_is_bounded() {
         let together = ProducerCount::new(MAX);
         let mut before = KnownProducers::new(ProducerStates::default(), ProducerCount::new(1000));
         write(&mut before, 0..500);
         let found = KnownProducers::new(before.states().clone(), Arc::clone(&together));
-        assert!(found.states().len() < 500);
+        assert!(found.states().len() <= PRODUCERS_PER_PARTITION_SHARE);
         assert_eq!(together.known(), found.states().len());
+        assert_eq!(ids(&found).last(), Some(&499), "the idlest go");
     }
 }

@@ -56,6 +56,7 @@ impl MetadataLog {
                 segment_bytes: u32::MAX >> 1,
                 segment_ms: i64::MAX,
                 index_interval_bytes: 4096,
+                index_bytes_max: u32::MAX,
                 file_delete_delay: std::time::Duration::ZERO,
                 durability: Durability::Group,
                 retention: Retention::default(),

@@ -363,21 +363,25 @@ impl Partition {
             .collect()
     }
 
-    /// Forgets producers that have been idle for long, and saves the others in a snapshot. Without
-    /// any it is written too: it saves the next start from looking for some. Returns its offset.
+    /// Forgets producers that have been idle for long.
+    pub(super) fn expire_producers(&self) {
+        let expired = i64::try_from(limits::PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
+        let since = self.shared.clock.wall().0.saturating_sub(expired);
+        let mut head = self.head.lock();
+        head.refused.expire(since);
+        head.producers.expire(since);
+    }
+
+    /// Saves the producers in a snapshot. Without any it is written too: it saves the next start from looking
+    /// for some. Returns its offset.
     pub(super) fn save_producers(
         &self,
         tending: &Tending<'_>,
         is_durable: bool,
     ) -> Result<i64, StorageError> {
-        let expired = i64::try_from(limits::PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
-        let since = self.shared.clock.wall().0.saturating_sub(expired);
+        self.expire_producers();
         let (_, durable_end) = self.log.bounds();
-        let mut head = self.head.lock();
-        head.refused.expire(since);
-        head.producers.expire(since);
-        let producers = head.producers.states().up_to(durable_end);
-        drop(head);
+        let producers = self.head.lock().producers.states().up_to(durable_end);
         self.log
             .write_snapshot(tending, &producers, durable_end, is_durable)?;
         self.head.lock().saved_offset = durable_end;

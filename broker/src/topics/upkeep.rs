@@ -143,6 +143,8 @@ impl Registry {
     }
 
     fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
+        // Of those that nobody writes to as well: they count among all.
+        partition.expire_producers();
         let now = self.clock.wall().0;
         if partition.log.is_retention_due(now)?
             && let Some(saved) = save_producers(partition, true)?

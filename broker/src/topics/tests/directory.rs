@@ -230,6 +230,24 @@ fn a_value_longer_than_any_of_kafkas_is_refused_and_one_of_before_stays() {
     assert_eq!(topic.config().own()[key], "");
 }
 
+/// Mutation: `is_index_full` that is false.
+#[test]
+fn a_segment_ends_where_its_indexes_are_as_large_as_they_may_be() {
+    let world = World::new();
+    let configs = [("segment.index.bytes", "80"), ("index.interval.bytes", "0")];
+    world.create("orders", 1, &configs);
+    let partition = world.partition("orders");
+    for number in 0..1200 {
+        append(&partition, batch(&[&number.to_string()])).unwrap();
+    }
+    let files = world.files("orders-0");
+    let segments = files.iter().filter(|name| name.ends_with(".log")).count();
+    // 512 entries of the offset index, and a batch before the first.
+    assert_eq!(segments, 3, "{files:?}");
+    let world = world.restarted().killed();
+    assert_eq!(values(&world.partition("orders"), 0).len(), 1200);
+}
+
 #[test]
 fn old_segments_go_by_size_and_time_and_the_end_stays() {
     let world = World::new();

@@ -273,3 +273,18 @@ fn a_reader_at_the_end_gets_what_comes_from_memory() {
     wait(partition.delete_records(Some(Offset(2)))).unwrap();
     assert!(partition.read_cached(read_request(1)).unwrap().is_err());
 }
+
+/// Mutation: `tend` without `expire_producers`.
+#[test]
+fn producers_of_an_idle_partition_are_forgotten_after_a_day() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    append(&world.partition("orders"), sequenced(&["a"], 0, 0)).unwrap();
+    world.topics.retention_check().unwrap();
+    assert_eq!(world.topics.producers(), (1, 1000));
+    let world = world.restarted();
+    assert_eq!(world.topics.producers(), (1, 1000));
+    world.clock.advance(Duration::from_hours(25));
+    world.topics.retention_check().unwrap();
+    assert_eq!(world.topics.producers(), (0, 1000));
+}

@@ -365,6 +365,7 @@ impl Values {
             segment_bytes: self.unsigned("segment.bytes"),
             segment_ms: self.number("segment.ms").min(segment_ms),
             index_interval_bytes: self.unsigned("index.interval.bytes"),
+            index_bytes_max: self.unsigned("segment.index.bytes"),
             file_delete_delay: Duration::from_millis(self.unsigned("file.delete.delay.ms")),
             durability: match self.text(DURABILITY) {
                 "os" => Durability::Os,
