@@ -163,6 +163,7 @@ fn options(directory: &Path, partition: i32) -> LogOptions {
             segment_bytes: 1 << 30,
             segment_ms: i64::MAX,
             index_interval_bytes: 4096,
+            index_bytes_max: u32::MAX,
             file_delete_delay: Duration::from_secs(60),
             durability: Durability::Group,
             retention: Retention::default(),
@@ -171,7 +172,7 @@ fn options(directory: &Path, partition: i32) -> LogOptions {
         log_start: 0,
         recovery_point: RecoveryPoint::default(),
         is_labelled: false,
-        leader_epoch_max: i32::MAX,
+        leader_epoch_max: Some(i32::MAX),
         was_compacted: false,
         on_change: Box::new(|| {}),
     }
