@@ -248,6 +248,13 @@ impl DiskFile {
         self.file.read_ahead(position, length);
     }
 
+    /// As [`StorageFile::data_from`].
+    pub(crate) fn data_from(&self, position: u64) -> Result<u64, StorageError> {
+        self.file
+            .data_from(position)
+            .map_err(self.failed("seek in"))
+    }
+
     /// As [`DiskFile::read_at`]; what the disk says it cannot read is zeroes, page by page.
     pub(crate) fn read_readable_at(
         &self,

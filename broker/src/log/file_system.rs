@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    Advice, FallocateFlags, FlockOperation, OFlags, fadvise, fallocate, flock, fstatfs, statvfs,
-    syncfs,
+    Advice, FallocateFlags, FlockOperation, OFlags, SeekFrom, fadvise, fallocate, flock, fstatfs,
+    seek, statvfs, syncfs,
 };
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv, preadv2, pwrite, pwritev};
 use rustix::system::uname;
@@ -218,6 +218,17 @@ impl StorageFile for RealFile {
         let length = NonZeroU64::new(length);
         // Where it cannot, the read itself waits for the disk.
         fadvise(&self.file, position, length, Advice::WillNeed).unwrap_or_default();
+    }
+
+    fn data_from(&self, position: u64) -> io::Result<u64> {
+        // No read or write minds where this leaves the file: each says where it begins.
+        match seek(&self.file, SeekFrom::Data(position)) {
+            // Nothing but a hole is left.
+            Err(Errno::NXIO) => Ok(self.size()?.max(position)),
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(position),
+            found => Ok(found?),
+        }
     }
 
     fn read_once_at(&self, position: u64, length: usize) -> io::Result<Bytes> {

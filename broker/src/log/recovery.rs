@@ -28,7 +28,7 @@ use super::log_start::{self, LOG_START_FILE, NotedStart};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened};
 use super::producer_snapshot::SNAPSHOT;
-use super::segment::{LOG, SealedSegment, base_offsets, parse_file_name};
+use super::segment::{LOG, SEGMENT_BYTES_MAX, SealedSegment, base_offsets, parse_file_name};
 use super::segment_scan::Scanned;
 use super::sound_walk::{Ground, SoundWalk};
 use super::storage::OpenMode;
@@ -317,6 +317,7 @@ impl Recovery<'_> {
         let file = SegmentFile::new(self.path(base), OpenMode::Read);
         let disk = &self.context.disk;
         let size = disk.open(&file.path(), OpenMode::Read)?.size()?;
+        let size = size.min(SEGMENT_BYTES_MAX);
         let interval = self.options.config.index_interval_bytes;
         let found = SealedSegment::found(base, end, size, file, interval);
         Ok(Arc::new(found))

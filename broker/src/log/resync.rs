@@ -4,7 +4,8 @@
 //! first. Else every byte may begin a batch: one that has a header which makes sense there, and the
 //! checksum it says, and a large one is followed by another, or ends where the bytes end: else a few that pretend to
 //! be large would cost all there is to spend. What a search costs is bounded: the bytes are read once, and those
-//! whose checksum is computed are limited, whatever they pretend to be; beyond that, nothing more is found.
+//! whose checksum is computed are limited, whatever they pretend to be; beyond that, nothing more is found. Nor
+//! is it behind what a segment may have, where nobody here ever wrote.
 
 use std::ops::Range;
 
@@ -13,6 +14,8 @@ use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC};
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
 use super::disk::DiskFile;
+use super::segment::SEGMENT_BYTES_MAX;
+use super::storage::is_zero;
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -48,6 +51,7 @@ pub(super) fn next_whole(
     end: u64,
     offsets: &Range<i64>,
 ) -> Result<Option<Whole>, StorageError> {
+    let end = end.min(SEGMENT_BYTES_MAX);
     let mut search = Search {
         file,
         end,
@@ -82,12 +86,19 @@ impl Search<'_> {
     fn by_bytes(&mut self, from: u64) -> Result<Option<Whole>, StorageError> {
         let mut at = from;
         while at < self.end && self.checks_left > 0 {
+            // A batch may begin in a hole of the file, but not with its magic.
+            let data = self.file.data_from(at)?;
+            at = at.max(data.saturating_sub(u64::try_from(MAGIC_AT).unwrap_or(u64::MAX)));
             let left = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
             let piece = self.file.read_readable_at(at, left.min(PIECE_BYTES))?;
             let windows = piece.windows(HEADER_BYTES);
             let looked_at = u64::try_from(windows.len()).unwrap_or(u64::MAX);
             if looked_at == 0 {
                 break;
+            }
+            if is_zero(&piece) {
+                at = at.saturating_add(looked_at);
+                continue;
             }
             for (position, window) in (at..).zip(windows) {
                 let Some(base_offset) = self.candidate(window) else {

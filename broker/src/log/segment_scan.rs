@@ -13,7 +13,7 @@ use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
 use super::recovery_points::PointPlace;
 use super::saved_index::SavedIndex;
-use super::segment::{ActiveSegment, OFFSET_INDEX, SealedSegment, TIME_INDEX};
+use super::segment::{ActiveSegment, OFFSET_INDEX, SEGMENT_BYTES_MAX, SealedSegment, TIME_INDEX};
 use super::sound_walk::{Found, Ground, Hole, SoundWalk};
 
 /// What the segments of a log hold, as far as they are looked at.
@@ -133,7 +133,7 @@ impl Recovery<'_> {
     ) -> Result<(), StorageError> {
         let segment = self.file(base);
         let file = self.context.files.get(&segment)?;
-        let size = file.size()?;
+        let size = file.size()?.min(SEGMENT_BYTES_MAX);
         let point = self.options.recovery_point.offset;
         if self.last_stop == LastStop::Clean
             && let Some(index) = self.loaded_index(&segment)?

@@ -20,6 +20,13 @@ use bytes::Bytes;
 /// What [`StorageFile::write_zeroes`] writes at a time.
 static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
 
+/// Whether all bytes are zero.
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
+    bytes
+        .chunks(ZEROES.len())
+        .all(|chunk| ZEROES.starts_with(chunk))
+}
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -191,6 +198,15 @@ pub trait StorageFile: Debug + Send + Sync {
     /// Has the system read `length` bytes from `position` on into its memory, beside what goes on here.
     /// It may fail to: this is a hint.
     fn read_ahead(&self, _position: u64, _length: u64) {}
+
+    /// Where the next bytes are that take room on the disk, from `position` on: what lies before is zeroes.
+    /// Who cannot tell says that all do.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn data_from(&self, position: u64) -> io::Result<u64> {
+        Ok(position)
+    }
 
     /// As [`StorageFile::read_at`], for bytes that nobody will read again soon: what the system did not
     /// have in memory need not be there afterwards.

@@ -116,7 +116,10 @@ impl<'a, E: IndexEntry> Cursor<'a, E> {
         while let Some((position, entry)) = self.next.filter(|(_, entry)| is_due(entry)) {
             let follows = self.last.is_none_or(|last| entry.follows(&last));
             if !follows || !is_true(&entry) {
+                // That is enough to know, however long the file is.
                 self.fault = self.fault.or(Some((position, UNTRUE)));
+                self.next = None;
+                return Ok(());
             }
             self.last = Some(entry);
             self.advance()?;

@@ -92,6 +92,7 @@ fn keep(
         // A copy that a crash left short is made whole.
         let copy_of = disk.open(&path, OpenMode::Create)?;
         copy(old, 0..old.size()?, &copy_of, 0)?;
+        copy_of.truncate(old.size()?)?;
         copy_of.sync()?;
         disk.sync_dir(directory)?;
         return Ok(path);
@@ -121,6 +122,10 @@ fn is_prefix(disk: &Disk, path: &Path, old: &DiskFile) -> Result<bool, StorageEr
 fn copy(from: &DiskFile, bytes: Range<u64>, file: &DiskFile, to: u64) -> Result<u64, StorageError> {
     let (mut position, mut end) = (bytes.start, to);
     while position < bytes.end {
+        // Holes stay holes.
+        let data = from.data_from(position)?.min(bytes.end);
+        end = end.saturating_add(data.saturating_sub(position));
+        position = data;
         let left = usize::try_from(bytes.end.saturating_sub(position)).unwrap_or(usize::MAX);
         // What the disk cannot read is none of a sound batch, and zeroes in the copy.
         let piece = from.read_readable_at(position, left.min(PIECE_BYTES))?;

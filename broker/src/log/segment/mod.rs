@@ -18,6 +18,9 @@ const DELETED: &str = "deleted";
 /// Offsets that one segment may have.
 pub(crate) const SEGMENT_OFFSETS_MAX: i64 = 1 << 31;
 
+/// Bytes that one segment may have: positions in it are Kafka's ints.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = (1 << 31) - 1;
+
 /// The first offsets of the segments among the files of a directory, in order.
 pub(crate) fn base_offsets(names: &[String]) -> Vec<i64> {
     offsets_of(names, LOG)

@@ -121,6 +121,10 @@ fn is_zero_from(file: &DiskFile, position: u64, size: u64) -> Result<bool, DumpE
     const PIECE_BYTES: usize = 64 * 1024;
     let mut position = position;
     while position < size {
+        position = file.data_from(position)?;
+        if position >= size {
+            break;
+        }
         let bytes = file.read_at(position, PIECE_BYTES)?;
         if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
             return Ok(false);

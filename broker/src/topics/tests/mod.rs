@@ -8,6 +8,7 @@ mod durability;
 mod failure;
 mod formats;
 mod full_disk;
+mod huge_files;
 mod look_ups;
 mod offline;
 mod once_compacted;
