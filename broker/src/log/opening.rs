@@ -24,8 +24,7 @@ pub struct Unclean<'a> {
     pub replay: &'a Replay,
     /// What has to run before anything is served.
     pub checkpoint: &'a Checkpoint,
-    /// Whether it is known how far logs were durable. Where it is not, batches may be from before that, and what
-    /// lies between them in the segments alone.
+    /// Whether it is known how far logs were durable, and what of the commit log is needed.
     pub has_points: bool,
 }
 
@@ -62,10 +61,8 @@ impl PartitionLog {
         // producers may be there and nowhere else.
         let (key, from) = (options.key, options.recovery_point.offset);
         let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
-        let is_told_of = |unclean: Unclean<'_>| {
-            let are_in_a_row = batches.is_none_or(|batches| batches.are_in_a_row());
-            unclean.replay.is_whole() && (unclean.has_points || are_in_a_row)
-        };
+        // Without the points the commit log may be of before a clean stop, and lack its end.
+        let is_told_of = |unclean: Unclean<'_>| unclean.replay.is_whole() && unclean.has_points;
         let keeps_all = !unclean.is_some_and(is_told_of);
         let recovery = Recovery {
             context,

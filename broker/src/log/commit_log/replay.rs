@@ -178,12 +178,6 @@ impl Batches<'_> {
         found.map(|found| (found.base_offset, found.last_offset))
     }
 
-    /// Whether each batch follows the one before.
-    pub(in crate::log) fn are_in_a_row(&self) -> bool {
-        self.found
-            .is_sorted_by(|before, next| before.last_offset.saturating_add(1) == next.base_offset)
-    }
-
     /// The next batch, and the rest.
     pub(in crate::log) fn next(&mut self) -> Result<Option<StampedBatch>, StorageError> {
         while let Some((found, rest)) = self.found.split_first() {

@@ -418,6 +418,30 @@ fn a_producer_whose_records_were_deleted_is_known_after_a_power_cut() {
     assert_eq!(repeated.base_offset, Offset(0));
 }
 
+/// Mutation: `PartitionLog::open` that cuts for the commit log's sake without recovery points.
+#[test]
+fn a_commit_log_of_before_a_clean_stop_takes_nothing_away_where_the_recovery_points_are_lost() {
+    for count in 20..40 {
+        let mut world = world_with_a_record();
+        let value = "x".repeat(2000);
+        for _ in 1..count {
+            let appended = world
+                .partition("orders")
+                .append(batch(&[&value]), Acks::All);
+            world.drive(appended.unwrap().durable()).unwrap();
+        }
+        world.topics.close().unwrap();
+        world.storage.kill();
+        // It gives back what it has too much of the commit log, and writes nothing.
+        world.reopen();
+        world.storage.lose_files("/data", "recovery-points");
+        world.storage.kill();
+        world.reopen();
+        let found = values(&world.partition("orders"), 0);
+        assert_eq!(found.len(), count, "all of {count}");
+    }
+}
+
 /// Mutation: `Disk::draft` that leaves what it made where it could not be emptied.
 #[test]
 fn a_check_of_retention_that_fails_anywhere_loses_nothing_that_is_acknowledged_behind_it() {
