@@ -12,6 +12,13 @@ pub const REQUEST_ELEMENTS_MAX: usize = 100_000;
 /// Bytes of a topic's setting (Kafka's `Short.MAX_VALUE`).
 pub const CONFIG_VALUE_BYTES_MAX: usize = 32_767;
 
+/// Bytes of all settings of a topic together: twice the longest one.
+pub const TOPIC_CONFIG_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of the settings of all topics together. They are in memory, and in one batch of the metadata log, which
+/// is read whole at a start.
+pub const CONFIG_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Batches that are decompressed at once for clients. What a batch takes then is not known before, and
 /// so it is the number that is bounded.
 pub const BATCHES_UNPACKED_MAX: usize = 2;

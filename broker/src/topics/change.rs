@@ -17,8 +17,9 @@ use super::registry::Registry;
 use super::topic_config::{Alteration, TopicConfig};
 use super::{
     AddPartitionsError, AlterConfigError, Commit, CreateTopicError, DeleteTopicError, NewTopic,
-    Partition, Topic, Topics, to_its_end,
+    Partition, TooManyConfigs, Topic, Topics, to_its_end,
 };
+use crate::limits;
 use crate::log::{
     DiskFull, FlushError, LogKey, LogOptions, LogRecovery, PartitionLog, RecoveredProducers,
     RecoveryPoint, StorageError, Unclean, id_text, random_id,
@@ -52,6 +53,7 @@ impl Topics {
         let turn = self.0.turn().await;
         self.0.check_new(&topic)?;
         let config = self.resolve(&topic.name, topic.configs.clone())?;
+        self.0.check_configs(&config, None)?;
         if commit == Commit::ValidateOnly {
             return Ok(None);
         }
@@ -140,6 +142,7 @@ impl Topics {
         let not_found = || AlterConfigError::NotFound { name: name.clone() };
         let topic = self.topic(name.as_str()).ok_or_else(not_found)?;
         let config = topic.config().altered(&alteration)?;
+        self.0.check_configs(&config, Some(&topic.config()))?;
         if commit == Commit::ValidateOnly {
             return Ok(());
         }
@@ -211,6 +214,29 @@ impl Registry {
             });
         }
         Ok(())
+    }
+
+    /// Whether there is room for the settings of a topic in the place of those it has.
+    fn check_configs(
+        &self,
+        new: &TopicConfig,
+        old: Option<&TopicConfig>,
+    ) -> Result<(), TooManyConfigs> {
+        let before = old.map_or(0, TopicConfig::own_bytes);
+        let after = new.own_bytes();
+        if after <= before {
+            return Ok(());
+        }
+        let catalog = self.catalog.read();
+        let all: usize = catalog
+            .topics()
+            .map(|topic| topic.config().own_bytes())
+            .sum();
+        let size = all.saturating_sub(before).saturating_add(after);
+        match size <= limits::CONFIG_BYTES_MAX {
+            true => Ok(()),
+            false => Err(TooManyConfigs { size }),
+        }
     }
 
     /// Whether there is room for more partitions of a topic. That of committed offsets is the broker's own.

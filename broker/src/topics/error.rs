@@ -1,9 +1,20 @@
 //! Why a change of topics is refused. One enum per operation.
 
+use crate::limits::CONFIG_BYTES_MAX;
 use crate::log::{DiskFull, StorageError};
 use crate::model::TopicName;
 
 use super::topic_config::InvalidTopicConfig;
+
+/// The settings of all topics together are as large as they may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the configs of all topics together would have {size} bytes, and may have {CONFIG_BYTES_MAX}; delete some or topics that have long ones"
+)]
+pub struct TooManyConfigs {
+    /// Bytes that they would have.
+    pub size: usize,
+}
 
 /// Why a topic is not created.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -49,6 +60,9 @@ pub enum CreateTopicError {
     /// A setting is unknown or invalid.
     #[error(transparent)]
     InvalidConfig(#[from] InvalidTopicConfig),
+    /// There is no room for its settings.
+    #[error(transparent)]
+    TooManyConfigs(#[from] TooManyConfigs),
     /// There is no room on the disk.
     #[error(transparent)]
     DiskFull(#[from] DiskFull),
@@ -122,6 +136,9 @@ pub enum AlterConfigError {
     /// A setting is unknown or invalid.
     #[error(transparent)]
     InvalidConfig(#[from] InvalidTopicConfig),
+    /// There is no room for more settings.
+    #[error(transparent)]
+    TooManyConfigs(#[from] TooManyConfigs),
     /// The disk failed. Which configuration holds is not known.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -42,7 +42,9 @@ pub use append::{AppendError, Appended};
 pub(crate) use compaction::{CLEANED_LOGS_FILE, CleanedLogs};
 pub use compaction::{CompactionLook, CompactionRun, Unassessed};
 pub use compactor::{CompactionConfig, Compactor};
-pub use error::{AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError};
+pub use error::{
+    AddPartitionsError, AlterConfigError, CreateTopicError, DeleteTopicError, TooManyConfigs,
+};
 pub use fetch_waiters::FetchWaiter;
 pub use observation::Observation;
 pub use partition::{Appending, Partition};

@@ -22,7 +22,7 @@ use crate::model::{
 use crate::topics::topic_config::InvalidTopicConfig;
 use crate::topics::{
     AddPartitionsError, AlterConfigError, AppendError, CreateTopicError, DeleteRecordsError,
-    DeleteTopicError, ReadError,
+    DeleteTopicError, ReadError, TooManyConfigs,
 };
 use crate::transactions::ProducerIdError;
 
@@ -179,6 +179,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&C::InvalidValue { key, value: "x".to_owned(), reason: "y".to_owned() }, ErrorCode::InvalidConfig),
         (&C::NotAList { key }, ErrorCode::InvalidConfig),
         (&C::MissingValue { key: key.to_owned() }, ErrorCode::InvalidRequest),
+        (&C::TooLong { size: 70_000 }, ErrorCode::InvalidConfig),
         (&C::ValueTooLong { key: key.to_owned(), size: 40_000 }, ErrorCode::InvalidConfig),
         (&C::DuplicateKey { key: key.to_owned() }, ErrorCode::InvalidRequest),
         (&C::CompactionLags { min: 2, max: 1 }, ErrorCode::InvalidConfig),
@@ -188,6 +189,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&CreateTopicError::InvalidPartitions { partitions: 0 }, ErrorCode::InvalidPartitions),
         (&CreateTopicError::TooManyPartitions { partitions: 2, left, limit }, ErrorCode::PolicyViolation),
         (&CreateTopicError::TooManyTopics { limit }, ErrorCode::PolicyViolation),
+        (&CreateTopicError::TooManyConfigs(TooManyConfigs { size: 1 << 27 }), ErrorCode::PolicyViolation),
         (&CreateTopicError::InvalidConfig(invalid.clone()), ErrorCode::InvalidConfig),
         (&CreateTopicError::DiskFull(FULL), ErrorCode::KafkaStorageError),
         (&CreateTopicError::Storage(storage()), ErrorCode::KafkaStorageError),
@@ -200,6 +202,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&AddPartitionsError::Storage(storage()), ErrorCode::KafkaStorageError),
         (&AlterConfigError::NotFound { name }, ErrorCode::UnknownTopicOrPartition),
         (&AlterConfigError::InvalidConfig(invalid), ErrorCode::InvalidConfig),
+        (&AlterConfigError::TooManyConfigs(TooManyConfigs { size: 1 << 27 }), ErrorCode::PolicyViolation),
         (&AlterConfigError::Storage(storage()), ErrorCode::KafkaStorageError),
     ]);
 }

@@ -123,6 +123,7 @@ impl Refused for InvalidTopicConfig {
             | Self::InvalidValue { .. }
             | Self::NotAList { .. }
             | Self::ValueTooLong { .. }
+            | Self::TooLong { .. }
             | Self::CompactionLags { .. }
             | Self::InternalDurability => ErrorCode::InvalidConfig,
         }
@@ -135,9 +136,9 @@ impl Refused for CreateTopicError {
             Self::AlreadyExists { .. } => ErrorCode::TopicAlreadyExists,
             Self::Collides { .. } => ErrorCode::InvalidTopicException,
             Self::InvalidPartitions { .. } => ErrorCode::InvalidPartitions,
-            Self::TooManyPartitions { .. } | Self::TooManyTopics { .. } => {
-                ErrorCode::PolicyViolation
-            }
+            Self::TooManyPartitions { .. }
+            | Self::TooManyTopics { .. }
+            | Self::TooManyConfigs(_) => ErrorCode::PolicyViolation,
             Self::InvalidConfig(error) => error.code(),
             Self::DiskFull(full) => full.code(),
             Self::Storage(error) => error.code(),
@@ -179,6 +180,7 @@ impl Refused for AlterConfigError {
         match self {
             Self::NotFound { .. } => ErrorCode::UnknownTopicOrPartition,
             Self::InvalidConfig(error) => error.code(),
+            Self::TooManyConfigs(_) => ErrorCode::PolicyViolation,
             Self::Storage(error) => error.code(),
         }
     }

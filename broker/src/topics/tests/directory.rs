@@ -187,6 +187,56 @@ fn partitions_and_settings_change_durably() {
     ));
 }
 
+/// Mutations: `create` or `alter_configs` without `check_configs`; `check_sizes` without a look at all of them.
+#[test]
+fn the_configs_of_a_topic_and_of_all_topics_are_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(TimestampMs(NOW));
+    let config = TopicsConfig {
+        topics_max: 2000,
+        partitions_max: 2000,
+        ..config(&directory.path().join("data"))
+    };
+    let topics = Topics::open(config, clock, |_| ()).unwrap();
+    // Blanks around a value are as good as anything that is long.
+    let long = format!("{}1048576", " ".repeat(32_000));
+    let [one, two, three] = ["retention.bytes", "segment.bytes", "max.message.bytes"];
+    let too_many = [one, two, three].map(|key| (key, long.as_str()));
+    let refused = wait(topics.create(new_topic("big", 1, &too_many), Commit::Yes)).unwrap_err();
+    assert!(refused.to_string().contains("65536 at most"), "{refused}");
+    let make = |number: usize| {
+        let name = format!("t{number}");
+        wait(topics.create(new_topic(&name, 1, &too_many[..2]), Commit::Yes))
+    };
+    let full = (0..1100).find_map(|number| make(number).err()).unwrap();
+    assert!(
+        matches!(full, CreateTopicError::TooManyConfigs(_)),
+        "{full}"
+    );
+    wait(topics.create(new_topic("plain", 1, &[]), Commit::Yes)).unwrap();
+    let alter = |topic: &str, key: &str, operation| {
+        let alteration = Alteration::Change(vec![ConfigChange {
+            key: key.to_owned(),
+            operation,
+            value: Some(long.clone()),
+        }]);
+        let topic = TopicName::parse(topic).unwrap();
+        wait(topics.alter_configs(&topic, alteration, Commit::Yes))
+    };
+    let set = || {
+        alter("plain", one, ConfigOperation::Set)?;
+        alter("plain", two, ConfigOperation::Set)
+    };
+    let full = set().unwrap_err();
+    assert!(
+        matches!(full, AlterConfigError::TooManyConfigs(_)),
+        "{full}"
+    );
+    alter("t0", one, ConfigOperation::Delete).unwrap();
+    alter("t0", two, ConfigOperation::Delete).unwrap();
+    set().unwrap();
+}
+
 /// Mutations: `resolve` and `altered` without `check_sizes`; a change that lists items before it checks their
 /// size.
 #[test]

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use sluice_protocol::record_batch::{Compression, TimestampType};
 
-use crate::limits::CONFIG_VALUE_BYTES_MAX;
+use crate::limits::{CONFIG_VALUE_BYTES_MAX, TOPIC_CONFIG_BYTES_MAX};
 use crate::log::Durability;
 use crate::log::compaction::CompactionPolicy;
 use crate::log::{LogConfig, Retention};
@@ -81,6 +81,14 @@ pub enum InvalidTopicConfig {
         /// The key.
         key: String,
         /// Bytes of the value.
+        size: usize,
+    },
+    /// All values together are longer than those of a topic may be.
+    #[error(
+        "the configs of the topic have {size} bytes together, and may have {TOPIC_CONFIG_BYTES_MAX} at most"
+    )]
+    TooLong {
+        /// Bytes of keys and values.
         size: usize,
     },
     /// The smallest compaction lag exceeds the largest.
@@ -239,6 +247,12 @@ impl TopicConfig {
         self.contradiction.as_ref()
     }
 
+    /// Bytes of what is set for this topic itself.
+    #[must_use]
+    pub fn own_bytes(&self) -> usize {
+        bytes_of(&self.own)
+    }
+
     /// What is set for this topic itself.
     #[must_use]
     pub const fn own(&self) -> &Settings {
@@ -271,17 +285,30 @@ impl TopicConfig {
     }
 }
 
-/// Checks the sizes of the values that are not `known`: those of a log from when there was no limit stay.
+/// Checks the sizes of the values that are not `known`, and of all together unless they were larger: those of a
+/// log from when there was no limit stay.
 ///
 /// # Errors
-/// [`InvalidTopicConfig::ValueTooLong`].
+/// [`InvalidTopicConfig::ValueTooLong`] and [`InvalidTopicConfig::TooLong`].
 pub fn check_sizes(settings: &Settings, known: &Settings) -> Result<(), InvalidTopicConfig> {
     for (key, value) in settings {
         if known.get(key) != Some(value) {
             check_size(key, value)?;
         }
     }
-    Ok(())
+    let size = bytes_of(settings);
+    match size <= TOPIC_CONFIG_BYTES_MAX.max(bytes_of(known)) {
+        true => Ok(()),
+        false => Err(InvalidTopicConfig::TooLong { size }),
+    }
+}
+
+/// Bytes of keys and values.
+fn bytes_of(settings: &Settings) -> usize {
+    settings
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum()
 }
 
 fn check_size(key: &str, value: &str) -> Result<(), InvalidTopicConfig> {
