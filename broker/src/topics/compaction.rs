@@ -3,9 +3,10 @@
 //! The decisions are those of [`crate::log::compaction`]. The file `cleaner-offset-checkpoint`
 //! ([`PartitionPoints`]) is written after each compaction: without it all would be dirty again, which
 //! costs time and nothing else. Of a log whose own directory says that it was compacted, that is; of one
-//! that was before directories said so, it is the only witness ([`CleanedLogs`]).
+//! that was before directories said so, it is the only witness ([`CleanedLogs`]). So where it says nothing,
+//! the next one has an entry for every log there is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -128,11 +129,13 @@ impl Compaction {
         }
     }
 
-    /// Goes on from what was found.
-    pub(super) fn go_on(&mut self, found: CleanedLogs) {
-        if let CleanedLogs::Known(points) = found {
-            self.cleaned = points;
-        }
+    /// Goes on from what was found, with the logs there are.
+    pub(super) fn go_on(&mut self, found: CleanedLogs, logs: &HashSet<LogKey>) {
+        self.cleaned = match found {
+            CleanedLogs::Known(points) => points,
+            // The file is written as a whole, and a log without an entry counts as never compacted then.
+            CleanedLogs::Unknown => PartitionPoints::nothing_of(logs),
+        };
     }
 
     fn set_aside(&mut self, partition: &Partition, until: Until) {

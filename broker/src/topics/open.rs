@@ -315,8 +315,8 @@ impl Registry {
         let cleaned = CleanedLogs::read(disk, &self.config.directory)?;
         self.report.are_cleaned_unknown = cleaned == CleanedLogs::Unknown;
         let (topics, expected) = self.expected(state, &found.points, &labelled, &cleaned)?;
-        self.compaction.get_mut().go_on(cleaned);
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
+        self.compaction.get_mut().go_on(cleaned, &exists);
         let checkpoint = &found.checkpoint;
         checkpoint.retain(|key| key == LogKey::METADATA || exists.contains(&key));
         let opened = self.open_all(&expected, found.unclean())?;

@@ -5,7 +5,7 @@
 //! whole, so one that is not, or of the version without a checksum, says nothing. An old one only costs
 //! time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::log::{
@@ -22,6 +22,11 @@ const VERSION_WITHOUT_CHECKSUM: &str = "version 1\n";
 pub(crate) struct PartitionPoints(HashMap<LogKey, i64>);
 
 impl PartitionPoints {
+    /// An entry for each of `logs`, at an offset below all.
+    pub(super) fn nothing_of(logs: &HashSet<LogKey>) -> Self {
+        Self(logs.iter().map(|log| (*log, 0)).collect())
+    }
+
     /// Reads a file; empty where there is none, and `None` where it says nothing, or cannot be read.
     pub(super) fn read(disk: &Disk, path: &Path) -> Result<Option<Self>, StorageError> {
         Ok(match disk.read_doubtful(path)? {

@@ -11,6 +11,11 @@ const TOPIC: &str = "once-compacted";
 const CHECKPOINT: &str = "cleaner-offset-checkpoint";
 /// What says that a log was ever compacted.
 const MARK: &str = "topics/once-compacted-0/compacted";
+/// Settings of a topic that is compacted at every chance.
+const TO_COMPACT: [(&str, &str); 2] = [
+    ("cleanup.policy", "compact"),
+    ("min.cleanable.dirty.ratio", "0"),
+];
 
 /// A topic compacted at every chance, in segments of two batches, every second of which is to go.
 fn filled(topic: &Topic, mut append: impl FnMut(ValidatedBatch)) {
@@ -28,11 +33,7 @@ fn filled(topic: &Topic, mut append: impl FnMut(ValidatedBatch)) {
 }
 
 fn compacted_topic() -> NewTopic {
-    let configs = [
-        ("cleanup.policy", "compact"),
-        ("min.cleanable.dirty.ratio", "0"),
-    ];
-    new_topic(TOPIC, 1, &configs)
+    new_topic(TOPIC, 1, &TO_COMPACT)
 }
 
 fn to_delete() -> Alteration {
@@ -108,6 +109,36 @@ fn where_it_is_not_known_which_logs_were_compacted_none_has_lost_what_it_lacks()
     let bytes = std::fs::read(&checkpoint).unwrap();
     std::fs::write(&checkpoint, &bytes[..bytes.len() / 2]).unwrap();
     assert_sound(&world, "half a checkpoint");
+}
+
+/// Fails where the file that is written by the first compaction after one that says nothing has an entry for
+/// what that compacted alone (`PartitionPoints::nothing_of` is empty).
+#[test]
+fn where_it_was_not_known_which_logs_were_compacted_it_is_not_after_another_compaction() {
+    let spoil: [fn(&str) -> String; 2] = [
+        |text| text.replace("version 2", "version 1"),
+        |text| text.chars().take(text.len() / 2).collect(),
+    ];
+    for spoil in spoil {
+        let (directory, clock) = altered();
+        let data = directory.path().join("data");
+        drop(std::fs::remove_file(data.join(MARK)));
+        let text = std::fs::read_to_string(data.join(CHECKPOINT)).unwrap();
+        let spoilt = spoil(&text);
+        std::fs::write(data.join(CHECKPOINT), &spoilt).unwrap();
+        let world = World::at(directory, clock);
+        let other = world.create("other", 1, &TO_COMPACT);
+        let partition = world.partition("other");
+        filled(&other, |batch| {
+            append(&partition, batch).unwrap();
+        });
+        drop((other, partition));
+        let look = world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+        look.unwrap().run.unwrap().outcome.unwrap();
+        let written = std::fs::read_to_string(data.join(CHECKPOINT)).unwrap();
+        assert_ne!(written, spoilt);
+        assert_sound(&world.stopped(), &format!("after {spoilt}"));
+    }
 }
 
 /// Fails where the mark is not durable before the first compacted segment takes its place: it is left
