@@ -95,7 +95,7 @@ async fn a_flipped_bit_is_told_to_kcat_and_the_console_tools_and_over_http() {
         .find(|line| line.contains("lost or changed records"));
     let told = told.unwrap_or_else(|| panic!("{log}"));
     assert!(
-        told.contains("orders-0") && told.contains('2') && told.contains('3'),
+        told.contains("orders-0") && told.contains("begin=2") && told.contains("end=3"),
         "{told}"
     );
 
