@@ -60,15 +60,6 @@ pub enum HomeError {
         /// The directory.
         path: PathBuf,
     },
-    /// What is behind a link may be anybody's.
-    #[error(
-        "{} is a symbolic link, and nothing is mended through one; put what it leads to in its place",
-        path.display()
-    )]
-    Link {
-        /// The link.
-        path: PathBuf,
-    },
     /// It is of a later format, or not what Sluice wrote.
     #[error(transparent)]
     Meta(OpenError),
@@ -197,16 +188,21 @@ impl Home {
         }
     }
 
-    /// Whether a directory and all that is in it lie where they seem to.
-    pub(super) fn refuse_links(&self, directory: &Path) -> Result<(), HomeError> {
+    /// A link by which a log, or a file of it but for those of `leaving`, lies elsewhere than it seems to.
+    pub(super) fn link_in(
+        &self,
+        directory: &Path,
+        leaving: &[PathBuf],
+    ) -> Result<Option<PathBuf>, StorageError> {
         let names = self.disk.list(directory)?;
         let inside = names.iter().map(|name| directory.join(name));
+        let inside = inside.filter(|path| !leaving.contains(path));
         for path in inside.chain(directory.ancestors().take(2).map(Path::to_owned)) {
             if self.disk.is_link(&path)? {
-                return Err(HomeError::Link { path });
+                return Ok(Some(path));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The log of the partition `name` among `sites`.

@@ -13,9 +13,14 @@ use super::home::{Home, LogSite, Purpose};
 use super::line::{Form, Line};
 use super::log_check::{LogCheck, Mend, Piece, check_log};
 use super::mend::mend_segment;
-use super::verify::{OfflineError, Progress, whole_findings};
+use super::verify::{OfflineError, Progress, failed_alone, whole_findings};
 use crate::log::segment::{LOG, file_name};
-use crate::log::{DAMAGED_RANGES_FILE, Disk, FileSystem, LogKey};
+use crate::log::{DAMAGED_RANGES_FILE, Disk, FileSystem, LogKey, StorageError};
+
+/// What becomes of a log that the disk failed.
+const LEFT: &str = "see what is there, and look after the disk; the rest of this log is mended when it is run again";
+/// What becomes of a log with a link in it.
+const LINK: &str = "put what it leads to in its place, and run it again";
 
 /// What is mended.
 #[derive(Clone, Debug, Default)]
@@ -92,27 +97,46 @@ struct Repair<'a> {
 
 impl Repair<'_> {
     fn log(&mut self, site: &LogSite) -> Result<(), OfflineError> {
-        let check = check_log(&self.home, site)?;
         self.tally.logs = self.tally.logs.saturating_add(1);
+        match self.check_and_mend(site) {
+            Err(OfflineError::Storage(error)) => self.tell(&failed_alone(site, error, LEFT)?),
+            ended => ended,
+        }
+    }
+
+    fn check_and_mend(&mut self, site: &LogSite) -> Result<(), OfflineError> {
+        let mut check = check_log(&self.home, site)?;
         self.tally.batches = self.tally.batches.saturating_add(check.batches);
         self.tally.bytes = self.tally.bytes.saturating_add(check.bytes);
+        let link = self.link(site, &check)?;
         // Metadata without some of its events means something else than before.
-        let is_mendable = site.key != Some(LogKey::METADATA);
+        let is_mendable = site.key != Some(LogKey::METADATA) && link.is_none();
+        check.findings.extend(link);
         if self.options.is_rehearsal || !is_mendable {
             for finding in &check.findings {
                 self.tell(finding)?;
             }
         }
         match is_mendable {
-            true => self.mend(site, check),
+            true => self.mend(site, &check),
             false => Ok(()),
         }
     }
 
-    fn mend(&mut self, site: &LogSite, check: LogCheck) -> Result<(), OfflineError> {
-        if !check.is_sound_but_for(|_| false) {
-            self.home.refuse_links(&site.directory)?;
+    /// That a link keeps a log from being mended which is to be.
+    fn link(&self, site: &LogSite, check: &LogCheck) -> Result<Option<Finding>, StorageError> {
+        if check.is_sound_but_for(|_| false) {
+            return Ok(None);
         }
+        let link = self.home.link_in(&site.directory, &check.untrue)?;
+        Ok(link.map(|path| {
+            let reason = "it is a symbolic link, and nothing is mended through one";
+            let finding = Finding::new(Severity::Note, &path, reason, LINK);
+            finding.with_partition(&site.name)
+        }))
+    }
+
+    fn mend(&mut self, site: &LogSite, check: &LogCheck) -> Result<(), OfflineError> {
         for mend in &check.mends {
             let kept = match self.options.is_rehearsal {
                 true => None,

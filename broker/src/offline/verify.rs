@@ -77,15 +77,29 @@ pub fn verify(
 /// The check of a log; a disk that fails while it is read is a finding, for the others can be checked.
 fn checked(home: &Home, site: &LogSite) -> Result<LogCheck, StorageError> {
     match check_log(home, site) {
-        Err(error) if !matches!(error.cause.kind(), io::ErrorKind::OutOfMemory) => {
-            let mut check = LogCheck::default();
+        Err(error) => {
             let advice = "look after the disk; what could not be read was not checked";
-            let finding = Finding::new(Severity::Damage, &error.path, &error, advice);
-            check.findings.push(finding.with_partition(&site.name));
-            Ok(check)
+            let finding = failed_alone(site, error, advice)?;
+            Ok(LogCheck {
+                findings: vec![finding],
+                ..LogCheck::default()
+            })
         }
         checked => checked,
     }
+}
+
+/// The finding that the disk failed one log, which keeps no other from being looked at.
+pub(super) fn failed_alone(
+    site: &LogSite,
+    error: StorageError,
+    advice: &'static str,
+) -> Result<Finding, StorageError> {
+    if error.cause.kind() == io::ErrorKind::OutOfMemory {
+        return Err(error);
+    }
+    let finding = Finding::new(Severity::Damage, &error.path, &error, advice);
+    Ok(finding.with_partition(&site.name))
 }
 
 /// What is wrong with what belongs to no partition.

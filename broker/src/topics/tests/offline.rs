@@ -17,6 +17,8 @@ struct Stopped {
 /// Batches in the first segments, and the records of each.
 const BATCHES: i64 = 80;
 const RECORDS: i64 = 3;
+/// The segment of the other topic.
+const PAYMENTS: &str = "topics/payments-0/00000000000000000000.log";
 
 impl Stopped {
     /// Two partitions, one of them of several segments, with indexes and producers.
@@ -224,9 +226,7 @@ fn a_repaired_log_serves_all_that_is_sound_and_gives_no_offset_twice() {
     let log = stopped.partition_file(".log", 0);
     flip(&log, 40_000);
     fs::remove_file(stopped.partition_file(".log", 1)).unwrap();
-    let payments = stopped
-        .data()
-        .join("topics/payments-0/00000000000000000000.log");
+    let payments = stopped.data().join(PAYMENTS);
     let size = fs::read(&payments).unwrap().len();
     cut(&payments, size - 1);
     flip(&stopped.partition_file(".snapshot", 0), 20);
@@ -362,7 +362,7 @@ fn a_repair_that_dies_at_any_step_leaves_every_sound_batch_and_is_ended_by_the_n
             ..Faults::default()
         });
         let first = repair_on(&disk, root, &options, &mut Vec::new(), &mut |_| ());
-        let is_over = first.is_ok();
+        let is_over = first.is_ok_and(|tally| tally.is_sound());
         storage.cut_power();
         let found = disk.read_file(&log).unwrap().unwrap();
         assert!(found == mended || found == damaged, "after {steps} steps");
@@ -413,6 +413,14 @@ fn refused(stopped: &Stopped) -> String {
     refusal.unwrap_err().to_string()
 }
 
+/// What a repair says that changes nothing, and not all is sound.
+fn left_alone(stopped: &Stopped) -> String {
+    let before = tree(&stopped.data());
+    let (tally, said) = stopped.repaired();
+    assert!(!tally.is_sound() && tree(&stopped.data()) == before);
+    said
+}
+
 /// Fails where drafts are opened as they are found, or links are not looked for.
 #[test]
 fn a_repair_writes_through_no_link() {
@@ -424,17 +432,72 @@ fn a_repair_writes_through_no_link() {
     for ending in ["tmp", "log.damaged"] {
         let link = log.with_extension(ending);
         std::os::unix::fs::symlink(&outside, &link).unwrap();
-        let said = refused(&stopped);
-        let expected = format!("{} is a symbolic link", link.display());
+        let said = left_alone(&stopped);
+        let expected = format!("file=\"{}\" reason=\"it is a symbolic link", link.display());
         assert!(said.contains(&expected), "{said}");
+        assert!(said.contains("damage partition=orders-0"), "{said}");
         fs::remove_file(&link).unwrap();
     }
     let partition = stopped.data().join("topics/orders-0");
     let moved = stopped.directory.path().join("moved");
     fs::rename(&partition, &moved).unwrap();
     std::os::unix::fs::symlink(&moved, &partition).unwrap();
-    assert!(refused(&stopped).contains("orders-0 is a symbolic link"));
+    assert!(left_alone(&stopped).contains("orders-0\" reason=\"it is a symbolic link"));
     assert_eq!(fs::read(&outside).unwrap(), b"untouched");
+}
+
+/// Fails where the disk that fails one log ends the repair, or a link in one.
+#[test]
+fn what_cannot_be_mended_of_one_log_keeps_no_other_waiting() {
+    let harms: [fn(&Stopped); 3] = [
+        |stopped| {
+            let log = stopped.partition_file(".log", 0);
+            fs::remove_file(&log).unwrap();
+            fs::create_dir(&log).unwrap();
+        },
+        |stopped| {
+            let log = stopped.partition_file(".log", 0);
+            fs::remove_file(&log).unwrap();
+            std::os::unix::fs::symlink("nowhere", &log).unwrap();
+        },
+        |stopped| {
+            let orders = stopped.data().join("topics/orders-0");
+            fs::remove_dir_all(&orders).unwrap();
+            fs::write(&orders, "a file").unwrap();
+        },
+    ];
+    let stopped = Stopped::new();
+    for harm in harms {
+        harm(&stopped);
+        flip(&stopped.data().join(PAYMENTS), 100);
+        let (tally, said) = stopped.repaired();
+        assert_eq!((tally.damaged, tally.derived), (1, 0), "{said}");
+        assert!(said.contains("damage partition=orders-0"), "{said}");
+        assert!(said.contains("mended partition=payments-0"), "{said}");
+        let (_, said) = stopped.verified();
+        assert!(!said.contains("damage partition=payments-0"), "{said}");
+        stopped.restore();
+    }
+}
+
+/// Fails where a link that leads nowhere, and goes, keeps its log from being mended.
+#[test]
+fn a_link_in_the_place_of_a_derived_file_is_removed_as_the_check_says() {
+    let stopped = Stopped::new();
+    let times = stopped.partition_file(".timeindex", 0);
+    let outside = stopped.directory.path().join("precious");
+    fs::write(&outside, "untouched").unwrap();
+    for target in [Path::new("nowhere"), &outside] {
+        fs::remove_file(&times).unwrap();
+        std::os::unix::fs::symlink(target, &times).unwrap();
+        flip(&stopped.partition_file(".log", 1), 40_000);
+        let (_, said) = stopped.verified();
+        assert!(said.contains("sluice log repair removes it"), "{said}");
+        let (tally, said) = stopped.repaired();
+        assert!(tally.is_sound() && !times.is_symlink(), "{said}");
+        assert_eq!(fs::read(&outside).unwrap(), b"untouched");
+        stopped.restore();
+    }
 }
 
 /// Fails where the format is not asked for.
