@@ -8,7 +8,7 @@ use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogLooked, CommitLogReplayed,
     CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted, DirectoryOpened,
     DirectoryQuarantined, ExtentsOf, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk,
-    SpaceLooked, SpaceUnknown, TailCut, Telemetry,
+    SavingFailed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -66,6 +66,9 @@ pub(super) fn observed(observation: &Observation, config: &SpaceConfig, telemetr
         Observation::Checkpointed { elapsed } => {
             CheckpointDone { elapsed: *elapsed }.emit(telemetry);
         }
+        // That the disk is full is told already.
+        Observation::SavingFailed { reason } if reason.is_full() => {}
+        Observation::SavingFailed { reason } => SavingFailed { reason }.emit(),
         Observation::Looked {
             space,
             commit_log,

@@ -97,6 +97,21 @@ impl RetentionFailed<'_> {
     }
 }
 
+/// What would make the start after a crash quick was not saved of a log.
+pub(crate) struct SavingFailed<'a> {
+    pub(crate) reason: &'a dyn Display,
+}
+
+impl SavingFailed<'_> {
+    pub(crate) fn emit(self) {
+        let reason = self.reason;
+        tracing::warn!(
+            %reason,
+            "indexes or producers not saved; a start after a crash may take longer, and no record is in danger"
+        );
+    }
+}
+
 /// The data directory was not closed cleanly.
 pub(crate) struct CloseFailed<'a> {
     pub(crate) reason: &'a dyn Display,

@@ -17,6 +17,11 @@ pub enum Observation {
         /// How long it took.
         elapsed: Duration,
     },
+    /// What would make the start after a crash quick could not be saved of a log.
+    SavingFailed {
+        /// What failed.
+        reason: StorageError,
+    },
     /// Somebody looked, as happens every second.
     Looked {
         /// How much room there is.

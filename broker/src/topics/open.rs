@@ -75,7 +75,7 @@ impl Topics {
         topics.0.run("sluice-flush", move || {
             flush_until_closed(&queue, journal, &clock, flushed);
         })?;
-        let tell = observe.clone();
+        let (tell, tell_unsaved) = (observe.clone(), observe.clone());
         let checkpointed = move |elapsed| tell(Observation::Checkpointed { elapsed });
         topics.0.checkpoint.observe(checkpointed);
         let (queue, space) = (Arc::clone(&topics.0.queue), Arc::clone(&topics.0.space));
@@ -95,10 +95,7 @@ impl Topics {
         let checkpoint = Arc::clone(&topics.0.checkpoint);
         let saver = Arc::clone(&topics.0.saver);
         topics.0.run("sluice-checkpoint", move || {
-            checkpoint_until_closed(&queue, &checkpoint, || {
-                // What could not be saved costs the next start some time.
-                saver.save_grown().unwrap_or_default();
-            });
+            checkpoint_until_closed(&queue, &checkpoint, || saver.save_grown(&tell_unsaved));
         })?;
         Ok(topics)
     }

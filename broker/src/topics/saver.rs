@@ -10,6 +10,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::Partition;
+use super::observation::Observation;
 use super::registry::Catalog;
 use super::upkeep::save_producers;
 use crate::log::{Checkpoint, StorageError};
@@ -26,18 +27,18 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    /// Saves the logs that have grown. Blocks on the disk.
-    ///
-    /// # Errors
-    /// The first [`StorageError`]; it is tried again when the log has grown more.
-    pub(super) fn save_grown(&self) -> Result<(), StorageError> {
+    /// Saves the logs that have grown, and has `observe` hear what failed: it is tried again when the log has
+    /// grown more. Blocks on the disk.
+    pub(super) fn save_grown(&self, observe: impl Fn(Observation)) {
         // Who tends the files now saves them too.
         let Some(_upkeep) = self.upkeep.try_lock() else {
-            return Ok(());
+            return;
         };
-        let grown = self.grown();
-        let saved = grown.iter().map(|partition| self.save(partition));
-        saved.fold(Ok(()), Result::and)
+        for partition in self.grown() {
+            if let Err(reason) = self.save(&partition) {
+                observe(Observation::SavingFailed { reason });
+            }
+        }
     }
 
     fn grown(&self) -> Vec<Arc<Partition>> {

@@ -67,7 +67,7 @@ impl Topics {
         self.0.checkpoint.run().map_err(|failure| vec![failure])?;
         for topic in self.list() {
             for partition in topic.partitions().iter() {
-                failures.note(self.0.tend(partition));
+                self.0.tend(partition, &mut failures);
             }
         }
         failures.note(self.0.checkpoint.run());
@@ -142,9 +142,17 @@ impl Registry {
         }
     }
 
-    fn tend(&self, partition: &Partition) -> Result<(), StorageError> {
+    fn tend(&self, partition: &Partition, failures: &mut Failures) {
         // Of those that nobody writes to as well: they count among all.
         partition.expire_producers();
+        failures.note(self.retain(partition));
+        partition.log.write_damaged();
+        failures.note(partition.log.write_indexes());
+        failures.note(save_new_producers(partition));
+    }
+
+    /// Drops the segments that are due.
+    fn retain(&self, partition: &Partition) -> Result<(), StorageError> {
         let now = self.clock.wall().0;
         if partition.log.is_retention_due(now)?
             && let Some(saved) = save_producers(partition, true)?
@@ -156,9 +164,7 @@ impl Registry {
                 self.graveyard.lock().add(due, files);
             }
         }
-        partition.log.write_damaged();
-        partition.log.write_indexes()?;
-        save_new_producers(partition)
+        Ok(())
     }
 
     /// Removes what is on its way out and whose time has come.

@@ -426,6 +426,25 @@ fn retention_drops_a_damaged_segment_with_those_around_it_and_forgets_the_damage
     );
 }
 
+/// Mutation: `tend` that ends at what fails.
+#[test]
+fn a_failure_of_retention_keeps_nothing_else_of_the_partition_waiting() {
+    let world = filled();
+    let partition = world.partition("orders");
+    flip(&segment(&world, 0), batch_size() + 70, 4);
+    read_round(&partition);
+    wait(partition.delete_records(Some(Offset(3)))).unwrap();
+    // The first segment is due, and cannot be renamed.
+    fs::remove_file(segment(&world, 0)).unwrap();
+    let failures = world.topics.retention_check().unwrap_err();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    let file = |name: &str| segment(&world, 0).with_file_name(name);
+    let told = fs::read_to_string(file("damaged-ranges")).unwrap();
+    assert!(told.starts_with("1\n0\n"), "{told}");
+    assert!(segment(&world, 3).with_extension("index").exists());
+    assert!(file(&format!("{RECORDS:020}.snapshot")).exists());
+}
+
 #[test]
 fn a_producer_goes_on_behind_what_is_lost() {
     let world = World::new();

@@ -97,7 +97,7 @@ impl FaultyWorld {
     pub(super) fn try_to_flush(&self) -> Result<(), StorageError> {
         let flushed = self.flush_alone();
         // As the thread does that runs checkpoints; what fails is of no consequence.
-        self.topics.0.saver.save_grown().unwrap_or_default();
+        self.topics.0.saver.save_grown(|_| ());
         self.go_on();
         flushed
     }
@@ -473,6 +473,30 @@ fn a_check_of_retention_that_fails_anywhere_loses_nothing_that_is_acknowledged_b
         }
     }
     panic!("all of them fail");
+}
+
+/// Mutation: `save_grown` that drops what failed.
+#[test]
+fn what_could_not_be_saved_for_the_next_start_is_told() {
+    let world = world_with_a_record();
+    let large = "x".repeat(usize::try_from(SMALL.grown_bytes).unwrap());
+    let appended = world
+        .partition("orders")
+        .append(batch(&[&large]), Acks::All);
+    world.flush_alone().unwrap();
+    wait(appended.unwrap().durable()).unwrap();
+    world.storage.set_faults(Faults {
+        changes_to_error: Some(1),
+        ..Faults::default()
+    });
+    let told = Mutex::new(Vec::new());
+    let tell = |observation| told.lock().push(observation);
+    world.topics.0.saver.save_grown(tell);
+    let told = told.into_inner();
+    let [Observation::SavingFailed { reason }] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert!(reason.path.starts_with("/data/topics/orders-0"), "{reason}");
 }
 
 /// Fails where a start does not make durable what the metadata log tells before it moves directories.
