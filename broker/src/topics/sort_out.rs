@@ -76,7 +76,11 @@ impl Registry {
                 true => self.directory.deleted(),
                 false => self.directory.quarantine(),
             };
-            disk.create_dir(&home)?;
+            if !changed.contains(&home) {
+                // Without its name what is moved there is nowhere.
+                disk.create_dir(&home)?;
+                disk.sync_dir(home.parent().unwrap_or(&home))?;
+            }
             let unique = format!("{}-{name}", id_text(crate::log::random_id()));
             disk.rename(&topics.join(&name), &home.join(unique))?;
             changed.insert(home);
@@ -87,7 +91,8 @@ impl Registry {
         if changed.is_empty() {
             return Ok(());
         }
-        // Where they went before where they were.
+        // Where they went before where they were. A journaling file system has both halves of a rename or none,
+        // whatever is synced first; others may lose the new name after the old one.
         changed.iter().try_for_each(|home| disk.sync_dir(home))?;
         disk.sync_dir(&topics)
     }

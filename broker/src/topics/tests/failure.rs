@@ -525,3 +525,30 @@ fn a_start_moves_no_directory_for_a_deletion_that_may_yet_be_lost() {
         }
     }
 }
+
+/// Fails where the name of `quarantine/` is not durable before something is moved there.
+#[test]
+fn a_power_cut_at_any_step_of_a_start_loses_no_directory_of_nobody() {
+    for steps in 0..240 {
+        let mut world = FaultyWorld::harsh(u64::from(steps));
+        let disk = world.disk().clone();
+        let stranger = Path::new("/data/topics/stranger-0");
+        disk.create_dir(stranger).unwrap();
+        disk.replace_file(&stranger.join("notes"), b"precious")
+            .unwrap();
+        disk.sync_all("/".as_ref()).unwrap();
+        world.storage.kill();
+        world.storage.set_faults(Faults {
+            changes_left: Some(steps % 60),
+            ..Faults::default()
+        });
+        drop(world.begin_to_open());
+        world.storage.cut_power();
+        world.reopen();
+        let quarantine = Path::new("/data/quarantine");
+        let [kept] = disk.list(quarantine).unwrap().try_into().unwrap();
+        let notes = quarantine.join(kept).join("notes");
+        let notes = disk.read_file(&notes).unwrap();
+        assert_eq!(notes.as_deref(), Some(&b"precious"[..]), "{steps}");
+    }
+}
