@@ -61,9 +61,9 @@ impl PartitionLog {
         // producers may be there and nowhere else.
         let (key, from) = (options.key, options.recovery_point.offset);
         let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
+        let keeps_all = !unclean.is_some_and(|unclean| unclean.replay.is_whole());
         // Without the points the commit log may be of before a clean stop, and lack its end.
-        let is_told_of = |unclean: Unclean<'_>| unclean.replay.is_whole() && unclean.has_points;
-        let keeps_all = !unclean.is_some_and(is_told_of);
+        let has_points = unclean.is_some_and(|unclean| unclean.has_points);
         let recovery = Recovery {
             context,
             options: &options,
@@ -72,7 +72,7 @@ impl PartitionLog {
                 None => LastStop::Clean,
             },
             cut_at: batches
-                .filter(|_| !keeps_all)
+                .filter(|_| has_points && !keeps_all)
                 .and_then(|batches| batches.first_offset()),
             replayed_end: batches.and_then(|batches| batches.end_offset()),
             keeps_all,
