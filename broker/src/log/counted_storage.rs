@@ -41,6 +41,8 @@ pub(crate) enum HeldAt {
     SyncOfPartition,
     /// The allocation of a file.
     Allocation,
+    /// The removal of a file.
+    Removal,
 }
 
 /// How long somebody is held at most: who cannot do anything meanwhile fails.
@@ -135,6 +137,7 @@ impl Storage for CountedStorage {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        wait_if_held(&self.hold, HeldAt::Removal);
         self.storage.remove_file(path)
     }
 

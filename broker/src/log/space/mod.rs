@@ -89,9 +89,9 @@ pub struct Space {
     room: AtomicU8,
     /// Bytes that may be taken until the next look.
     left: AtomicI64,
-    /// Held by who looks: one at a time. Taken before `state`.
+    /// Held by who looks, or moves the reserve: one at a time. Taken before `state`.
     looking: Mutex<()>,
-    /// Held for microseconds, but while the reserve is given back: who is refused asks for it.
+    /// Held for microseconds and never across disk: who is refused asks for it.
     state: Mutex<State>,
     /// A look is due, or it is over.
     wanted: Condvar,
@@ -136,8 +136,9 @@ impl Space {
             wanted: Condvar::new(),
             freed: Condvar::new(),
         };
+        let is_held = space.found_reserve()?;
         let mut state = space.state.lock();
-        state.is_held = space.found_reserve()?;
+        state.is_held = is_held;
         space.set_room(&mut state, Room::Low);
         drop(state);
         space.look(0)?;
@@ -245,7 +246,7 @@ impl Space {
     /// # Errors
     /// [`StorageError`]; all is as it was then.
     pub fn look(&self, pending: u64) -> Result<SpaceFacts, StorageError> {
-        let _looking = self.looking.lock();
+        let looking = self.looking.lock();
         loop {
             let free = self.disk.free_bytes(&self.directory)?;
             let mut state = self.state.lock();
@@ -264,8 +265,9 @@ impl Space {
             match reserve {
                 Reserve::Leave => return Ok(self.told(&mut state)),
                 Reserve::GiveBack => {
-                    self.give_back(&mut state)?;
-                    return Ok(self.told(&mut state));
+                    drop(state);
+                    self.give_back(&looking)?;
+                    return Ok(self.told(&mut self.state.lock()));
                 }
                 Reserve::Take => {
                     drop(state);
@@ -316,7 +318,8 @@ impl Space {
         self.wanted.notify_all();
         if state.is_held {
             self.set_room(&mut state, Room::Low);
-            return self.give_back(&mut state);
+            drop(state);
+            return self.give_back(&self.looking.lock());
         }
         self.set_room(&mut state, Room::Exhausted);
         if !state.is_watched {
@@ -356,9 +359,10 @@ impl Space {
         }
     }
 
-    fn give_back(&self, state: &mut MutexGuard<'_, State>) -> Result<(), StorageError> {
+    /// Gives the reserve back, if nobody did meanwhile.
+    fn give_back(&self, _looking: &MutexGuard<'_, ()>) -> Result<(), StorageError> {
         self.disk.remove_file(&self.directory.join(RESERVE_FILE))?;
-        state.is_held = false;
+        self.state.lock().is_held = false;
         self.freed.notify_all();
         Ok(())
     }

@@ -61,31 +61,66 @@ fn set_capacity(storage: &FaultyStorage, bytes: u64) {
     });
 }
 
-/// Mutation: where `look` holds `state` while the reserve is made, who is refused waits for the disk.
-#[test]
-fn nobody_waits_while_the_reserve_is_made() {
+/// A space on a disk with so many bytes free, which holds up who comes there next.
+fn held_up(free: u64) -> (FaultyStorage, CountedStorage, Arc<Space>) {
     let storage = FaultyStorage::new(1);
     let counted = CountedStorage::new(storage.clone());
     let disk = Disk::new(counted.clone());
     disk.create_dir(DIRECTORY.as_ref()).unwrap();
-    set_capacity(&storage, ENOUGH - 1);
+    set_capacity(&storage, free);
     let space = Space::open(&disk, DIRECTORY.as_ref(), CONFIG).unwrap();
-    set_capacity(&storage, ENOUGH);
+    (storage, counted, space)
+}
+
+/// Somebody is refused while `work` is held up by the disk.
+fn refused_during<T: Send>(
+    at: HeldAt,
+    counted: &CountedStorage,
+    space: &Space,
+    work: impl FnOnce() -> T + Send,
+) -> T {
     let (held, is_held) = mpsc::channel();
     let (released, release) = mpsc::channel();
     counted.hold(Hold {
-        at: HeldAt::Allocation,
+        at,
         after: 0,
         held,
         release,
     });
     std::thread::scope(|scope| {
-        let looking = scope.spawn(|| space.look(0).unwrap());
+        let working = scope.spawn(work);
         is_held.recv().unwrap();
         assert!(space.take(1).is_err());
         released.send(()).unwrap();
-        assert_eq!(looking.join().unwrap().room, Room::Enough);
-    });
+        working.join().unwrap()
+    })
+}
+
+/// Mutation: where `look` holds `state` while the reserve is made, who is refused waits for the disk.
+#[test]
+fn nobody_waits_while_the_reserve_is_made() {
+    let (storage, counted, space) = held_up(ENOUGH - 1);
+    set_capacity(&storage, ENOUGH);
+    let look = || space.look(0).unwrap();
+    let facts = refused_during(HeldAt::Allocation, &counted, &space, look);
+    assert_eq!(facts.room, Room::Enough);
+}
+
+/// Mutations: where `look` or `make_way` holds `state` while the reserve is given back, who is refused waits for
+/// the disk.
+#[test]
+fn nobody_waits_while_the_reserve_is_given_back() {
+    let (storage, counted, space) = held_up(ENOUGH);
+    set_capacity(&storage, 400 + 99);
+    let look = || space.look(0).unwrap();
+    let facts = refused_during(HeldAt::Removal, &counted, &space, look);
+    assert_eq!((facts.room, facts.reserve), (Room::Low, 0));
+
+    let (storage, counted, space) = held_up(ENOUGH);
+    set_capacity(&storage, 400 + 99);
+    let path = Path::new(DIRECTORY).join("file");
+    let write = || space.when_there_is_room(|| space.disk.write_file(&path, &[1; 300]).map(drop));
+    refused_during(HeldAt::Removal, &counted, &space, write).unwrap();
 }
 
 #[test]
