@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::commit_log::{CommitLogFacts, Extents, Retired};
 use super::disk::Disk;
@@ -66,6 +66,7 @@ pub struct Checkpoint {
     interval: Duration,
     unsynced: Mutex<Waiting>,
     wanted: Condvar,
+    /// Taken before `unsynced`.
     points: Mutex<RecoveryPoints>,
     /// Held while a checkpoint runs: one at a time.
     running: Mutex<()>,
@@ -81,9 +82,18 @@ impl std::fmt::Debug for Observer {
     }
 }
 
+/// What the running checkpoint took and the commit log still has.
+#[derive(Debug, Default)]
+struct Taken {
+    ends: HashMap<LogKey, RecoveryPoint>,
+    full_bytes: u64,
+    bytes: u64,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     unsynced: Unsynced,
+    taken: Taken,
     /// When it has waited for long enough.
     due: Option<Instant>,
     /// How long the last checkpoint took.
@@ -129,6 +139,25 @@ impl Unsynced {
 
     fn full_bytes(&self) -> u64 {
         self.retired.iter().map(Retired::size).sum()
+    }
+}
+
+impl Waiting {
+    /// Bytes of all extents that are full.
+    fn full_bytes(&self) -> u64 {
+        let unsynced = self.unsynced.full_bytes();
+        unsynced.saturating_add(self.taken.full_bytes)
+    }
+
+    fn take(&mut self) -> Unsynced {
+        self.due = None;
+        let mut unsynced = std::mem::take(&mut self.unsynced);
+        self.taken = Taken {
+            full_bytes: unsynced.full_bytes(),
+            bytes: unsynced.bytes,
+            ends: std::mem::take(&mut unsynced.ends),
+        };
+        unsynced
     }
 }
 
@@ -190,17 +219,29 @@ impl Checkpoint {
         }
     }
 
-    /// Empties the commit log where it is full, and only then takes long. On a full disk there may be no
-    /// room for another extent.
+    /// Empties the commit log where it is full, and only then takes long. What a running checkpoint gives
+    /// back may be enough.
     pub(super) fn make_room(&self) -> Result<(), StorageError> {
-        let full_bytes = self.unsynced.lock().unsynced.full_bytes();
-        let full_bytes_max = match self.extents.space().room() {
+        if !self.is_full() {
+            return Ok(());
+        }
+        let running = self.running.lock();
+        match self.is_full() {
+            true => self.run_alone(running, None, Pace::Hurried),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the flush has to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.unsynced.lock().full_bytes() >= self.full_bytes_max()
+    }
+
+    /// On a full disk there may be no room for another extent.
+    fn full_bytes_max(&self) -> u64 {
+        match self.extents.space().room() {
             Room::Enough => self.extents.config().full_bytes_max,
             Room::Low | Room::Exhausted => 1,
-        };
-        match full_bytes >= full_bytes_max {
-            true => self.run(),
-            false => Ok(()),
         }
     }
 
@@ -212,7 +253,8 @@ impl Checkpoint {
     /// Bytes of batches that only the commit log keeps.
     #[must_use]
     pub fn pending_bytes(&self) -> u64 {
-        self.unsynced.lock().unsynced.bytes
+        let waiting = self.unsynced.lock();
+        waiting.unsynced.bytes.saturating_add(waiting.taken.bytes)
     }
 
     /// What there is of the commit log.
@@ -239,41 +281,60 @@ impl Checkpoint {
     }
 
     fn run_to(&self, live: Option<(u32, u64)>, pace: Pace) -> Result<(), StorageError> {
-        let _running = self.running.lock();
-        match self.queue.failure() {
+        self.run_alone(self.running.lock(), live, pace)
+    }
+
+    /// Whoever waits meanwhile comes next.
+    fn run_alone(
+        &self,
+        running: MutexGuard<'_, ()>,
+        live: Option<(u32, u64)>,
+        pace: Pace,
+    ) -> Result<(), StorageError> {
+        let outcome = match self.queue.failure() {
             Some(failure) => Err(failure),
             None => self.sync_noted(live, pace),
-        }
-        .inspect_err(|error| self.queue.fail(error))
+        };
+        let outcome = outcome.inspect_err(|error| self.queue.fail(error));
+        MutexGuard::unlock_fair(running);
+        outcome
     }
 
     fn sync_noted(&self, live: Option<(u32, u64)>, pace: Pace) -> Result<(), StorageError> {
-        let mut taken = {
-            let mut waiting = self.unsynced.lock();
-            waiting.due = None;
-            std::mem::take(&mut waiting.unsynced)
-        };
-        taken.live = live.or(taken.live);
-        if taken.is_empty() && live.is_none() {
+        let Some(taken) = self.take(live) else {
             return Ok(());
-        }
+        };
         let started = Instant::now();
         self.sync(&taken.dirty, pace)?;
         let elapsed = started.elapsed();
         self.unsynced.lock().last_took = elapsed;
         let text = {
             let mut points = self.points.lock();
-            points.advance(&taken.ends, taken.live);
+            let ends = std::mem::take(&mut self.unsynced.lock().taken.ends);
+            points.advance(&ends, taken.live);
             points.to_text()
         };
         let space = self.extents.space();
         space
             .when_there_is_room(|| self.disk().replace_file(&self.points_file, text.as_bytes()))?;
         self.extents.recycle(taken.retired)?;
+        self.unsynced.lock().taken = Taken::default();
         if let Some(observe) = self.observer.get() {
             observe.0(started.elapsed());
         }
         Ok(())
+    }
+
+    /// What was noted so far, if there is anything to do.
+    fn take(&self, live: Option<(u32, u64)>) -> Option<Unsynced> {
+        let mut waiting = self.unsynced.lock();
+        waiting.due = None;
+        if waiting.unsynced.is_empty() && live.is_none() {
+            return None;
+        }
+        let mut taken = waiting.take();
+        taken.live = live.or(taken.live);
+        Some(taken)
     }
 
     fn sync(&self, dirty: &Dirty, pace: Pace) -> Result<(), StorageError> {
@@ -282,7 +343,10 @@ impl Checkpoint {
             Some(volume) => volume.sync().map_err(|cause| {
                 StorageError::new("sync the file system of", &self.points_file, cause)
             }),
-            None => self.pool.sync(dirty, self.disk(), pace),
+            None => self.pool.sync(dirty, self.disk(), &|| match pace {
+                Pace::Calm if self.is_half_full() => Pace::Hurried,
+                Pace::Calm | Pace::Hurried => pace,
+            }),
         }
     }
 
@@ -300,8 +364,13 @@ impl Checkpoint {
 
     /// Forgets a log that is no more.
     pub(super) fn forget(&self, key: LogKey) {
-        self.unsynced.lock().unsynced.ends.remove(&key);
-        self.points.lock().forget(key);
+        let mut points = self.points.lock();
+        let mut waiting = self.unsynced.lock();
+        waiting.unsynced.ends.remove(&key);
+        // Or the running checkpoint would bring it back.
+        waiting.taken.ends.remove(&key);
+        drop(waiting);
+        points.forget(key);
     }
 
     /// Runs whenever there is much to sync, or something has waited, until it is closed; calls `after`
@@ -312,7 +381,7 @@ impl Checkpoint {
     pub fn run_until_closed(&self, mut after: impl FnMut()) -> Result<(), StorageError> {
         self.extents.prepare()?;
         while self.wait() {
-            self.run_to(None, self.pace())?;
+            self.run_to(None, Pace::Calm)?;
             self.extents.prepare()?;
             after();
         }
@@ -320,12 +389,8 @@ impl Checkpoint {
     }
 
     /// Nobody waits as long as the commit log is less than half full.
-    fn pace(&self) -> Pace {
-        let full_bytes = self.unsynced.lock().unsynced.full_bytes();
-        match full_bytes < self.extents.config().full_bytes_max / 2 {
-            true => Pace::Calm,
-            false => Pace::Hurried,
-        }
+    fn is_half_full(&self) -> bool {
+        self.unsynced.lock().full_bytes() >= self.full_bytes_max() / 2
     }
 
     /// Ends the thread.

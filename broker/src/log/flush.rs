@@ -22,6 +22,7 @@ use super::commit_log::CommitLog;
 use super::partition_log::PartitionLog;
 use super::recovery_points::RecoveryPoint;
 use super::segment_writer::{SegmentWriter, Written};
+use super::space::{Space, SpaceFacts};
 use super::write::WriteError;
 use super::{Durability, LogKey, StorageError};
 use crate::clock::Clock;
@@ -248,7 +249,7 @@ pub fn flush_until_closed(
     clock: &Clock,
     mut flushed: impl FnMut(Duration, Flushed),
 ) {
-    let _end = FailAtPanic(queue);
+    let _end = FailAtPanic(queue, "flush");
     while queue.wait() {
         let started = clock.now();
         let Ok(what) = flush_once(queue, &mut journal) else {
@@ -260,21 +261,34 @@ pub fn flush_until_closed(
 
 /// Runs checkpoints until they are closed or one fails; calls `after` behind each.
 pub fn checkpoint_until_closed(queue: &FlushQueue, checkpoint: &Checkpoint, after: impl FnMut()) {
-    let _end = FailAtPanic(queue);
+    let _end = FailAtPanic(queue, "sync");
     // A checkpoint tells the queue itself; that there is no extent to go on with, nobody else would.
     if let Err(error) = checkpoint.run_until_closed(after) {
         queue.fail(&error);
     }
 }
 
-/// Fails the queue when its thread dies, so that nobody waits for ever.
-struct FailAtPanic<'a>(&'a FlushQueue);
+/// Looks how much room there is until the space is closed; tells `looked` what each look found.
+pub fn look_until_closed(
+    queue: &FlushQueue,
+    space: &Space,
+    looked: impl FnMut(Result<SpaceFacts, StorageError>),
+) {
+    let _end = FailAtPanic(queue, "look for room");
+    let queued = || u64::try_from(queue.queued_bytes()).unwrap_or(u64::MAX);
+    space.watch(queued, looked);
+}
+
+/// Fails the queue when the thread dies that does what is named, so that nobody waits for ever or is
+/// refused for ever.
+struct FailAtPanic<'a>(&'a FlushQueue, &'static str);
 
 impl Drop for FailAtPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let cause = std::io::Error::other("the thread that flushes died");
-            self.0.fail(&StorageError::new("flush", "".as_ref(), cause));
+            let Self(queue, operation) = self;
+            let cause = std::io::Error::other("the thread for it died");
+            queue.fail(&StorageError::new(operation, "".as_ref(), cause));
         }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) use faulty_storage::{Faults, FaultyStorage, repeat_ids};
 pub use file_system::FileSystem;
 pub use flush::{
     Durable, FlushError, FlushQueue, Flushed, Journal, checkpoint_until_closed, flush_once,
-    flush_until_closed,
+    flush_until_closed, look_until_closed,
 };
 pub use label::{directory_label, is_nearly, labelled_topic};
 pub use look_up::TimedOffset;

@@ -78,11 +78,16 @@ impl SyncPool {
     }
 
     /// Syncs everything in `dirty`: the files together, then the directories together, so that a
-    /// name never becomes durable much before what it names.
+    /// name never becomes durable much before what it names. `pace` is asked again before each.
     ///
     /// # Errors
     /// The first failure. Then nothing is known of any of the files.
-    pub(super) fn sync(&self, dirty: &Dirty, disk: &Disk, pace: Pace) -> Result<(), StorageError> {
+    pub(super) fn sync(
+        &self,
+        dirty: &Dirty,
+        disk: &Disk,
+        pace: &dyn Fn() -> Pace,
+    ) -> Result<(), StorageError> {
         let files = dirty.files.iter();
         let files = files.map(|file| Job::File(disk.clone(), file.clone()));
         self.run(files.collect(), pace)?;
@@ -91,17 +96,25 @@ impl SyncPool {
         self.run(directories.collect(), pace)
     }
 
-    fn run(&self, jobs: VecDeque<Job>, pace: Pace) -> Result<(), StorageError> {
-        if pace == Pace::Hurried && jobs.len() > 1 && !self.threads.is_empty() {
+    fn run(&self, mut jobs: VecDeque<Job>, pace: &dyn Fn() -> Pace) -> Result<(), StorageError> {
+        while let Some(job) = jobs.pop_front() {
             // The caller takes one itself.
-            let helpers = self.threads.len().min(jobs.len() - 1);
-            self.shared.work.lock().jobs = jobs;
-            for _ in 0..helpers {
-                self.shared.wanted.notify_one();
+            let helpers = self.threads.len().min(jobs.len());
+            if helpers > 0 && pace() == Pace::Hurried {
+                jobs.push_front(job);
+                return self.run_together(jobs, helpers);
             }
-            return self.shared.help();
+            job.run()?;
         }
-        jobs.iter().try_for_each(Job::run)
+        Ok(())
+    }
+
+    fn run_together(&self, jobs: VecDeque<Job>, helpers: usize) -> Result<(), StorageError> {
+        self.shared.work.lock().jobs = jobs;
+        for _ in 0..helpers {
+            self.shared.wanted.notify_one();
+        }
+        self.shared.help()
     }
 }
 
@@ -192,22 +205,29 @@ impl Drop for SyncPool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
     use super::*;
     use crate::log::{CountedStorage, FaultyStorage, HeldAt, Hold};
 
-    /// Mutation: where a job panics without `run_to_end`, the round never ends.
-    #[test]
-    fn a_panic_of_a_thread_that_syncs_fails_the_round() {
-        let counted = CountedStorage::new(FaultyStorage::new(1));
-        let disk = Disk::new(counted.clone());
+    /// Eight of them to be synced.
+    fn directories(disk: &Disk) -> Dirty {
         let mut dirty = Dirty::default();
         for number in 0..8 {
             let directory = PathBuf::from(format!("/topics/{number}"));
             disk.create_dir(&directory).unwrap();
             dirty.directories.insert(directory);
         }
+        dirty
+    }
+
+    /// Mutation: where a job panics without `run_to_end`, the round never ends.
+    #[test]
+    fn a_panic_of_a_thread_that_syncs_fails_the_round() {
+        let counted = CountedStorage::new(FaultyStorage::new(1));
+        let disk = Disk::new(counted.clone());
+        let dirty = directories(&disk);
         let pool = SyncPool::new(2).unwrap();
         for after in 0..8 {
             // Nobody hears that somebody waits, which panics.
@@ -220,9 +240,44 @@ mod tests {
                 held,
                 release,
             });
-            let error = pool.sync(&dirty, &disk, Pace::Hurried).unwrap_err();
+            let error = pool.sync(&dirty, &disk, &|| Pace::Hurried).unwrap_err();
             assert!(error.to_string().contains("panicked"), "{error}");
-            pool.sync(&dirty, &disk, Pace::Hurried).unwrap();
+            pool.sync(&dirty, &disk, &|| Pace::Hurried).unwrap();
         }
+    }
+
+    /// Mutation: where `pace` is asked once, the others wait for one that takes long.
+    #[test]
+    fn a_round_that_began_calmly_hurries_when_somebody_waits() {
+        let counted = CountedStorage::new(FaultyStorage::new(1));
+        let disk = Disk::new(counted.clone());
+        let dirty = directories(&disk);
+        let pool = SyncPool::new(2).unwrap();
+        let (held, is_held) = mpsc::channel();
+        let (released, release) = mpsc::channel();
+        counted.hold(Hold {
+            at: HeldAt::SyncOfPartition,
+            after: 3,
+            held,
+            release,
+        });
+        counted.take_uses();
+        let syncs = AtomicUsize::new(0);
+        let pace = || match syncs.fetch_add(1, Ordering::Relaxed) {
+            0..=1 => Pace::Calm,
+            _ => Pace::Hurried,
+        };
+        std::thread::scope(|scope| {
+            let syncing = scope.spawn(|| pool.sync(&dirty, &disk, &pace));
+            is_held.recv().unwrap();
+            let mut begun = 0;
+            while begun < 8 {
+                assert!(!syncing.is_finished(), "{begun} syncs");
+                begun += counted.take_uses().directory_syncs;
+                std::thread::yield_now();
+            }
+            released.send(()).unwrap();
+            syncing.join().unwrap().unwrap();
+        });
     }
 }

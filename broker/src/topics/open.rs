@@ -27,7 +27,7 @@ use crate::log::{
     Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed, Journal,
     LastStop, LogContext, LogKey, LogRecovery, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints,
     Replay, SegmentWriter, Space, StorageError, SyncPool, Unclean, checkpoint_until_closed,
-    flush_once, flush_until_closed, open_files_limit,
+    flush_once, flush_until_closed, look_until_closed, open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
 
@@ -82,8 +82,7 @@ impl Topics {
         let watched = Arc::clone(&topics.0.checkpoint);
         space.begin_watch();
         topics.0.run("sluice-space", move || {
-            let queued = || u64::try_from(queue.queued_bytes()).unwrap_or(u64::MAX);
-            space.watch(queued, |space| {
+            look_until_closed(&queue, &space, |space| {
                 observe(Observation::Looked {
                     space,
                     commit_log: watched.commit_log_facts(),
@@ -296,7 +295,7 @@ fn begin_epoch(metadata: &MetadataLog, is_new: bool) -> Result<(), StorageError>
         false => last.next(),
     };
     metadata
-        .append(&[MetadataEvent::EpochBegun { epoch: epoch.0 }])
+        .append(&MetadataEvent::EpochBegun { epoch: epoch.0 })
         .map(drop)
 }
 

@@ -26,7 +26,7 @@ pub(super) struct FaultyWorld {
     pub(super) topics: Topics,
     disk: Disk,
     commit_log: CommitLogConfig,
-    journal: Mutex<Journal>,
+    pub(super) journal: Mutex<Journal>,
     /// Where changes of topics go on; it ends with the process.
     runtime: Runtime,
 }

@@ -1,0 +1,147 @@
+//! What becomes of flushes and deletions while a checkpoint syncs, and of everybody when a thread dies that
+//! the log needs.
+
+use std::sync::mpsc;
+
+use super::failure::{FaultyWorld, SMALL};
+use super::*;
+use crate::log::{
+    CountedStorage, Disk, FaultyStorage, HeldAt, Hold, checkpoint_until_closed, flush_until_closed,
+    look_until_closed,
+};
+
+/// A commit log that takes seven flushes of a [`large`] batch.
+const ROOMY: CommitLogConfig = CommitLogConfig {
+    full_bytes_max: 8 * SMALL.extent_bytes,
+    checkpoint_bytes: u64::MAX,
+    synced_singly_max: 256,
+    ..SMALL
+};
+
+/// A world whose topic `orders` has `flushes` records that no checkpoint synced yet.
+fn world_with(flushes: usize) -> (FaultyWorld, CountedStorage) {
+    let storage = FaultyStorage::new(1);
+    let counted = CountedStorage::new(storage.clone());
+    let world = FaultyWorld::on(storage, Disk::new(counted.clone()), ROOMY);
+    world.create("orders");
+    for _ in 0..flushes {
+        flush_large(&world);
+    }
+    (world, counted)
+}
+
+/// Flushes a batch that leaves no room for another one in its extent.
+fn flush_large(world: &FaultyWorld) {
+    let value = "x".repeat(9000);
+    let appending = world
+        .partition("orders")
+        .append(batch(&[&value]), Acks::All);
+    world.flush_alone().unwrap();
+    wait(appending.unwrap().durable()).unwrap();
+}
+
+/// Runs a checkpoint that the disk holds up while `meanwhile` is done, which may release it.
+fn during_a_checkpoint(
+    world: &FaultyWorld,
+    counted: &CountedStorage,
+    meanwhile: impl FnOnce(&mpsc::Sender<()>),
+) {
+    let (held, is_held) = mpsc::channel();
+    let (released, release) = mpsc::channel();
+    counted.hold(Hold {
+        at: HeldAt::SyncOfPartition,
+        after: 0,
+        held,
+        release,
+    });
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| world.topics.0.checkpoint.run());
+        is_held.recv().unwrap();
+        meanwhile(&released);
+        released.send(()).unwrap_or_default();
+        running.join().unwrap().unwrap();
+    });
+}
+
+/// Mutations: `Waiting::full_bytes` and `Checkpoint::pending_bytes` without what was taken.
+#[test]
+fn what_a_checkpoint_syncs_counts_until_its_extents_are_given_back() {
+    let (world, counted) = world_with(4);
+    let checkpoint = &world.topics.0.checkpoint;
+    let pending = checkpoint.pending_bytes();
+    during_a_checkpoint(&world, &counted, |release| {
+        assert_eq!(checkpoint.pending_bytes(), pending);
+        for _ in 0..3 {
+            flush_large(&world);
+            assert!(!checkpoint.is_full());
+        }
+        std::thread::scope(|scope| {
+            let flushing = scope.spawn(|| flush_large(&world));
+            while !checkpoint.is_full() {
+                assert!(!flushing.is_finished(), "nothing held the flush up");
+                std::thread::yield_now();
+            }
+            release.send(()).unwrap();
+            flushing.join().unwrap();
+        });
+        assert!(!checkpoint.is_full());
+        let later = checkpoint.pending_bytes();
+        assert!(0 < later && later <= pending, "{later} of {pending}");
+    });
+}
+
+/// Mutation: `Checkpoint::forget` that leaves alone what the running checkpoint took.
+#[test]
+fn a_checkpoint_brings_no_log_back_that_was_deleted_while_it_ran() {
+    let (world, counted) = world_with(1);
+    let partition = world.partition("orders");
+    let checkpoint = &world.topics.0.checkpoint;
+    during_a_checkpoint(&world, &counted, |_| {
+        world.drive(world.topics.delete(partition.topic())).unwrap();
+    });
+    assert_eq!(checkpoint.point(partition.log.key()), 0);
+}
+
+/// What a thread does with a world.
+type Thread = fn(FaultyWorld);
+
+/// Mutations: `flush_until_closed`, `checkpoint_until_closed` or `look_until_closed` without `FailAtPanic`.
+#[test]
+fn when_a_thread_dies_that_the_log_needs_everybody_is_told() {
+    let threads: [(&str, Thread); 3] = [
+        ("flush", |world| {
+            let queue = &world.topics.0.queue;
+            let journal = world.journal.into_inner();
+            flush_until_closed(queue, journal, &world.clock, |_, _| panic!("as told"));
+        }),
+        ("sync", |world| {
+            let registry = &world.topics.0;
+            checkpoint_until_closed(&registry.queue, &registry.checkpoint, || panic!("as told"));
+        }),
+        ("look for room", |world| {
+            let registry = &world.topics.0;
+            registry.space.begin_watch();
+            look_until_closed(&registry.queue, &registry.space, |_| panic!("as told"));
+        }),
+    ];
+    for (operation, thread) in threads {
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        let at_once = CommitLogConfig {
+            checkpoint_interval: Duration::ZERO,
+            ..SMALL
+        };
+        let world = FaultyWorld::on(storage, disk, at_once);
+        world.create("orders");
+        let partition = world.partition("orders");
+        let appended = partition.append(batch(&["a"]), Acks::Leader).unwrap();
+        drop(appended);
+        let topics = world.topics.clone();
+        let died = std::thread::spawn(move || thread(world)).join();
+        assert!(died.is_err(), "{operation}");
+        let failure = topics.0.queue.failure();
+        assert_eq!(failure.map(|failure| failure.operation), Some(operation));
+        let refused = partition.append(batch(&["b"]), Acks::All);
+        assert!(matches!(refused, Err(AppendError::Storage(_))));
+    }
+}
