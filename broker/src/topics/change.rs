@@ -176,7 +176,7 @@ impl Registry {
         let metadata = Arc::clone(&self.metadata);
         let change = async move {
             let _turn = turn;
-            metadata.commit(&[event]).await?;
+            metadata.commit(&event).await?;
             then.await
         };
         to_its_end(change).await

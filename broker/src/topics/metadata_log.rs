@@ -91,38 +91,26 @@ impl MetadataLog {
         self.written.lock().state.clone()
     }
 
-    /// Queues events as one batch: all of them or none become durable.
-    pub(crate) fn append(&self, events: &[MetadataEvent]) -> Result<Durable, StorageError> {
-        self.append_to(&mut self.written.lock(), events)
+    /// Queues an event. One that is refused changes nothing.
+    pub(crate) fn append(&self, event: &MetadataEvent) -> Result<Durable, StorageError> {
+        let mut written = self.written.lock();
+        let batch = self.batch(&written, std::slice::from_ref(event))?;
+        let applied = written.state.apply(event);
+        applied.map_err(|unknown| self.refused(unknown))?;
+        self.queue(&mut written, batch)
     }
 
-    fn append_to(
-        &self,
-        written: &mut Written,
-        events: &[MetadataEvent],
-    ) -> Result<Durable, StorageError> {
-        let records = self.batch(events)?;
-        let batch = StampedBatch::new(
-            &records,
-            Stamp {
-                base_offset: written.next_offset,
-                leader_epoch: written.state.epoch,
-                append_time: None,
-            },
-        );
-        let next_offset = batch.header().last_offset().saturating_add(1);
-        for event in events {
-            let applied = written.state.apply(event);
-            applied.map_err(|unknown| self.refused(unknown))?;
-        }
-        written.next_offset = next_offset;
+    /// Queues a batch of what was applied. The queue refuses it only where nothing becomes durable any
+    /// more; what memory says then is of no consequence.
+    fn queue(&self, written: &mut Written, batch: StampedBatch) -> Result<Durable, StorageError> {
+        written.next_offset = batch.header().last_offset().saturating_add(1);
         let queued = self.queue.append_unbounded(&self.log, batch);
         queued.map_err(|error| self.failed(error))
     }
 
-    /// Appends events and waits until they are durable.
-    pub(crate) async fn commit(&self, events: &[MetadataEvent]) -> Result<(), StorageError> {
-        let durable = self.append(events)?;
+    /// Appends an event and waits until it is durable.
+    pub(crate) async fn commit(&self, event: &MetadataEvent) -> Result<(), StorageError> {
+        let durable = self.append(event)?;
         let outcome = durable.await;
         outcome
             .unwrap_or(Err(FlushError::Stopped))
@@ -157,8 +145,10 @@ impl MetadataLog {
         let mut written = self.written.lock();
         let start = written.next_offset;
         self.log.begin_segment_at(start);
-        let events = written.state.snapshot();
-        let durable = self.append_to(&mut written, &events)?;
+        let batch = self.batch(&written, &written.state.snapshot())?;
+        let durable = self.queue(&mut written, batch)?;
+        // All else is as the snapshot says.
+        written.state.deleted.clear();
         Ok((start, durable))
     }
 
@@ -182,10 +172,12 @@ impl MetadataLog {
         self.log.leave()
     }
 
+    /// All of the events or none become durable.
     fn batch(
         &self,
+        written: &Written,
         events: &[MetadataEvent],
-    ) -> Result<record_batch::ValidatedBatch, StorageError> {
+    ) -> Result<StampedBatch, StorageError> {
         let mut batch = BatchBuilder::new(Compression::None);
         for event in events {
             let record = NewRecord {
@@ -196,7 +188,13 @@ impl MetadataLog {
             batch.append(&record).map_err(|error| self.refused(error))?;
         }
         let built = batch.build().map_err(|error| self.refused(error))?;
-        built.ok_or_else(|| self.refused("there are no events"))
+        let records = built.ok_or_else(|| self.refused("there are no events"))?;
+        let stamp = Stamp {
+            base_offset: written.next_offset,
+            leader_epoch: written.state.epoch,
+            append_time: None,
+        };
+        Ok(StampedBatch::new(&records, stamp))
     }
 
     fn failed(&self, error: FlushError) -> StorageError {

@@ -313,7 +313,7 @@ impl Partition {
         };
         let (metadata, log) = (Arc::clone(&self.shared.metadata), Arc::clone(&self.log));
         let moved = to_its_end(async move {
-            metadata.commit(&[event]).await?;
+            metadata.commit(&event).await?;
             Ok::<_, StorageError>(log.advance_log_start(asked))
         });
         let moved = moved.await;

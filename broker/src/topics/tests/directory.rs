@@ -254,7 +254,7 @@ fn a_value_longer_than_any_of_kafkas_is_refused_and_one_of_before_stays() {
         id: id_text(topic.id()),
         configs: new_topic("orders", 1, &[(key, &too_long)]).configs,
     };
-    wait(world.topics.0.metadata.commit(&[event])).unwrap();
+    wait(world.topics.0.metadata.commit(&event)).unwrap();
     let world = world.killed();
     let topic = world.topics.topic("orders").unwrap();
     assert_eq!(topic.config().own()[key], too_long);
