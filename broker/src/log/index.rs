@@ -109,11 +109,13 @@ pub(crate) struct EntryReader<'a, E> {
     file: &'a DiskFile,
     position: u64,
     piece: Bytes,
+    /// Entries read at once.
+    at_once: usize,
     entry: PhantomData<E>,
 }
 
 impl<'a, E: IndexEntry> EntryReader<'a, E> {
-    /// Entries read at once.
+    /// Entries read at once, as a rule.
     const PIECE_ENTRIES: usize = 8192;
 
     pub(crate) const fn new(file: &'a DiskFile) -> Self {
@@ -121,6 +123,7 @@ impl<'a, E: IndexEntry> EntryReader<'a, E> {
             file,
             position: 0,
             piece: Bytes::new(),
+            at_once: Self::PIECE_ENTRIES,
             entry: PhantomData,
         }
     }
@@ -128,8 +131,7 @@ impl<'a, E: IndexEntry> EntryReader<'a, E> {
     /// The next entry and its position; `None` at the end, or where less than an entry is left.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, E)>, StorageError> {
         if self.piece.len() < E::BYTES {
-            let piece_bytes = E::BYTES.saturating_mul(Self::PIECE_ENTRIES);
-            self.piece = self.file.read_at(self.position, piece_bytes)?;
+            self.piece = self.next_piece()?;
         }
         if self.piece.len() < E::BYTES {
             return Ok(None);
@@ -137,6 +139,22 @@ impl<'a, E: IndexEntry> EntryReader<'a, E> {
         let position = self.position;
         self.position = position.saturating_add(u64::try_from(E::BYTES).unwrap_or(u64::MAX));
         Ok(Some((position, E::decode(&mut self.piece))))
+    }
+
+    /// Where the next entry begins, or what cannot be read.
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// What the disk can read before something that it cannot is read in ever smaller pieces.
+    fn next_piece(&mut self) -> Result<Bytes, StorageError> {
+        loop {
+            let bytes = E::BYTES.saturating_mul(self.at_once);
+            match self.file.read_at(self.position, bytes) {
+                Err(error) if error.is_unreadable() && self.at_once > 1 => self.at_once /= 2,
+                read => return read,
+            }
+        }
     }
 }
 

@@ -99,7 +99,8 @@ impl<'a, E: IndexEntry> Cursor<'a, E> {
     fn advance(&mut self) -> Result<(), StorageError> {
         self.next = match self.entries.next() {
             Err(error) if is_lost(&error.cause) => {
-                self.fault = self.fault.or(Some((0, UNREADABLE)));
+                let position = self.entries.position();
+                self.fault = self.fault.or(Some((position, UNREADABLE)));
                 None
             }
             next => next?,
@@ -215,5 +216,45 @@ impl IndexCheck<'_> {
             }
         }
         Ok(untrue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::FaultyStorage;
+    use crate::log::index::encode_entries;
+    use crate::log::segment_survey::Fault as BatchFault;
+
+    /// Mutations: `Cursor::advance` that tells 0; `EntryReader::next_piece` that reads no smaller pieces.
+    #[test]
+    fn the_first_entry_that_the_disk_cannot_read_is_told() {
+        let entries = (1..20_000).map(|number| OffsetEntry {
+            relative_offset: number,
+            position: number,
+        });
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        let log = Path::new("/data/00000000000000000000.log");
+        disk.create_dir("/data".as_ref()).unwrap();
+        let index = log.with_extension(OFFSET_INDEX);
+        let bytes = encode_entries(&Vec::from_iter(entries));
+        disk.write_file(&index, &bytes).unwrap();
+        let names = [index.file_name().unwrap().to_string_lossy().into_owned()];
+        let all = Damage {
+            from: 0,
+            to: u64::MAX,
+            begin: 0,
+            end: None,
+            fault: BatchFault::NoBatch,
+        };
+        for entry in [10_000, 9_000, 1, 0] {
+            storage.ruin(&index, entry * 8 + 3);
+            let files = IndexFiles::open(&disk, log, &names).unwrap();
+            let mut check = files.check(0).unwrap();
+            check.damage(&all).unwrap();
+            let expected = (index.clone(), entry * 8, UNREADABLE);
+            assert_eq!(check.end().unwrap(), [expected]);
+        }
     }
 }
