@@ -142,6 +142,7 @@ impl Rules {
             "must be at least 1MiB",
         );
         self.require(
+            // The `PARTITIONS_MAX` of the broker, which settings know nothing of.
             broker.partitions_max.get() <= 1_000_000,
             "broker.partitions_max",
             &broker.partitions_max,
