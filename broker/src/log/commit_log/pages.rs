@@ -112,6 +112,9 @@ mod tests {
     /// is not aligned.
     #[test]
     fn chunks_of_any_size_become_whole_pages_one_behind_the_other() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, vec![9; 4 * PIECE_BYTES]).unwrap();
@@ -123,10 +126,7 @@ mod tests {
             vec![PIECE_BYTES - 1, 2, 3 * ALIGNMENT],
             vec![100, 2 * PIECE_BYTES, 7],
         ] {
-            let chunks: Vec<_> = sizes
-                .iter()
-                .map(|size| vec![fastrand::u8(1..); *size])
-                .collect();
+            let chunks: Vec<_> = sizes.iter().map(|size| vec![rng.u8(1..); *size]).collect();
             let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
             pages.write(&file, PAGE_BYTES, &slices).unwrap();
             let mut expected = chunks.concat();

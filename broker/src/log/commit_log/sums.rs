@@ -47,6 +47,7 @@ impl Sums {
 mod tests {
     use super::*;
 
+    /// Mutation: `Sums::crc` that leaves `seed` out.
     #[test]
     fn the_sum_of_a_range_is_what_reading_it_gives() {
         let seed = fastrand::u64(..);
