@@ -10,6 +10,7 @@ mod listen;
 mod log;
 mod open_files;
 mod serve;
+mod signals;
 mod start;
 
 use std::ffi::OsString;

@@ -18,9 +18,9 @@ use sluice::app::{AppState, app};
 use sluice_broker::Broker;
 use sluice_broker::log::StorageError;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
+use super::signals::Signals;
 use super::start::StartError;
 
 /// What is kept of the deadline for what comes after HTTP.
@@ -28,9 +28,6 @@ const AFTER_HTTP: Duration = Duration::from_secs(5);
 
 /// How long answers under way get when the disk has failed.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-
-/// Within this time, a further signal is taken for the same one.
-const SAME_SIGNAL: Duration = Duration::from_millis(300);
 
 /// Everything that runs.
 pub(super) struct Program {
@@ -41,13 +38,13 @@ pub(super) struct Program {
     pub(super) core: Handle,
 }
 
-/// Serves on `listeners`, and calls `ready` with their addresses once it does.
+/// Serves on `listeners` until a signal comes, and calls `ready` with their addresses once it does.
 pub(super) async fn serve(
     program: Program,
+    mut signals: Signals,
     listeners: Vec<TcpListener>,
     ready: impl FnOnce(&Program, &[SocketAddr]),
 ) -> Result<(), StartError> {
-    let mut signals = Signals::listen()?;
     if let Some(broker) = &program.broker {
         let space = broker.space();
         let check = move || Some(format!("disk full, produces refused: {}", space.refusal()?));
@@ -139,37 +136,5 @@ impl Program {
             }
         }
         tracing::info!("stopped");
-    }
-}
-
-/// SIGTERM and Ctrl-C.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// A signal that is meant as a second one: a terminal and `timeout` send the first one twice, to the
-    /// process and to its group.
-    async fn again(&mut self) {
-        let first = Instant::now();
-        self.next().await;
-        while first.elapsed() < SAME_SIGNAL {
-            self.next().await;
-        }
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }

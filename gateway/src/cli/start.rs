@@ -17,6 +17,7 @@ use super::kafka::{self, Kafka, KafkaError};
 use super::listen::{self, ListenError};
 use super::open_files;
 use super::serve::{self, Program};
+use super::signals::Signals;
 
 /// Threads for broker, client and monitor. HTTP has its own.
 const CORE_THREADS: usize = 2;
@@ -60,19 +61,35 @@ pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
     let listeners = listen::bind("http.listen", config.http.listen)?;
     let core = core()?;
     let registry = Registry::new();
+    let mut signals = core.block_on(async { Signals::listen() })?;
+    let started = core.block_on(async {
+        tokio::select! {
+            biased;
+            kafka = kafka::start(&config, &registry) => Some(kafka),
+            // Nothing was served before it is started.
+            () = signals.next() => None,
+        }
+    });
+    let Some(kafka) = started else {
+        core.shutdown_background();
+        return Ok(());
+    };
     let Kafka {
         cluster,
         broker,
         line,
-    } = core.block_on(kafka::start(&config, &registry))?;
+    } = kafka?;
     let state = Data::new(AppState::new(config, cluster, registry)?);
     let program = Program {
         state,
         broker,
         core: core.handle().clone(),
     };
-    let outcome =
-        actix_web::rt::System::new().block_on(serve::serve(program, listeners, |program, http| {
+    let outcome = actix_web::rt::System::new().block_on(serve::serve(
+        program,
+        signals,
+        listeners,
+        |program, http| {
             super::say(&ready_line(&program.state, &line, http));
             tracing::info!(
                 version = env!("CARGO_PKG_VERSION"),
@@ -82,7 +99,8 @@ pub(super) fn start(loaded: Loaded) -> Result<(), StartError> {
             if let Some(shortage) = shortage {
                 shortage.tell();
             }
-        }));
+        },
+    ));
     core.shutdown_background();
     drop(data_dir);
     outcome

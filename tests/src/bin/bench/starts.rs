@@ -52,9 +52,11 @@ async fn measure_partitions(
     partitions.write("a record").await;
     let [mut killed, mut stopped] = [Samples::default(), Samples::default()];
     for _ in 0..extent.starts() {
+        settle();
         partitions.write("another").await;
         sluice.kill();
         killed.push(start_again(&mut sluice).await);
+        settle();
         partitions.write("another").await;
         assert!(sluice.interrupt().await.success(), "it ends as told");
         stopped.push(start_again(&mut sluice).await);
@@ -109,6 +111,7 @@ async fn measure_log(extent: Extent, folder: &Path, table: &mut Table) {
     fill(&partitions, bytes).await;
     let mut killed = Samples::default();
     for _ in 0..extent.starts() {
+        settle();
         fill(&partitions, gibibyte / 16).await;
         sluice.kill();
         killed.push(start_again(&mut sluice).await);
@@ -155,9 +158,8 @@ async fn fill(partitions: &Partitions, bytes: usize) {
     partitions.fill(&record, LARGE_BATCH, batches.max(1)).await;
 }
 
-/// Seconds until it is ready, on a disk that has nothing else to do.
+/// Seconds until it is ready. What was written last is not on the disk yet, and is for the start to sync.
 async fn start_again(sluice: &mut Sluice) -> f64 {
-    settle();
     let began = Instant::now();
     sluice.start_again().await;
     began.elapsed().as_secs_f64()
