@@ -143,7 +143,6 @@ fn what_was_committed_is_read_back_by_partition_over_many_extents() {
     assert_eq!(read.next().unwrap(), Some(batch(7, 3000)));
 }
 
-/// Mutation: `CommitLog::fitting` whatever is left of the extent.
 #[test]
 fn a_batch_larger_than_an_extent_gets_one_of_its_own() {
     let directory = Directory::new();
@@ -254,7 +253,6 @@ fn extents_are_used_from_when_they_are_taken_until_they_are_recycled() {
     );
 }
 
-/// Mutation: `Replay::next_live` with the generation that was found.
 #[test]
 fn a_new_generation_begins_behind_everything_and_hides_what_was_before() {
     let directory = Directory::new();
@@ -268,7 +266,6 @@ fn a_new_generation_begins_behind_everything_and_hides_what_was_before() {
     assert!(replay.is_whole());
 }
 
-/// Mutation: `ExtentWalk::batch` that does not look whether the batch ends before the extent does.
 #[test]
 fn bytes_of_any_kind_are_no_frames() {
     let seed = fastrand::u64(..);
