@@ -121,7 +121,18 @@ impl DamagedRanges {
 
     /// Forgets a range of exactly these offsets.
     pub(super) fn forget(&mut self, range: DamagedRange) {
-        self.0.retain(|known| *known != range);
+        self.replace(range, &[]);
+    }
+
+    /// Has what is `left` of it in the place of a range of exactly these offsets, if that is known.
+    pub(super) fn replace(&mut self, range: DamagedRange, left: &[DamagedRange]) {
+        let Some(index) = self.0.iter().position(|known| *known == range) else {
+            return;
+        };
+        self.0.remove(index);
+        for range in left {
+            self.note(*range);
+        }
     }
 
     /// The range that holds `offset`.

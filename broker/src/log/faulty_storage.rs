@@ -140,6 +140,11 @@ impl FaultyStorage {
         world.unreadable.len() - before
     }
 
+    /// Has the disk read all of those again.
+    pub(crate) fn heal_files(&self) {
+        self.0.lock().unreadable.clear();
+    }
+
     /// Has the disk be unable to read the byte at `position` of a file from now on.
     pub(crate) fn ruin(&self, path: &Path, position: u64) {
         let world = &mut *self.0.lock();

@@ -58,6 +58,7 @@ pub mod retention;
 mod saved_index;
 mod saving;
 mod scrub;
+mod second_look;
 pub(crate) mod segment;
 mod segment_read;
 mod segment_scan;
@@ -127,4 +128,10 @@ impl LogKey {
         topic: Uuid([0; 16]),
         partition: -1,
     };
+
+    /// Whether what is damaged of its log is written down. All of the metadata is read at each start,
+    /// so what was damaged only for a moment prevents no more than one.
+    pub(crate) fn keeps_damage(self) -> bool {
+        self != Self::METADATA
+    }
 }

@@ -81,10 +81,10 @@ impl PartitionLog {
         if let Some(batches) = batches {
             note_missing(&recovery, &mut opened, batches)?;
         }
-        found.damaged = opened.damaged.as_slice().to_vec();
         let (Some(batches), Some(unclean)) = (batches, unclean) else {
             let are_epochs_lost = opened.has_directory && !opened.are_epochs_kept;
             let log = Self::assemble(Arc::clone(context), options, opened);
+            found.damaged = log.damaged_after_all()?;
             if are_epochs_lost {
                 log.try_to_write_epochs();
             }
@@ -94,12 +94,19 @@ impl PartitionLog {
         let in_doubt = recovery.in_doubt(&opened, is_replayed)?;
         let are_epochs_kept = opened.are_epochs_kept;
         let log = Self::assemble(Arc::clone(context), options, opened);
+        found.damaged = log.damaged_after_all()?;
         if !in_doubt.ends.is_empty() && (log.mend_epochs()? || !are_epochs_kept) {
             log.write_epochs()?;
         }
         unclean.checkpoint.note(in_doubt);
         log.replay(batches, unclean.checkpoint)?;
         Ok((log, found))
+    }
+
+    /// What is damaged, once it was looked at again.
+    fn damaged_after_all(&self) -> Result<Vec<DamagedRange>, StorageError> {
+        self.look_again(i64::MIN)?;
+        Ok(self.damaged())
     }
 
     /// Appends what the commit log has and the segments lack.

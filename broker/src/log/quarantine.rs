@@ -124,6 +124,9 @@ impl PartitionLog {
     /// Writes the file, unless it says the same already. Where that fails, the next call tries it again, and
     /// reads and the scrub after the next start find it all again.
     pub(crate) fn write_damaged(&self) {
+        if !self.key.keeps_damage() {
+            return;
+        }
         let mut written = self.damaged_file.lock();
         let view = self.view.lock();
         let (known, is_closed) = (view.damaged.clone(), view.is_closed);

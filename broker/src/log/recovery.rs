@@ -213,6 +213,9 @@ impl Recovery<'_> {
 
     /// The damaged ranges that are known since an earlier time.
     fn known_damage(&self) -> Result<DamagedRanges, StorageError> {
+        if !self.options.key.keeps_damage() {
+            return Ok(DamagedRanges::default());
+        }
         let path = self.options.directory.join(DAMAGED_RANGES_FILE);
         let text = read_small(&self.context.disk, &path, self.trust(0))?;
         let known = text.as_deref().and_then(DamagedRanges::parse);
@@ -221,6 +224,9 @@ impl Recovery<'_> {
 
     /// Writes down what is damaged, and where the log begins, which the segments may not tell.
     pub(super) fn keep_damage(&self, opened: &mut Opened) -> Result<(), StorageError> {
+        if !self.options.key.keeps_damage() {
+            return Ok(());
+        }
         let (disk, directory) = (&self.context.disk, &self.options.directory);
         if !opened.has_directory {
             disk.create_dir(directory)?;
@@ -278,10 +284,14 @@ impl Recovery<'_> {
         Ok(unsynced)
     }
 
-    /// The base offsets of the segments, in order. Leftovers are removed: drafts, and files whose
-    /// deletion had begun.
+    /// The base offsets of the segments, in order. Leftovers are removed: drafts, files whose deletion
+    /// had begun, and what an earlier version kept.
     fn sort_out(&self, names: &[String]) -> Result<Vec<i64>, StorageError> {
-        let is_leftover = |name: &&String| name.ends_with(".deleted") || name.ends_with(".tmp");
+        let is_kept = self.options.key.keeps_damage();
+        let is_leftover = |name: &&String| {
+            let is_old = !is_kept && name.as_str() == DAMAGED_RANGES_FILE;
+            is_old || name.ends_with(".deleted") || name.ends_with(".tmp")
+        };
         for name in names.iter().filter(is_leftover) {
             let path = self.options.directory.join(name);
             self.context.disk.remove_file(&path)?;

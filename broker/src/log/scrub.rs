@@ -1,8 +1,9 @@
 //! Reading what nobody reads, to find what the disk lost or changed while there may still be a copy
 //! elsewhere.
 //!
-//! Sealed segments only: they never change again, and the active one is young. What is in the system's
-//! memory is checked there; the rest is read from the disk and not kept in memory.
+//! Sealed segments only: they never change again, and the active one is young, so that of it no more is
+//! looked at than what is known to be damaged. What is in the system's memory is checked there; the rest is
+//! read from the disk and not kept in memory.
 
 use std::io::ErrorKind;
 
@@ -17,12 +18,19 @@ pub type ScrubPace<'a> = &'a mut dyn FnMut(usize) -> bool;
 
 impl PartitionLog {
     /// Checks every batch of the sealed segments, notes what is damaged, and forgets damage that is
-    /// not there any more, such as bytes that could not be read once. `false` where `pace` ended it.
+    /// not there any more, in the active segment too, such as bytes that could not be read once. `false`
+    /// where `pace` ended it.
     ///
     /// # Errors
     /// [`StorageError`], where it is not the bytes of a segment that cannot be read.
     pub fn scrub(&self, pace: ScrubPace<'_>) -> Result<bool, StorageError> {
-        let sealed = self.view.lock().sealed.clone();
+        let view = self.view.lock();
+        let sealed = view.sealed.clone();
+        let active_base = view.active.as_ref().map(|active| active.base_offset);
+        drop(view);
+        if let Some(base) = active_base {
+            self.look_again(base)?;
+        }
         for segment in sealed {
             match self.scrub_segment(&segment, pace) {
                 Ok(true) => {}

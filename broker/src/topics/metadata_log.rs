@@ -217,7 +217,7 @@ fn lost(range: &DamagedRange) -> String {
     let DamagedRange { begin, end } = range;
     format!(
         "the disk lost or changed the events from {begin} to {end}, though they were durable; \
-         restore the directory from a backup"
+         start again, and where that says the same, restore the directory from a backup"
     )
 }
 

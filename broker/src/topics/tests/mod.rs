@@ -13,6 +13,7 @@ mod huge_files;
 mod look_ups;
 mod offline;
 mod once_compacted;
+mod passing_errors;
 mod reads;
 mod records;
 mod rotten_headers;
