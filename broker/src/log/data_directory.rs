@@ -34,6 +34,7 @@ use super::{Disk, StorageError};
 pub(crate) const META_FILE: &str = "meta.properties";
 const LOCK_FILE: &str = "lock";
 const CLEAN_FILE: &str = "clean-shutdown";
+const METADATA_DIRECTORY: &str = "metadata";
 /// What a new directory may hold: what a start left that ended before its first file was whole, and
 /// what a file system of its own brings along.
 const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
@@ -147,7 +148,7 @@ pub struct DataDirectory {
 
 impl DataDirectory {
     /// Takes a directory, making it if need be. In one that is refused for what its properties say nothing is
-    /// changed.
+    /// changed. It stays marked as clean until [`DataDirectory::begin`].
     ///
     /// # Errors
     /// [`OpenError`].
@@ -176,13 +177,10 @@ impl DataDirectory {
             }
             None => create(disk, path, node_id)?,
         };
-        let clean = path.join(CLEAN_FILE);
-        let last_stop = match is_new || disk.read_file(&clean)?.is_some() {
+        let last_stop = match is_new || is_marked_clean(disk, path)? {
             true => LastStop::Clean,
             false => LastStop::Unclean,
         };
-        disk.remove_file(&clean)?;
-        disk.sync_dir(path)?;
         Ok(Self {
             path: path.to_owned(),
             disk: disk.clone(),
@@ -191,6 +189,16 @@ impl DataDirectory {
             is_new,
             _lock: lock,
         })
+    }
+
+    /// Says that the directory is in use from now on, before anything is written that a clean stop does
+    /// not leave. A start that fails before that has changed nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn begin(&self) -> Result<(), StorageError> {
+        self.disk.remove_file(&self.path.join(CLEAN_FILE))?;
+        self.disk.sync_dir(&self.path)
     }
 
     /// Id of the cluster: 22 characters.
@@ -214,7 +222,7 @@ impl DataDirectory {
     /// Where the metadata log is.
     #[must_use]
     pub fn metadata(&self) -> PathBuf {
-        self.path.join("metadata")
+        self.path.join(METADATA_DIRECTORY)
     }
 
     /// Where the partitions are.
@@ -308,7 +316,7 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     if let Some(name) = names.iter().find(is_foreign) {
         return Err(OpenError::Unreadable {
             path: path.to_owned(),
-            reason: format!("it has no {META_FILE} but holds {name}; name an empty directory"),
+            reason: lacks_meta(&names, name, node_id),
         });
     }
     let cluster_id = id_text(random_id());
@@ -321,6 +329,20 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
         disk.sync_dir(parent)?;
     }
     Ok(cluster_id)
+}
+
+/// What is to be done in a directory that does not say whose it is, with these names in it. Nothing else in a
+/// data directory tells the id of its cluster, so that any will do.
+fn lacks_meta(names: &[String], holds: &str, node_id: i32) -> String {
+    let lacks = format!("it has no {META_FILE} but holds {holds}");
+    if !names.iter().any(|name| name == METADATA_DIRECTORY) {
+        return format!("{lacks}; name an empty directory");
+    }
+    let lines = meta(&id_text(random_id()), node_id).replace('\n', "\\n");
+    format!(
+        "{lacks}; if this is a data directory of Sluice restore {META_FILE} from a backup, \
+         or write it anew by: printf '{lines}' > {META_FILE}"
+    )
 }
 
 /// Writes the properties anew. One of an earlier format is of this one then, which no earlier version
@@ -452,6 +474,10 @@ mod tests {
         directory.mark_clean().unwrap();
         drop(directory);
         assert_eq!(open(&path).unwrap().last_stop(), LastStop::Clean);
+        let directory = open(&path).unwrap();
+        assert_eq!(directory.last_stop(), LastStop::Clean, "none had begun");
+        directory.begin().unwrap();
+        drop(directory);
         assert_eq!(open(&path).unwrap().last_stop(), LastStop::Unclean);
     }
 
@@ -481,6 +507,23 @@ mod tests {
         std::fs::write(path.join("precious"), "").unwrap();
         let foreign = open(&path).unwrap_err();
         assert!(foreign.to_string().contains("holds precious"), "{foreign}");
+    }
+
+    /// Mutation: `lacks_meta` without what follows its first condition gives all data up.
+    #[test]
+    fn a_directory_that_lost_its_properties_opens_with_those_that_the_refusal_names() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        drop(open(&path).unwrap());
+        std::fs::create_dir(path.join(METADATA_DIRECTORY)).unwrap();
+        std::fs::remove_file(path.join(META_FILE)).unwrap();
+        let refusal = open(&path).unwrap_err().to_string();
+        assert!(!refusal.contains("name an empty directory"), "{refusal}");
+        let (_, command) = refusal.split_once("anew by: ").unwrap();
+        let mut shell = std::process::Command::new("sh");
+        let written = shell.arg("-c").arg(command).current_dir(&path).status();
+        assert!(written.unwrap().success());
+        assert!(!open(&path).unwrap().is_new());
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub enum HomeError {
     },
     /// The next start would find in the commit log what is missing, and cut what is too much.
     #[error(
-        "{} was not closed: a crash, a kill or a power cut ended its broker; start and stop it first, which settles what that left",
+        "{} was not closed: a crash, a kill, a power cut or a start that failed ended its broker; start and stop it first, which settles \
+         what that left, and where it does not start do what it says",
         path.display()
     )]
     NotClosed {

@@ -219,6 +219,8 @@ impl FoundJournal {
             self.unclean(),
             clock,
         )?;
+        // All is as it was left where the metadata prevents the start.
+        directory.begin()?;
         if self.last_stop == LastStop::Unclean || directory.is_new() {
             begin_epoch(&metadata, directory.is_new())?;
         }

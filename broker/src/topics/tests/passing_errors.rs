@@ -41,7 +41,7 @@ fn assert_whole(world: &FaultyWorld, values_there: &[&str], what: &str) {
     assert_eq!(values(&partition, 0), pairs(&expected), "{what}");
 }
 
-/// Mutation: `LogKey::keeps_damage` that is always true.
+/// Mutations: `LogKey::keeps_damage` that is always true; a `DataDirectory::open` that begins.
 #[test]
 fn metadata_that_could_not_be_read_once_prevent_one_start_and_no_more() {
     for is_clean in [true, false] {
@@ -55,8 +55,10 @@ fn metadata_that_could_not_be_read_once_prevent_one_start_and_no_more() {
             world.storage.kill();
         }
         assert!(!is_there(&world, "metadata/damaged-ranges"), "{what}");
+        assert_eq!(is_there(&world, "clean-shutdown"), is_clean);
         world.storage.heal_files();
         world.reopen();
+        assert!(!is_there(&world, "clean-shutdown"));
         assert_whole(&world, &["one", "two"], &what);
     }
 }
