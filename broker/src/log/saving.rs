@@ -62,18 +62,43 @@ impl PartitionLog {
     }
 
     /// Leaves the log so that the next start need not read the last segment: writes its indexes, and what is
-    /// known of damage. The caller makes everything durable before it says that the stop was clean.
+    /// known of damage. The caller makes everything durable before it says that the stop was clean. On a full
+    /// disk there are no indexes then, and the next start reads the headers.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn leave(&self) -> Result<(), StorageError> {
         let tending = self.tend();
         self.write_damaged();
-        self.write_sealed_indexes(&tending)?;
+        let space = &self.context.space;
+        match space.when_there_is_room(|| self.write_sealed_indexes(&tending)) {
+            Err(error) if error.is_full() => {}
+            written => written?,
+        }
         if let Some(active) = &mut self.view.lock().active {
             active.index.seal();
         }
-        self.write_active_index(drop)
+        match space.when_there_is_room(|| self.write_active_index(drop)) {
+            Err(error) if error.is_full() => self.remove_active_index(),
+            written => written,
+        }
+    }
+
+    /// Removes what may be an index in part, of which all would be taken after a clean stop.
+    fn remove_active_index(&self) -> Result<(), StorageError> {
+        let active = self
+            .view
+            .lock()
+            .active
+            .as_ref()
+            .map(|active| active.file.path());
+        let Some(log) = active else {
+            return Ok(());
+        };
+        for suffix in [OFFSET_INDEX, TIME_INDEX] {
+            self.context.disk.remove_file(&log.with_extension(suffix))?;
+        }
+        Ok(())
     }
 
     /// Where what was written ends.

@@ -3,7 +3,7 @@
 
 use super::failure::FaultyWorld;
 use super::*;
-use crate::log::{Faults, Room};
+use crate::log::{Faults, Room, StorageError};
 
 /// Bytes that are enough for everything, and the reserve.
 const ROOM: u64 = 1 << 20;
@@ -227,6 +227,40 @@ fn a_start_on_a_full_disk_serves_what_is_there() {
     let orders = world.partition("orders");
     let moved = world.drive(orders.delete_records(None));
     assert_eq!(moved.unwrap(), Offset(1));
+}
+
+/// Mutation: a `leave` that fails where an index has no room.
+#[test]
+fn a_stop_is_clean_though_the_full_disk_has_no_room_for_an_index() {
+    let index = Path::new("/data/topics/orders-0/00000000000000000000.timeindex");
+    let mut left_out = 0;
+    for free in 0..60 {
+        let mut world = full_world();
+        world.storage.leave_free(ROOM);
+        world.topics.0.checkpoint.run().unwrap();
+        world
+            .disk()
+            .remove_file(Path::new("/data/disk-reserve"))
+            .unwrap();
+        world.storage.leave_free(free);
+        let closed = world.topics.close();
+        world.storage.kill();
+        world.storage.leave_free(ROOM);
+        let is_index = |error: &StorageError| error.path.to_string_lossy().ends_with("index");
+        assert!(!closed.as_ref().is_err_and(is_index), "{closed:?}");
+        let is_whole = world
+            .disk()
+            .read_file(index)
+            .unwrap()
+            .is_some_and(|bytes| !bytes.is_empty());
+        left_out += usize::from(closed.is_ok() && !is_whole);
+        world.reopen();
+        let stop = world.topics.recovery().last_stop;
+        assert_eq!(stop == LastStop::Clean, closed.is_ok(), "{free} bytes");
+        let orders = world.partition("orders");
+        assert_eq!(values(&orders, 0), pairs(&[(0, "kept")]));
+    }
+    assert!(left_out > 0);
 }
 
 /// Mutation: without `or_no_room` in `Topics::open_on` it says which file could not be written, and no more.
