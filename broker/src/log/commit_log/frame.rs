@@ -178,3 +178,37 @@ impl FrameHeader {
 pub(super) const fn size_of_frame(batch: u64) -> u64 {
     batch.saturating_add(HEADER_SIZE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mutation: a `crc_with` that puts the secret in the place of the previous CRC.
+    #[test]
+    fn checksums_are_those_of_the_examples_in_the_documentation() {
+        let batch = b"123456789";
+        let header = FrameHeader {
+            length: 9,
+            crc: 0,
+            previous_crc: 0,
+            generation: 1,
+            sequence: 0,
+            key: LogKey::METADATA,
+            place: 0,
+        };
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/storage-format.md");
+        let documentation = std::fs::read_to_string(path).unwrap();
+        let secret = 0x0102_0304;
+        for (secret, crc) in [
+            (0, crc32c::crc32c(batch)),
+            (secret, crc32c::crc32c_append(secret, batch)),
+            (secret, header.crc_with(secret, &[batch])),
+        ] {
+            let example = documentation.lines().any(|line| {
+                line.starts_with(&format!("| `{secret:08x}` | "))
+                    && line.ends_with(&format!(" | `{crc:08x}` |"))
+            });
+            assert!(example, "secret {secret:08x}: {crc:08x}");
+        }
+    }
+}
