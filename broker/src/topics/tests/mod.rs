@@ -14,6 +14,7 @@ mod look_ups;
 mod offline;
 mod once_compacted;
 mod passing_errors;
+mod planted;
 mod reads;
 mod records;
 mod rotten_headers;
