@@ -7,8 +7,8 @@ use crate::log::{CommitLogFacts, DamageNews, LastStop, Room, SpaceFacts};
 use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogLooked, CommitLogReplayed,
     CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted, DirectoryOpened,
-    DirectoryQuarantined, ExtentsOf, LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk,
-    SavingFailed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
+    DirectoryQuarantined, ExtentsOf, LogChanged, LogFlushed, PartitionCompacted, RecordsDamaged,
+    RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -135,6 +135,14 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
             }
             .emit();
         }
+    }
+    for log in &report.changed_logs {
+        LogChanged {
+            directory: &log.directory,
+            left: log.end.left,
+            found: log.end.found,
+        }
+        .emit();
     }
     for extent in &report.damaged {
         CommitLogDamaged { extent }.emit();

@@ -100,7 +100,7 @@ pub use producer_recovery::RecoveredProducers;
 pub use producer_state::{KnownBatch, ProducerState, ProducerStates, SequenceError, Sequenced};
 pub use quarantine::DamageNews;
 pub use read::{LogRead, LogReadError};
-pub use recovery::{LastStop, LogRecovery};
+pub use recovery::{ChangedEnd, LastStop, LogRecovery};
 pub use recovery_points::{
     PointPlace, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, offsets_text, parse_offsets,
 };

@@ -49,6 +49,18 @@ pub struct LogRecovery {
     pub cut_bytes: u64,
     /// Offsets whose records the disk lost, or changed, though they were durable; all that are known.
     pub damaged: Vec<DamagedRange>,
+    /// The end, where a clean stop left another one.
+    pub changed_end: Option<ChangedEnd>,
+}
+
+/// The end of a log that is not as a clean stop left it: somebody changed its last segment, or put another in its
+/// place. What is whole is kept, since nobody knows whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangedEnd {
+    /// The next offset at the stop. Records from there on were not written by the process that stopped.
+    pub left: i64,
+    /// The one behind what is there now.
+    pub found: i64,
 }
 
 /// Recovers one log.
@@ -87,12 +99,14 @@ impl Recovery<'_> {
             let begin = self.cut_at.unwrap_or(log_start);
             scanned.next_offset = log_start.min(begin);
         }
+        let changed_end = self.changed_end(&scanned);
         self.end(&mut scanned, start.unwrap_or_default());
         let kept = self.kept_epochs(scanned.next_offset)?;
         let epochs = self.epochs(kept.as_ref(), &scanned)?;
         let recovery = LogRecovery {
             cut_bytes: scanned.cut_bytes,
             damaged: Vec::new(),
+            changed_end,
         };
         let mut opened = Opened {
             next_offset: scanned.next_offset,
@@ -142,6 +156,17 @@ impl Recovery<'_> {
     fn known_end(&self) -> Option<i64> {
         let point = self.options.recovery_point.offset;
         self.replayed_end.max((point > 0).then_some(point))
+    }
+
+    /// The end after a clean stop, if it is not the one that was left.
+    fn changed_end(&self, scanned: &Scanned) -> Option<ChangedEnd> {
+        let active = scanned.active.as_ref()?;
+        let found = scanned.next_offset;
+        let is_as_left = self.is_as_left(active.base_offset, active.size, found);
+        (self.last_stop == LastStop::Clean && !is_as_left).then_some(ChangedEnd {
+            left: self.options.recovery_point.offset,
+            found,
+        })
     }
 
     /// Has the log end where it ended: what is not there up to its recovery point is lost, and so is what is not

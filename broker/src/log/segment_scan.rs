@@ -138,7 +138,7 @@ impl Recovery<'_> {
         if self.last_stop == LastStop::Clean
             && let Some(index) = self.loaded_index(&segment)?
             && let Some(end) = self.by_index(base, &segment, index, size)?
-            && (point == 0 || end.next_offset == point)
+            && self.is_as_left(base, size, end.next_offset)
         {
             scanned.active = Some(end.active);
             scanned.next_offset = end.next_offset;
@@ -192,6 +192,14 @@ impl Recovery<'_> {
         Ok(())
     }
 
+    /// Whether the last segment, which begins at `base`, ends as a clean stop left it, as far as that is known.
+    pub(super) fn is_as_left(&self, base: i64, size: u64, next_offset: i64) -> bool {
+        let point = self.options.recovery_point;
+        let place = point.place.filter(|place| place.segment == base);
+        let is_there = place.is_none_or(|place| place.position == size);
+        point.offset == 0 || (next_offset == point.offset && is_there)
+    }
+
     /// Where the recovery point is in the segment that begins at `base`, where that is known.
     fn place_in(&self, base: i64, size: u64) -> Option<PointPlace> {
         let place = self.options.recovery_point.place;
@@ -242,7 +250,11 @@ impl Recovery<'_> {
                 Found::Hole(_) | Found::End => return Ok(false),
             }
         }
-        Ok(place.is_none_or(|place| place.position == walk.position()))
+        Ok(match place {
+            Some(place) => place.position == walk.position(),
+            // After a clean stop it is somebody else's, perhaps.
+            None => self.last_stop == LastStop::Unclean,
+        })
     }
 
     /// Walks over what is durable, by headers where they lead to the recovery point, or else batch by batch, and

@@ -55,6 +55,31 @@ impl TailCut<'_> {
     }
 }
 
+/// A log does not end as a clean stop left it.
+pub(crate) struct LogChanged<'a> {
+    pub(crate) directory: &'a str,
+    /// The next offset at the stop.
+    pub(crate) left: i64,
+    /// The one that was found.
+    pub(crate) found: i64,
+}
+
+impl LogChanged<'_> {
+    pub(crate) fn emit(self) {
+        let Self {
+            directory,
+            left,
+            found,
+        } = self;
+        tracing::warn!(
+            directory,
+            left,
+            found,
+            "the last segment of a log is not the one that a clean stop left; whole batches are served, whoever wrote them"
+        );
+    }
+}
+
 /// A directory that belongs to no topic was put aside.
 pub(crate) struct DirectoryQuarantined<'a> {
     pub(crate) directory: &'a str,

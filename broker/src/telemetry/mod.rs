@@ -33,7 +33,7 @@ pub(crate) use groups::{
 };
 pub(crate) use lifecycle::{
     BrokerListening, BrokerStopped, CloseFailed, ConfigsContradict, DirectoryOpened,
-    DirectoryQuarantined, LogFlushed, RetentionFailed, SavingFailed, TailCut,
+    DirectoryQuarantined, LogChanged, LogFlushed, RetentionFailed, SavingFailed, TailCut,
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use producers::ProducersCounted;

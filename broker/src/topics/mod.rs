@@ -52,7 +52,7 @@ pub use read::{
     DeleteRecordsError, EpochEnd, FoundOffset, PartitionOffsets, ReadError, ReadOutcome,
     ReadRequest,
 };
-pub use recovery_report::{CutLog, DamagedLog, RecoveryReport};
+pub use recovery_report::{ChangedLog, CutLog, DamagedLog, RecoveryReport};
 pub use registry::{Commit, NewTopic, Topics, TopicsConfig};
 pub use scrubber::{ScrubConfig, ScrubNews, Scrubber};
 pub(crate) use to_its_end::to_its_end;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Partition;
 use super::change::directory_name;
 use super::topic_config::{InvalidTopicConfig, TopicConfig};
-use crate::log::{DamagedRange, LastStop, LogRecovery};
+use crate::log::{ChangedEnd, DamagedRange, LastStop, LogRecovery};
 use crate::model::TopicName;
 
 /// What opening a data directory found.
@@ -19,6 +19,8 @@ pub struct RecoveryReport {
     pub cut: Vec<CutLog>,
     /// Logs of which the disk lost or changed what was durable.
     pub damaged_logs: Vec<DamagedLog>,
+    /// Logs that do not end as a clean stop left them.
+    pub changed_logs: Vec<ChangedLog>,
     /// Directories that belong to no topic, by name; they were moved to `quarantine/`.
     pub quarantined: Vec<String>,
     /// Bytes of batches that the commit log had and the segments perhaps lacked.
@@ -39,6 +41,7 @@ impl RecoveryReport {
             partition_count: 0,
             cut: Vec::new(),
             damaged_logs: Vec::new(),
+            changed_logs: Vec::new(),
             quarantined: Vec::new(),
             replayed_bytes: 0,
             are_cleaned_unknown: false,
@@ -70,6 +73,12 @@ impl RecoveryReport {
                 ranges: recovery.damaged,
             });
         }
+        if let Some(end) = recovery.changed_end {
+            self.changed_logs.push(ChangedLog {
+                directory: directory(),
+                end,
+            });
+        }
     }
 }
 
@@ -89,4 +98,13 @@ pub struct DamagedLog {
     pub directory: String,
     /// The offsets whose records are lost.
     pub ranges: Vec<DamagedRange>,
+}
+
+/// A log that does not end as a clean stop left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedLog {
+    /// Name of its directory.
+    pub directory: String,
+    /// How it ends.
+    pub end: ChangedEnd,
 }

@@ -1,5 +1,6 @@
 //! What callers of the registry and of partitions rely on, on a real disk.
 
+mod changed_ends;
 mod checkpoint;
 mod compaction;
 mod compaction_reads;

@@ -1,0 +1,54 @@
+//! Somebody puts another segment in the place of the last one after a clean stop: nothing of it vanishes, and nothing of
+//! that in silence.
+
+use std::fs;
+
+use super::damage::segment;
+use super::*;
+use crate::log::ChangedEnd;
+
+const LEFT: i64 = 5;
+const FOUND: i64 = 8;
+
+/// A broker whose last segment of `orders` has become that of a topic with longer or equally long records.
+fn changed(value: &str) -> World {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    world.create("payments", 1, &[]);
+    for _ in 0..LEFT {
+        append(&world.partition("orders"), batch(&["own"])).unwrap();
+    }
+    for _ in 0..FOUND {
+        append(&world.partition("payments"), batch(&[value])).unwrap();
+    }
+    world.end(true);
+    let own = segment(&world, 0);
+    let strange = world.directory.path().join("data/topics/payments-0");
+    fs::copy(strange.join(own.file_name().unwrap()), &own).unwrap();
+    world.reopened()
+}
+
+/// Mutations: `is_as_left` that does not look at the place, or is always true.
+#[test]
+fn a_segment_that_does_not_end_as_a_clean_stop_left_it_is_told_and_kept() {
+    let end = ChangedEnd {
+        left: LEFT,
+        found: FOUND,
+    };
+    for value in ["odd", "that is longer"] {
+        let world = changed(value);
+        let told = world.topics.recovery().changed_logs.clone();
+        let told: Vec<_> = told
+            .iter()
+            .map(|log| (log.directory.as_str(), log.end))
+            .collect();
+        assert_eq!(told, [("orders-0", end)], "{value}");
+        let kept = values(&world.partition("orders"), LEFT);
+        assert_eq!(kept.len(), 3, "{value}: {kept:?}");
+        append(&world.partition("orders"), batch(&["own"])).unwrap();
+        let world = world.restarted();
+        assert_eq!(world.topics.recovery().changed_logs, [], "{value}");
+        let last = values(&world.partition("orders"), FOUND);
+        assert_eq!(last, pairs(&[(FOUND, "own")]), "{value}");
+    }
+}
