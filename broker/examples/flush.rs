@@ -99,7 +99,7 @@ impl Partitions {
         let queue = FlushQueue::new(usize::MAX);
         let commit_log = directory.join("commit-log");
         let config = CommitLogConfig::default();
-        let (replay, extents) = Replay::open(&disk, &space, &commit_log, config, true, (0, 0))?;
+        let (replay, extents) = Replay::open(&disk, &space, &commit_log, config, true, None)?;
         let checkpoint = Arc::new(Checkpoint::new(
             Arc::clone(&queue),
             Arc::clone(&extents),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::commit_log::{CommitLogFacts, Extents, Retired};
+use super::commit_log::{CommitLogFacts, Extents, Live, Retired};
 use super::disk::Disk;
 use super::flush::FlushQueue;
 use super::recovery_points::{RecoveryPoint, RecoveryPoints};
@@ -44,9 +44,8 @@ pub(super) struct Unsynced {
     pub(super) ends: HashMap<LogKey, RecoveryPoint>,
     /// Extents that are full.
     pub(super) retired: Vec<Retired>,
-    /// Generation and number of the first extent that is needed once this is synced; `None` where
-    /// that is as before.
-    pub(super) live: Option<(u32, u64)>,
+    /// The first extent that is needed once this is synced; `None` where that is as before.
+    pub(super) live: Option<Live>,
     /// Whether some of it is to be synced within the interval that is configured.
     pub(super) is_interval: bool,
     /// Bytes of batches.
@@ -276,11 +275,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As there.
-    pub fn end_generation(&self, live: (u32, u64)) -> Result<(), StorageError> {
+    pub fn end_generation(&self, live: Live) -> Result<(), StorageError> {
         self.run_to(Some(live), Pace::Hurried)
     }
 
-    fn run_to(&self, live: Option<(u32, u64)>, pace: Pace) -> Result<(), StorageError> {
+    fn run_to(&self, live: Option<Live>, pace: Pace) -> Result<(), StorageError> {
         self.run_alone(self.running.lock(), live, pace)
     }
 
@@ -288,7 +287,7 @@ impl Checkpoint {
     fn run_alone(
         &self,
         running: MutexGuard<'_, ()>,
-        live: Option<(u32, u64)>,
+        live: Option<Live>,
         pace: Pace,
     ) -> Result<(), StorageError> {
         let outcome = match self.queue.failure() {
@@ -300,7 +299,7 @@ impl Checkpoint {
         outcome
     }
 
-    fn sync_noted(&self, live: Option<(u32, u64)>, pace: Pace) -> Result<(), StorageError> {
+    fn sync_noted(&self, live: Option<Live>, pace: Pace) -> Result<(), StorageError> {
         let Some(taken) = self.take(live) else {
             return Ok(());
         };
@@ -326,7 +325,7 @@ impl Checkpoint {
     }
 
     /// What was noted so far, if there is anything to do.
-    fn take(&self, live: Option<(u32, u64)>) -> Option<Unsynced> {
+    fn take(&self, live: Option<Live>) -> Option<Unsynced> {
         let mut waiting = self.unsynced.lock();
         waiting.due = None;
         if waiting.unsynced.is_empty() && live.is_none() {

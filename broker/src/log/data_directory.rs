@@ -40,7 +40,7 @@ const METADATA_DIRECTORY: &str = "metadata";
 const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
 /// The format that this module reads and writes. It grows with every change that an older version
 /// could not read.
-const FORMAT_VERSION: u32 = 3;
+const FORMAT_VERSION: u32 = 4;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -495,11 +495,11 @@ mod tests {
 
         let meta = path.join(META_FILE);
         let text = std::fs::read_to_string(&meta).unwrap();
-        std::fs::write(&meta, text.replace("format=3", "format=4")).unwrap();
+        std::fs::write(&meta, text.replace("format=4", "format=5")).unwrap();
         let lock = path.join(LOCK_FILE);
         std::fs::remove_file(&lock).unwrap();
         let later = open(&path).unwrap_err();
-        assert!(matches!(later, OpenError::LaterFormat { found: 4, .. }));
+        assert!(matches!(later, OpenError::LaterFormat { found: 5, .. }));
         assert!(!lock.exists(), "nothing is changed");
         std::fs::write(&meta, "version=1\ncluster.id=x\nnode.id=1\n").unwrap();
         assert!(matches!(open(&path), Err(OpenError::Unreadable { .. })));

@@ -73,7 +73,7 @@ mod write;
 
 pub use checked_text::{checked, with_checksum};
 pub use checkpoint::Checkpoint;
-pub use commit_log::{CommitLog, CommitLogConfig, CommitLogFacts, Extents, Replay};
+pub use commit_log::{CommitLog, CommitLogConfig, CommitLogFacts, Extents, Live, Replay};
 pub use config::{Durability, LogConfig, Retention};
 #[cfg(test)]
 pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};

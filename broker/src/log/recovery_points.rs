@@ -1,27 +1,34 @@
 //! How far each log is known to be durable in its segments, and from which extent on the commit log
 //! is needed.
 //!
-//! The file `recovery-points` has a line `version 3`, a line `commit-log <generation> <number>`, a line
-//! with the number of entries, for each log a line `topic-id partition offset`, which goes on with
+//! The file `recovery-points` has a line `version 4`, a line `commit-log <generation> <number>`, which ends in
+//! ` begun` where something in that extent is durable and is `commit-log unknown` where none is known, a line with the number of entries, for each log a line `topic-id partition offset`, which goes on with
 //! where that is: `segment position`, and how many entries of its indexes are durable, each with their
 //! checksum: `offsets crc times crc`, and a line `crc32c` with the checksum of all before. The file is
 //! replaced as a whole, durably, by every checkpoint. One that cannot be read costs time: all is checked
-//! then. Version 2 had no checksum, version 1 no second line either: it was written before there was a
-//! commit log.
+//! then. Version 3 did not say what was begun, and had `0 0` for what is unknown; version 2 had no checksum either, version 1
+//! no second line: it was written before there was a commit log.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::str::Split;
 
 use super::checked_text::{checked, with_checksum};
+use super::commit_log::Live;
 use super::saved_index::{SavedEntries, SavedIndex};
 use super::{LogKey, id_text, parse_id};
 
 /// Name of the file.
 pub const RECOVERY_POINTS_FILE: &str = "recovery-points";
-const VERSION: &str = "version 3";
+const VERSION: &str = "version 4";
+const VERSION_BEFORE_BEGUN: &str = "version 3";
 const VERSION_WITHOUT_CHECKSUM: &str = "version 2";
 const VERSION_BEFORE_COMMIT_LOG: &str = "version 1";
+/// What stands in the place of an extent that is not known.
+const UNKNOWN: &str = "unknown";
+const UNKNOWN_BEFORE_BEGUN: &str = "0 0";
+/// What stands behind an extent in which something is durable.
+const BEGUN: &str = "begun";
 /// What a line takes, about.
 const LINE_BYTES: usize = 96;
 
@@ -49,24 +56,26 @@ pub struct PointPlace {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryPoints {
     points: HashMap<LogKey, RecoveryPoint>,
-    live: (u32, u64),
+    live: Option<Live>,
 }
 
 impl RecoveryPoints {
     /// What a file says; `None` where it is not whole.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = match text.starts_with(VERSION) {
+        let is_checked = [VERSION, VERSION_BEFORE_BEGUN]
+            .iter()
+            .any(|version| text.starts_with(version));
+        let text = match is_checked {
             true => checked(text)?,
             false => text,
         };
         let mut lines = text.lines();
         let live = match lines.next()? {
-            VERSION | VERSION_WITHOUT_CHECKSUM => {
-                let mut fields = lines.next()?.strip_prefix("commit-log ")?.split(' ');
-                (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?)
+            VERSION | VERSION_BEFORE_BEGUN | VERSION_WITHOUT_CHECKSUM => {
+                parse_live(lines.next()?.strip_prefix("commit-log ")?)?
             }
-            VERSION_BEFORE_COMMIT_LOG => (0, 0),
+            VERSION_BEFORE_COMMIT_LOG => None,
             _ => return None,
         };
         let points = parse_lines(lines, |fields| {
@@ -84,9 +93,9 @@ impl RecoveryPoints {
         self.points.get(&key).copied().unwrap_or_default()
     }
 
-    /// Generation and number of the first extent that is needed.
+    /// The first extent that is needed.
     #[must_use]
-    pub const fn live(&self) -> (u32, u64) {
+    pub const fn live(&self) -> Option<Live> {
         self.live
     }
 
@@ -96,11 +105,8 @@ impl RecoveryPoints {
     }
 
     pub(super) fn to_text(&self) -> String {
-        let (generation, number) = self.live;
-        let mut text = format!(
-            "{VERSION}\ncommit-log {generation} {number}\n{}\n",
-            self.points.len()
-        );
+        let live = live_text(self.live);
+        let mut text = format!("{VERSION}\ncommit-log {live}\n{}\n", self.points.len());
         text.reserve(self.points.len().saturating_mul(LINE_BYTES));
         let mut points: Vec<_> = self.points.iter().collect();
         points.sort_unstable_by_key(|(key, _)| **key);
@@ -112,13 +118,9 @@ impl RecoveryPoints {
     }
 
     /// Takes note of a checkpoint.
-    pub(super) fn advance(
-        &mut self,
-        ends: &HashMap<LogKey, RecoveryPoint>,
-        live: Option<(u32, u64)>,
-    ) {
+    pub(super) fn advance(&mut self, ends: &HashMap<LogKey, RecoveryPoint>, live: Option<Live>) {
         self.points.extend(ends);
-        self.live = live.unwrap_or(self.live);
+        self.live = live.or(self.live);
     }
 
     /// Forgets the logs that are not wanted.
@@ -166,6 +168,35 @@ fn parse_lines<'a, T>(
         parsed.insert(key, parse(&mut fields)?);
     }
     (parsed.len() == count).then_some(parsed)
+}
+
+/// What stands behind `commit-log `; `None` where it is none of this.
+fn parse_live(text: &str) -> Option<Option<Live>> {
+    if [UNKNOWN, UNKNOWN_BEFORE_BEGUN].contains(&text) {
+        return Some(None);
+    }
+    let mut fields = text.split(' ');
+    let (generation, number) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let is_begun = match fields.next() {
+        Some(BEGUN) => true,
+        Some(_) => return None,
+        None => false,
+    };
+    Some(Some(Live {
+        is_begun,
+        ..Live::ahead(generation, number)
+    }))
+}
+
+fn live_text(live: Option<Live>) -> String {
+    let Some(live) = live else {
+        return UNKNOWN.to_owned();
+    };
+    let extent = format!("{} {}", live.generation, live.number);
+    match live.is_begun {
+        true => format!("{extent} {BEGUN}"),
+        false => extent,
+    }
 }
 
 /// The place behind an offset, which a line may lack.
@@ -232,28 +263,45 @@ mod tests {
             offset: 17,
             place: None,
         };
-        let points = RecoveryPoints {
-            points: [(key(0), unplaced), (key(1), placed)].into(),
-            live: (3, 99),
+        let ahead = Live::ahead(3, 99);
+        let begun = Live {
+            is_begun: true,
+            ..ahead
         };
-        let text = points.to_text();
-        for end in 0..text.len() {
-            let part = text.get(..end).unwrap();
-            assert_eq!(RecoveryPoints::parse(part), None, "{end}");
-        }
-        for index in 0..text.len() {
-            for bit in 0..7 {
-                let mut harmed = text.clone().into_bytes();
-                harmed[index] ^= 1 << bit;
-                let harmed = String::from_utf8(harmed).unwrap();
-                let read = RecoveryPoints::parse(&harmed);
-                assert!(read.is_none_or(|read| read == points), "{harmed}");
+        for live in [None, Some(ahead), Some(begun)] {
+            let points = RecoveryPoints {
+                points: [(key(0), unplaced), (key(1), placed)].into(),
+                live,
+            };
+            let text = points.to_text();
+            for end in 0..text.len() {
+                let part = text.get(..end).unwrap();
+                assert_eq!(RecoveryPoints::parse(part), None, "{end}");
             }
+            for index in 0..text.len() {
+                for bit in 0..7 {
+                    let mut harmed = text.clone().into_bytes();
+                    harmed[index] ^= 1 << bit;
+                    let harmed = String::from_utf8(harmed).unwrap();
+                    let read = RecoveryPoints::parse(&harmed);
+                    assert!(read.is_none_or(|read| read == points), "{harmed}");
+                }
+            }
+            let read = RecoveryPoints::parse(&text).unwrap();
+            assert_eq!(read, points);
+            assert_eq!(read.of(key(1)), placed);
+            assert_eq!(read.of(key(2)), RecoveryPoint::default());
         }
-        let read = RecoveryPoints::parse(&text).unwrap();
-        assert_eq!(read, points);
-        assert_eq!(read.of(key(1)), placed);
-        assert_eq!(read.of(key(2)), RecoveryPoint::default());
+    }
+
+    #[test]
+    fn the_extent_of_earlier_versions_is_known_but_not_whether_it_was_begun() {
+        let live = |extent| {
+            let points = RecoveryPoints::parse(&format!("version 2\ncommit-log {extent}\n0\n"));
+            points.unwrap().live()
+        };
+        assert_eq!(live("3 99"), Some(Live::ahead(3, 99)));
+        assert_eq!(live("0 0"), None);
     }
 
     #[test]
@@ -271,6 +319,6 @@ mod tests {
                 place: None
             }
         );
-        assert_eq!(points.live(), (0, 0));
+        assert_eq!(points.live(), None);
     }
 }

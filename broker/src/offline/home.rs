@@ -232,10 +232,9 @@ impl Home {
             Some(text) => RecoveryPoints::parse(&text),
             None => Some(RecoveryPoints::default()),
         };
-        let live = points.as_ref().map(RecoveryPoints::live);
-        let pending = (!is_clean).then(|| live.unwrap_or_default());
+        let live = points.as_ref().and_then(RecoveryPoints::live);
         Ok(Self {
-            metadata: MetadataReading::of(disk, root, pending)?,
+            metadata: MetadataReading::of(disk, root, is_clean, live)?,
             disk: disk.clone(),
             root: Some(root.to_owned()),
             is_clean,

@@ -9,7 +9,7 @@ use sluice_protocol::record_batch::RawBatch;
 use super::finding::{Finding, Severity};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::{BatchWalk, Step};
-use crate::log::commit_log::{FoundExtent, walk_row};
+use crate::log::commit_log::{FoundExtent, Live, walk_row};
 use crate::log::segment::{LOG, base_offsets, file_name};
 use crate::log::storage::OpenMode;
 use crate::log::{Disk, LogKey, StorageError};
@@ -27,12 +27,13 @@ pub(super) struct MetadataReading {
 }
 
 impl MetadataReading {
-    /// Reads the metadata log below `root`; `pending` says from which extent on the commit log has
-    /// what may be missing.
+    /// Reads the metadata log below `root`. Where the last stop was none in order, the commit log may have more of it;
+    /// `live` is the first extent of that which is needed, as far as is known.
     pub(super) fn of(
         disk: &Disk,
         root: &Path,
-        pending: Option<(u32, u64)>,
+        is_clean: bool,
+        live: Option<Live>,
     ) -> Result<Self, StorageError> {
         let mut reading = Self::default();
         let directory = root.join("metadata");
@@ -50,7 +51,7 @@ impl MetadataReading {
                 }
             }
         }
-        if let Some(live) = pending {
+        if !is_clean {
             reading.pending(disk, &root.join("commit-log"), live, next_offset)?;
         }
         Ok(reading)
@@ -60,13 +61,12 @@ impl MetadataReading {
         &mut self,
         disk: &Disk,
         directory: &Path,
-        live: (u32, u64),
+        live: Option<Live>,
         mut next_offset: i64,
     ) -> Result<(), StorageError> {
-        let mut extents = FoundExtent::all(disk, directory)?;
-        extents.retain(|extent| !extent.is_too_large());
+        let extents = FoundExtent::all(disk, directory)?;
         // What is lost of them is found by the check of the commit log.
-        walk_row(&extents, live, |mut frame| {
+        walk_row(directory, &extents, live, |mut frame| {
             if frame.header.key != LogKey::METADATA {
                 return;
             }

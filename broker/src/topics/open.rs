@@ -195,7 +195,6 @@ pub(crate) struct Threads {
 struct FoundJournal {
     last_stop: LastStop,
     points: RecoveryPoints,
-    has_points: bool,
     replay: Replay,
     extents: Arc<Extents>,
     checkpoint: Arc<Checkpoint>,
@@ -241,7 +240,6 @@ impl FoundJournal {
         let file = config.directory.join(RECOVERY_POINTS_FILE);
         let text = context.read_derived(&file)?;
         let points = text.as_deref().and_then(RecoveryPoints::parse);
-        let has_points = points.is_some();
         let points = points.unwrap_or_default();
         let last_stop = directory.last_stop();
         let (replay, extents) = Replay::open(
@@ -263,7 +261,6 @@ impl FoundJournal {
         Ok(Self {
             last_stop,
             points,
-            has_points,
             replay,
             extents,
             checkpoint: Arc::new(checkpoint),
@@ -275,7 +272,7 @@ impl FoundJournal {
         (self.last_stop == LastStop::Unclean).then_some(Unclean {
             replay: &self.replay,
             checkpoint: &self.checkpoint,
-            has_points: self.has_points,
+            has_points: self.points.live().is_some(),
         })
     }
 

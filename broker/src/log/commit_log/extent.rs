@@ -17,10 +17,11 @@ use crate::log::storage::OpenMode;
 
 /// What writes are aligned to.
 pub(super) const PAGE_BYTES: u64 = 4096;
-/// What the name of an extent's file ends in.
+/// What the name of an extent's file ends in, and what is added to it while it is made.
 pub(super) const SUFFIX: &str = ".extent";
-/// Bytes that a file may have, or it is no extent: as many as the setting allows, and more than any batch.
-pub(super) const SIZE_MAX: u64 = 1 << 30;
+const UNFINISHED: &str = ".tmp";
+/// Bytes that are read of a file: as many as the setting allows, and more than any batch.
+const SIZE_MAX: u64 = 1 << 30;
 /// The number in the name of a file is smaller, or there would be no names for those to come.
 const INDEX_END: u64 = 1 << 62;
 
@@ -34,8 +35,8 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Makes the file `index` of `size` bytes of zeroes, durably but for its name. Leaves nothing behind
-    /// where that fails.
+    /// Makes the file `index` of `size` bytes of zeroes, durably but for its name, which it gets when it is
+    /// whole: what is shorter was cut. Leaves nothing behind where that fails.
     pub(super) fn create(
         disk: &Disk,
         directory: &Path,
@@ -43,28 +44,27 @@ impl Extent {
         size: u64,
     ) -> Result<Self, StorageError> {
         let path = directory.join(format!("{index:08}{SUFFIX}"));
-        match Self::filled(disk, &path, size) {
-            Ok(file) => Ok(Self { path, file, size }),
-            Err(error) => {
-                disk.remove_file(&path)?;
-                Err(error)
-            }
+        let unfinished = directory.join(format!("{index:08}{SUFFIX}{UNFINISHED}"));
+        if let Err(error) = fill(disk, &unfinished, size) {
+            disk.remove_file(&unfinished)?;
+            return Err(error);
         }
+        disk.rename(&unfinished, &path)?;
+        let file = disk.open_direct(&path)?;
+        Ok(Self { path, file, size })
     }
 
-    fn filled(disk: &Disk, path: &Path, size: u64) -> Result<DiskFile, StorageError> {
-        let file = disk.open(path, OpenMode::Create)?;
-        file.write_zeroes(size)?;
-        file.sync()?;
-        disk.open_direct(path)
-    }
-
-    /// Opens a file that was made earlier; with the number in its name. What is no file loses that.
+    /// Opens a file that was made earlier; with the number in its name. What is no file loses that, and
+    /// what was not finished goes.
     pub(super) fn found(
         disk: &Disk,
         directory: &Path,
         name: &str,
     ) -> Result<Option<(u64, Self)>, StorageError> {
+        if name.ends_with(&format!("{SUFFIX}{UNFINISHED}")) {
+            disk.remove_file(&directory.join(name))?;
+            return Ok(None);
+        }
         let Some(index) = name
             .strip_suffix(SUFFIX)
             .and_then(|index| index.parse().ok())
@@ -87,28 +87,38 @@ impl Extent {
         Ok(Some((index, Self { path, file, size })))
     }
 
-    /// What the first page says.
+    /// What the first page says. Where the file is too short to have one, something was cut off.
     pub(super) fn first_page(&self) -> Result<FirstPage, StorageError> {
         let length = usize::try_from(PAGE_BYTES).unwrap_or(usize::MAX);
         // What a disk cannot read once it may read the next time.
         for _ in 0..2 {
             match self.file.read_at(0, length) {
                 Err(error) if error.is_unreadable() => {}
-                page => return Ok(FirstPage::read(&page?)),
+                page => {
+                    let page = FirstPage::read(&page?);
+                    return Ok(match self.size < PAGE_BYTES {
+                        true => FirstPage::Damaged,
+                        false => page,
+                    });
+                }
             }
         }
         Ok(FirstPage::Damaged)
     }
 
-    /// All bytes of the file; what the disk cannot read is zeroes.
-    pub(super) fn contents(&self) -> Result<Bytes, StorageError> {
-        let length = usize::try_from(self.size.min(SIZE_MAX)).unwrap_or(usize::MAX);
-        if self.size > SIZE_MAX {
-            let cause = io::Error::other("no extent is that large; move the file away");
-            return Err(StorageError::new("read", &self.path, cause));
-        }
+    /// The bytes of the file, of which it was made with `made`, as far as is known; what the disk cannot read is
+    /// zeroes.
+    pub(super) fn contents(&self, made: Option<u64>) -> Result<Bytes, StorageError> {
+        let size = self.size.min(made.unwrap_or(SIZE_MAX)).min(SIZE_MAX);
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
         self.file.read_readable_at(0, length)
     }
+}
+
+fn fill(disk: &Disk, path: &Path, size: u64) -> Result<(), StorageError> {
+    let file = disk.open(path, OpenMode::Create)?;
+    file.write_zeroes(size)?;
+    file.sync()
 }
 
 /// The next page boundary at or behind `position`.

@@ -10,6 +10,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::extent::{Extent, PAGE_BYTES, page_align};
+use super::first_page::ExtentHeader;
 use super::frame::{COVERED_FROM, Chain, FrameHeader, HEADER_BYTES, HEADER_SIZE};
 use super::sums::Sums;
 use crate::log::StorageError;
@@ -27,11 +28,11 @@ pub(crate) struct ExtentWalk {
 }
 
 impl ExtentWalk {
-    pub(super) fn new(extent: &Extent, chain: Chain) -> Result<Self, StorageError> {
+    pub(super) fn new(extent: &Extent, header: ExtentHeader) -> Result<Self, StorageError> {
         Ok(Self {
-            bytes: extent.contents()?,
+            bytes: extent.contents(header.size)?,
             position: PAGE_BYTES,
-            chain,
+            chain: header.chain,
             skipped: None,
             sums: OnceCell::new(),
         })

@@ -191,6 +191,7 @@ impl Extents {
         }
         let directory = self.directory.join(DAMAGED_DIRECTORY);
         self.disk.create_dir(&directory)?;
+        self.disk.sync_dir(&self.directory)?;
         for extent in damaged {
             let name = extent.path.file_name().unwrap_or_default();
             let name = format!("{generation:010}-{}", name.to_string_lossy());

@@ -2,29 +2,31 @@
 //!
 //! ```text
 //!  0  [8]  "sluicecl"
-//!  8  u32  version: 2
+//!  8  u32  version: 3
 //! 12  u32  generation of the frames
 //! 16  u64  number of the extent: 0, 1, 2, ... over all generations
 //! 24  u64  sequence of the first frame
 //! 32  u32  CRC of the frame before
 //! 36  u32  secret of the generation
-//! 40  u32  CRC-32C of bytes 0..40
+//! 40  u64  bytes of the file
+//! 48  u32  CRC-32C of bytes 0..48
 //! ```
 //! The same stands at byte 512 again. So what one sector loses the other one has; and since both are synced
 //! together with the first flush, before anything of it is acknowledged, a page of which neither can be read
 //! was harmed, while one that was being written when the power went has one of before, or none there.
 //!
-//! Version 1 had no secret, its CRC at byte 36, and nothing at byte 512.
+//! Version 2 did not say how many bytes the file has, and had its CRC at byte 40. Version 1 had no secret either,
+//! its CRC at byte 36, and nothing at byte 512.
 
 use super::extent::PAGE_BYTES;
 use super::frame::Chain;
 
 const MAGIC: [u8; 8] = *b"sluicecl";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Where it stands: in two sectors.
 const PLACES: [usize; 2] = [0, 512];
 /// Bytes of either, its CRC included.
-const HEADER_BYTES: usize = 44;
+const HEADER_BYTES: usize = 52;
 
 /// What the first page of an extent says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub(crate) struct ExtentHeader {
     pub(crate) number: u64,
     /// Where the chain stands at its beginning.
     pub(crate) chain: Chain,
+    /// Bytes that its file has; unknown for those that earlier versions wrote.
+    pub(crate) size: Option<u64>,
 }
 
 impl FirstPage {
@@ -92,15 +96,17 @@ impl ExtentHeader {
         bytes.extend(self.chain.sequence.to_be_bytes());
         bytes.extend(self.chain.crc.to_be_bytes());
         bytes.extend(self.chain.secret.to_be_bytes());
+        bytes.extend(self.size.unwrap_or_default().to_be_bytes());
         bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
         bytes
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
         bytes.starts_with(&MAGIC).then_some(())?;
-        let (secret, crc_at) = match u32_at(bytes, 8)? {
-            1 => (0, 36),
-            VERSION => (u32_at(bytes, 36)?, 40),
+        let (secret, size, crc_at) = match u32_at(bytes, 8)? {
+            1 => (0, None, 36),
+            2 => (u32_at(bytes, 36)?, None, 40),
+            VERSION => (u32_at(bytes, 36)?, Some(u64_at(bytes, 40)?), 48),
             _ => return None,
         };
         let is_whole = crc32c::crc32c(bytes.get(..crc_at)?) == u32_at(bytes, crc_at)?;
@@ -112,6 +118,7 @@ impl ExtentHeader {
                 crc: u32_at(bytes, 32)?,
                 secret,
             },
+            size,
         })
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! To look at a commit log that no process has, opens files to read alone, and makes none.
 
+use std::ops::Range;
 use std::path::Path;
 
-use super::extent::{Extent, SIZE_MAX, SUFFIX};
+use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use super::first_page::{ExtentHeader, FirstPage};
+use super::live::Live;
 use crate::log::StorageError;
 use crate::log::disk::{Disk, is_no_file};
 use crate::log::storage::OpenMode;
@@ -63,14 +65,22 @@ impl FoundExtent {
         matches!(self.page, FirstPage::Damaged)
     }
 
-    /// Whether it is larger than any extent, so that no start reads it.
-    pub(crate) const fn is_too_large(&self) -> bool {
-        self.extent.size > SIZE_MAX
+    /// Whether it is of a later generation than there was.
+    pub(super) fn is_foreign(&self, live: Option<Live>) -> bool {
+        self.header()
+            .zip(live)
+            .is_some_and(|(header, live)| header.chain.generation > live.generation)
     }
 
     /// Bytes of its file.
     pub(crate) const fn size(&self) -> u64 {
         self.extent.size
+    }
+
+    /// What its first page says it has and it has not.
+    pub(crate) fn cut(&self) -> Option<Range<u64>> {
+        let cut = self.extent.size..self.header()?.size?;
+        (!cut.is_empty()).then_some(cut)
     }
 
     /// What its first page says; `None` where that is no header.
@@ -80,6 +90,6 @@ impl FoundExtent {
 
     /// A walk over its frames, behind `header`.
     pub(crate) fn walk(&self, header: ExtentHeader) -> Result<ExtentWalk, StorageError> {
-        ExtentWalk::new(&self.extent, header.chain)
+        ExtentWalk::new(&self.extent, header)
     }
 }

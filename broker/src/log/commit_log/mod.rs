@@ -20,6 +20,7 @@ mod extents;
 mod first_page;
 mod found_extent;
 mod frame;
+mod live;
 mod pages;
 mod replay;
 mod row;
@@ -40,6 +41,7 @@ use first_page::ExtentHeader;
 pub(crate) use found_extent::FoundExtent;
 pub(crate) use frame::Chain;
 use frame::size_of_frame;
+pub use live::Live;
 use pages::Pages;
 pub(super) use replay::Batches;
 pub use replay::Replay;
@@ -87,16 +89,15 @@ impl CommitLog {
     /// # Errors
     /// [`StorageError`].
     pub fn begin(extents: Arc<Extents>, replay: Replay) -> Result<Self, StorageError> {
-        let (next, next_number) = replay.next_live();
-        let chain = Chain::begin(next);
+        let next = replay.next_live();
         let generation = replay.generation;
         let (whole, damaged) = replay.into_extents();
         extents.put_aside(generation, damaged)?;
         extents.keep(whole)?;
         Ok(Self {
             extents,
-            chain,
-            next_number,
+            chain: Chain::begin(next.generation),
+            next_number: next.number,
             active: None,
             retired: Vec::new(),
             pages: Pages::default(),
@@ -127,10 +128,14 @@ impl CommitLog {
         std::mem::take(&mut self.retired)
     }
 
-    /// Generation, and number of the first extent that is needed while those retired are not.
-    pub(super) fn live(&self) -> (u32, u64) {
-        let active = self.active.as_ref().map(|active| active.number);
-        (self.chain.generation, active.unwrap_or(self.next_number))
+    /// The first extent that is needed while those retired are not.
+    pub(super) fn live(&self) -> Live {
+        let ahead = Live::ahead(self.chain.generation, self.next_number);
+        self.active.as_ref().map_or(ahead, |active| Live {
+            number: active.number,
+            is_begun: active.position > PAGE_BYTES,
+            ..ahead
+        })
     }
 
     /// How many of the batches fit into what is left of the active extent.
@@ -150,7 +155,11 @@ impl CommitLog {
         let extent = self.extents.take(PAGE_BYTES.saturating_add(needed))?;
         let number = self.next_number;
         let chain = self.chain;
-        let header = ExtentHeader { number, chain };
+        let header = ExtentHeader {
+            number,
+            chain,
+            size: Some(extent.size),
+        };
         let page = header.to_page();
         let space = self.extents.space();
         let pages = &mut self.pages;

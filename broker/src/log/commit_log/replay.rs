@@ -13,6 +13,7 @@ use super::extent::Extent;
 use super::extents::Extents;
 use super::found_extent::FoundExtent;
 use super::frame::HEADER_SIZE;
+use super::live::Live;
 use super::row_walk::{FoundFrame, walk_row};
 use crate::log::disk::Disk;
 use crate::log::{LogKey, Space, StorageError};
@@ -23,7 +24,7 @@ pub struct Replay {
     pub(super) generation: u32,
     pub(super) next_number: u64,
     frames: HashMap<LogKey, Vec<Found>>,
-    /// Extents of which the disk lost or changed a part.
+    /// What [`Replay::damaged`] tells.
     damaged: Vec<PathBuf>,
     /// Everything that was found. Nothing of it is touched before the segments have what it holds.
     extents: Vec<Extent>,
@@ -50,7 +51,7 @@ pub(in crate::log) struct Batches<'a> {
 impl Replay {
     /// Opens the commit log in `directory`, made if need be: what is left of it, and the extents of the
     /// next generation, of which there are none before [`CommitLog::begin`](super::CommitLog::begin). After a clean stop nothing is left, whatever the extents hold. `live` is
-    /// the generation and number from which on extents are needed, as far as is known.
+    /// the first one that is needed, as far as is known.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -60,7 +61,7 @@ impl Replay {
         directory: &Path,
         config: CommitLogConfig,
         is_clean: bool,
-        live: (u32, u64),
+        live: Option<Live>,
     ) -> Result<(Self, Arc<Extents>), StorageError> {
         disk.create_dir(directory)?;
         disk.sync_dir(directory.parent().unwrap_or(directory))?;
@@ -75,17 +76,10 @@ impl Replay {
         // An extent that a dead process had just made is used from here on.
         disk.sync_dir(directory)?;
         FoundExtent::sort(&mut extents);
-        let mut replay = Self {
-            generation: live.0,
-            next_number: live.1,
-            ..Self::default()
-        };
-        for header in extents.iter().filter_map(FoundExtent::header) {
-            replay.generation = replay.generation.max(header.chain.generation);
-            replay.next_number = replay.next_number.max(header.number.saturating_add(1));
-        }
-        if !is_clean {
-            replay.read(&extents, live)?;
+        let mut replay = Self::behind(&extents, live);
+        match is_clean {
+            true => replay.note_foreign(&extents, live),
+            false => replay.read(directory, &extents, live)?,
         }
         replay.extents = extents.into_iter().map(|found| found.extent).collect();
         let extents = Extents::new(disk, space, directory.to_owned(), config, next_index);
@@ -101,10 +95,10 @@ impl Replay {
         extents.into_iter().partition(|extent| !is_damaged(extent))
     }
 
-    /// Generation and number of the extent that the next process begins with.
+    /// The extent that the next process begins with.
     #[must_use]
-    pub const fn next_live(&self) -> (u32, u64) {
-        (self.generation.saturating_add(1), self.next_number)
+    pub const fn next_live(&self) -> Live {
+        Live::ahead(self.generation.saturating_add(1), self.next_number)
     }
 
     /// Whether nothing that was durable is missing.
@@ -113,7 +107,8 @@ impl Replay {
         self.damaged.is_empty()
     }
 
-    /// Extents of which the disk lost or changed a part.
+    /// Extents of which the disk lost or changed a part, or that came from elsewhere; their directory where all
+    /// that were needed are gone.
     #[must_use]
     pub fn damaged(&self) -> &[PathBuf] {
         &self.damaged
@@ -129,12 +124,40 @@ impl Replay {
         }
     }
 
-    fn read(&mut self, extents: &[FoundExtent], live: (u32, u64)) -> Result<(), StorageError> {
-        let losses = walk_row(extents, live, |frame| self.add(&frame))?;
+    /// One that ends where all extents end that were written here.
+    fn behind(extents: &[FoundExtent], live: Option<Live>) -> Self {
+        let (generation, next_number) = live.map_or((0, 0), |live| (live.generation, live.number));
+        let mut replay = Self {
+            generation,
+            next_number,
+            ..Self::default()
+        };
+        let ours = extents.iter().filter(|extent| !extent.is_foreign(live));
+        for header in ours.filter_map(FoundExtent::header) {
+            replay.generation = replay.generation.max(header.chain.generation);
+            replay.next_number = replay.next_number.max(header.number.saturating_add(1));
+        }
+        replay
+    }
+
+    fn read(
+        &mut self,
+        directory: &Path,
+        extents: &[FoundExtent],
+        live: Option<Live>,
+    ) -> Result<(), StorageError> {
+        let losses = walk_row(directory, extents, live, |frame| self.add(&frame))?;
         for loss in losses {
-            self.note_damaged(loss.extent);
+            self.note_damaged(loss.path);
         }
         Ok(())
+    }
+
+    fn note_foreign(&mut self, extents: &[FoundExtent], live: Option<Live>) {
+        let foreign = extents.iter().filter(|extent| extent.is_foreign(live));
+        for extent in foreign {
+            self.note_damaged(extent.path());
+        }
     }
 
     fn note_damaged(&mut self, extent: &Path) {

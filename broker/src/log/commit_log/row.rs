@@ -19,8 +19,6 @@ pub(super) struct Row<'a> {
     last: Option<&'a Path>,
     /// Where the chain stands at the end of the last.
     chain: Option<Chain>,
-    /// The newest of those that are not needed.
-    unneeded: Option<&'a Path>,
 }
 
 /// How an extent follows.
@@ -37,16 +35,14 @@ pub(super) enum Link<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `live` is the generation and number from which on extents are needed, as far as is known.
-    pub(super) fn new(generation: u32, live: (u32, u64)) -> Self {
-        let next = (live.0 == generation).then_some(live.1);
+    /// The extents of `generation` from number `first` on, as far as that is known.
+    pub(super) fn new(generation: u32, first: Option<u64>) -> Self {
         Self {
             generation,
-            first: next.unwrap_or(0),
-            next,
+            first: first.unwrap_or(0),
+            next: first,
             last: None,
             chain: None,
-            unneeded: None,
         }
     }
 
@@ -56,7 +52,6 @@ impl<'a> Row<'a> {
             return Link::Outside;
         }
         if header.number < self.first {
-            self.unneeded = Some(path);
             return Link::Outside;
         }
         let is_next = self.next.is_none_or(|next| next == header.number);
@@ -74,8 +69,8 @@ impl<'a> Row<'a> {
         self.chain = Some(chain);
     }
 
-    /// Where all that are needed are missing, though there was one at least: the newest of the others.
-    pub(super) fn left_over(&self) -> Option<&'a Path> {
-        self.unneeded.filter(|_| self.last.is_none())
+    /// Whether it has no extent.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.last.is_none()
     }
 }

@@ -46,6 +46,14 @@ fn batch_of(offset: i64, value: Vec<u8>) -> StampedBatch {
     StampedBatch::new(&builder.build().unwrap().unwrap(), stamp)
 }
 
+/// The first extent that is needed, of which something is durable.
+fn begun(generation: u32, number: u64) -> Option<Live> {
+    Some(Live {
+        is_begun: true,
+        ..Live::ahead(generation, number)
+    })
+}
+
 struct Directory(tempfile::TempDir);
 
 impl Directory {
@@ -58,19 +66,19 @@ impl Directory {
     }
 
     fn open(&self) -> (Replay, Arc<Extents>) {
-        self.open_from((0, 0))
+        self.open_from(None)
     }
 
-    fn open_from(&self, live: (u32, u64)) -> (Replay, Arc<Extents>) {
+    fn open_from(&self, live: Option<Live>) -> (Replay, Arc<Extents>) {
         self.try_to_open(live).unwrap()
     }
 
-    fn try_to_open(&self, live: (u32, u64)) -> Result<(Replay, Arc<Extents>), StorageError> {
+    fn try_to_open(&self, live: Option<Live>) -> Result<(Replay, Arc<Extents>), StorageError> {
         open_on(&Disk::new(FileSystem), self.0.path(), live)
     }
 
     /// The names of the damaged extents, as they are told.
-    fn damaged(&self, live: (u32, u64)) -> Vec<String> {
+    fn damaged(&self, live: Option<Live>) -> Vec<String> {
         let (replay, _) = self.open_from(live);
         let names = replay.damaged().iter();
         names
@@ -103,7 +111,16 @@ impl Directory {
 fn open_on(
     disk: &Disk,
     root: &Path,
-    live: (u32, u64),
+    live: Option<Live>,
+) -> Result<(Replay, Arc<Extents>), StorageError> {
+    reopen(disk, root, live, false)
+}
+
+fn reopen(
+    disk: &Disk,
+    root: &Path,
+    live: Option<Live>,
+    is_clean: bool,
 ) -> Result<(Replay, Arc<Extents>), StorageError> {
     let space = SpaceConfig {
         free_min: 0,
@@ -112,7 +129,7 @@ fn open_on(
     disk.create_dir(root).unwrap();
     let space = Space::open(disk, root, space).unwrap();
     let directory = root.join("commit-log");
-    Replay::open(disk, &space, &directory, CONFIG, false, live)
+    Replay::open(disk, &space, &directory, CONFIG, is_clean, live)
 }
 
 fn offsets(replay: &Replay, partition: i32, from: i64) -> Vec<i64> {
@@ -217,8 +234,8 @@ fn a_recycled_extent_shows_nothing_of_what_it_held() {
         let retired = log.take_retired();
         log.extents.recycle(retired).unwrap();
     }
-    let (_, first) = log.live();
-    let (replay, _) = directory.open_from(log.live());
+    let first = log.live().number;
+    let (replay, _) = directory.open_from(Some(log.live()));
     assert!(replay.is_whole());
     let found = offsets(&replay, 0, 0);
     assert_eq!(found.last(), Some(&59));
@@ -336,7 +353,7 @@ fn what_looks_like_a_frame_in_a_record_is_none_when_its_extent_is_written_again(
     log.commit(&[(key(0), batch(2, 10))]).unwrap();
     let bytes = std::fs::read(&extent).unwrap();
     assert!(bytes[2 * 4096..].starts_with(&forged(10)), "still there");
-    let (replay, _) = directory.open_from(log.live());
+    let (replay, _) = directory.open_from(Some(log.live()));
     assert_eq!(offsets(&replay, 66, 0), Vec::<i64>::new());
     assert_eq!(offsets(&replay, 0, 0), [2]);
     assert!(replay.is_whole());
@@ -358,7 +375,7 @@ fn a_first_page_that_lost_a_sector_is_as_good_as_whole() {
         let directory = Directory::new();
         drop(filled(&directory));
         directory.damage("00000001.extent".as_ref(), at);
-        let (replay, _) = directory.open_from((1, 0));
+        let (replay, _) = directory.open_from(begun(1, 0));
         assert!(replay.is_whole(), "{at}");
         assert_eq!(offsets(&replay, 0, 0), Vec::from_iter(0..20), "{at}");
     }
@@ -372,8 +389,8 @@ fn an_extent_whose_first_page_is_lost_is_told_and_put_aside_wherever_it_is() {
         drop(filled(&directory));
         let name = format!("{extent:08}.extent");
         directory.ruin_first_page(&name);
-        assert_eq!(directory.damaged((1, 0)), [name.as_str()]);
-        let (replay, extents) = directory.open_from((1, 0));
+        assert_eq!(directory.damaged(begun(1, 0)), [name.as_str()]);
+        let (replay, extents) = directory.open_from(begun(1, 0));
         let mut left = Vec::from_iter(0..20);
         left.retain(|offset| !lost.contains(offset));
         assert_eq!(offsets(&replay, 0, 0), left);
@@ -385,22 +402,114 @@ fn an_extent_whose_first_page_is_lost_is_told_and_put_aside_wherever_it_is() {
     }
 }
 
-/// Mutations: `Row::new` with no `next`; `Row::left_over` that is `None`.
+/// Mutations: `Row::new` with no `next`; `walk_row` without `LossKind::Extents`, or with it whether or not `is_begun`.
 #[test]
-fn live_extents_that_are_gone_are_told_though_none_stands_before_them() {
+fn live_extents_that_are_gone_are_told_where_something_in_them_was_durable() {
     let directory = Directory::new();
     drop(filled(&directory));
     std::fs::remove_file(directory.path().join("00000000.extent")).unwrap();
-    assert_eq!(directory.damaged((1, 0)), ["00000001.extent"]);
-    assert_eq!(directory.damaged((1, 1)), [""; 0]);
+    assert_eq!(directory.damaged(begun(1, 0)), ["00000001.extent"]);
+    assert_eq!(directory.damaged(begun(1, 1)), [""; 0]);
     std::fs::remove_file(directory.path().join("00000002.extent")).unwrap();
-    assert_eq!(directory.damaged((1, 1)), [""; 0], "it may never have been");
-    assert_eq!(directory.damaged((1, 2)), ["00000001.extent"]);
     assert_eq!(
-        directory.damaged((2, 3)),
+        directory.damaged(begun(1, 1)),
+        [""; 0],
+        "it may never have been"
+    );
+    assert_eq!(directory.damaged(begun(1, 2)), ["commit-log"]);
+    assert_eq!(directory.damaged(Some(Live::ahead(1, 2))), [""; 0]);
+    assert_eq!(
+        directory.damaged(Some(Live::ahead(2, 3))),
         [""; 0],
         "a generation without one"
     );
+}
+
+/// Mutation: `CommitLog::live` whose `is_begun` is true for an extent of which nothing is synced, or never.
+#[test]
+fn an_extent_is_begun_with_the_first_flush() {
+    let directory = Directory::new();
+    let mut log = directory.begin();
+    assert_eq!(log.live(), Live::ahead(1, 0));
+    log.begin_extent(1).unwrap();
+    assert!(!log.live().is_begun);
+    log.commit(&[(key(0), batch(0, 10))]).unwrap();
+    assert_eq!(Some(log.live()), begun(1, 0));
+}
+
+/// Mutations: `FoundExtent::cut` that is `None`; `Extent::first_page` of a file of any size.
+#[test]
+fn an_extent_that_was_cut_is_told_and_put_aside_wherever_it_ends() {
+    for (extent, first) in [(0, 0), (1, 7), (2, 14)] {
+        for pages in [0, 1, 2, 4, 7] {
+            let directory = Directory::new();
+            drop(filled(&directory));
+            let name = format!("{extent:08}.extent");
+            let path = directory.path().join(&name);
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            file.set_len(pages * PAGE_BYTES).unwrap();
+            assert_eq!(
+                directory.damaged(begun(1, 0)),
+                [name.as_str()],
+                "{pages} pages"
+            );
+            let (replay, _) = directory.open_from(begun(1, 0));
+            let kept = offsets(&replay, 0, 0);
+            let kept = kept
+                .iter()
+                .filter(|offset| (first..first + 7).contains(*offset));
+            let whole = pages.saturating_sub(1).min(20 - first.unsigned_abs());
+            assert_eq!(u64::try_from(kept.count()).unwrap(), whole, "{pages} pages");
+        }
+    }
+}
+
+/// Mutation: `walk_row` that reads the newest generation though another one is known.
+#[test]
+fn an_extent_of_a_later_generation_hides_nothing_and_is_put_aside() {
+    let elsewhere = Directory::new();
+    for offset in 0..3 {
+        let mut log = elsewhere.begin();
+        log.commit(&[(key(0), batch(90 + offset, 10))]).unwrap();
+    }
+    let foreign = std::fs::read_dir(elsewhere.path()).unwrap();
+    let foreign = foreign.map(|entry| entry.unwrap().path());
+    let foreign = foreign
+        .max_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap())
+        .unwrap();
+    for is_clean in [false, true] {
+        let directory = Directory::new();
+        let log = filled(&directory);
+        let live = log.live();
+        drop(log);
+        std::fs::copy(&foreign, directory.path().join("00000077.extent")).unwrap();
+        let disk = Disk::new(FileSystem);
+        let (replay, extents) = reopen(&disk, directory.0.path(), Some(live), is_clean).unwrap();
+        let expected = if is_clean {
+            vec![]
+        } else {
+            Vec::from_iter(14..20)
+        };
+        assert_eq!(offsets(&replay, 0, 0), expected);
+        let told = replay.damaged().iter();
+        let told: Vec<_> = told.map(|path| path.file_name().unwrap()).collect();
+        assert_eq!(told, ["00000077.extent"]);
+        assert_eq!(replay.next_live(), Live::ahead(2, 3));
+        CommitLog::begin(extents, replay).unwrap();
+        let aside = directory.path().join("damaged/0000000001-00000077.extent");
+        assert!(aside.exists());
+    }
+}
+
+/// Mutation: `Extent::found` that leaves it.
+#[test]
+fn an_extent_that_was_not_finished_goes() {
+    let directory = Directory::new();
+    drop(filled(&directory));
+    let unfinished = directory.path().join("00000009.extent.tmp");
+    std::fs::write(&unfinished, b"").unwrap();
+    assert_eq!(directory.damaged(begun(1, 0)), [""; 0]);
+    assert!(!unfinished.exists());
 }
 
 /// Mutation: `Link::Behind` with the extent that comes next.
@@ -409,8 +518,8 @@ fn an_extent_that_lost_its_end_is_put_aside_and_not_the_one_behind() {
     let directory = Directory::new();
     drop(filled(&directory));
     directory.damage("00000001.extent".as_ref(), 7 * PAGE_BYTES + 100);
-    assert_eq!(directory.damaged((1, 0)), ["00000001.extent"]);
-    let (replay, _) = directory.open_from((1, 0));
+    assert_eq!(directory.damaged(begun(1, 0)), ["00000001.extent"]);
+    let (replay, _) = directory.open_from(begun(1, 0));
     let mut left = Vec::from_iter(0..20);
     left.retain(|offset| *offset != 13);
     assert_eq!(offsets(&replay, 0, 0), left);
@@ -423,14 +532,14 @@ fn what_the_disk_cannot_read_is_damaged_and_prevents_no_start() {
         let storage = FaultyStorage::new(1);
         let disk = Disk::new(storage.clone());
         let root = Path::new("/data");
-        let (replay, extents) = open_on(&disk, root, (0, 0)).unwrap();
+        let (replay, extents) = open_on(&disk, root, None).unwrap();
         let mut log = CommitLog::begin(extents, replay).unwrap();
         for offset in 0..20 {
             log.commit(&[(key(0), batch(offset, 3000))]).unwrap();
         }
         let extent = root.join("commit-log/00000000.extent");
         storage.ruin(&extent, at);
-        let (replay, _) = open_on(&disk, root, (1, 0)).unwrap();
+        let (replay, _) = open_on(&disk, root, begun(1, 0)).unwrap();
         assert_eq!(replay.damaged(), [extent]);
         let mut left = Vec::from_iter(0..20);
         left.retain(|offset| !lost.contains(offset));
@@ -438,24 +547,29 @@ fn what_the_disk_cannot_read_is_damaged_and_prevents_no_start() {
     }
 }
 
-/// Mutations: `Extent::found` and `Extent::contents` without bounds.
+/// Mutation: `Extent::found` without `INDEX_END`.
 #[test]
-fn a_file_that_can_be_no_extent_is_refused_by_name() {
+fn a_file_whose_name_leaves_no_others_is_refused_by_name() {
     let directory = Directory::new();
     drop(filled(&directory));
-    let refused = |name: &str| {
-        let error = directory.try_to_open((1, 0)).unwrap_err().to_string();
-        assert!(error.contains(name) && error.contains("move"), "{error}");
-        std::fs::remove_file(directory.path().join(name)).unwrap();
-    };
     let last = format!("{}.extent", u64::MAX);
     std::fs::write(directory.path().join(&last), b"").unwrap();
-    refused(&last);
+    let error = directory.try_to_open(begun(1, 0)).unwrap_err().to_string();
+    assert!(error.contains(&last) && error.contains("move"), "{error}");
+}
+
+/// Mutation: `Extent::contents` of all that the file has.
+#[test]
+fn an_extent_that_grew_is_as_good_as_before() {
+    let directory = Directory::new();
+    drop(filled(&directory));
     let path = directory.path().join("00000000.extent");
     let file = std::fs::File::options().write(true).open(path).unwrap();
-    file.set_len((1 << 30) + 1).unwrap();
-    refused("00000000.extent");
-    directory.open_from((1, 1));
+    // To read that would not end.
+    file.set_len(1 << 42).unwrap();
+    assert_eq!(directory.damaged(begun(1, 0)), [""; 0]);
+    let (replay, _) = directory.open_from(begun(1, 0));
+    assert_eq!(offsets(&replay, 0, 0), Vec::from_iter(0..20));
 }
 
 /// With `is_whole` for each of them this takes a minute.

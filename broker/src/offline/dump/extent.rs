@@ -8,7 +8,6 @@ use super::batches::batch_line;
 use super::{Dump, DumpError};
 use crate::log::commit_log::FoundExtent;
 use crate::log::id_text;
-use crate::offline::commit_log_check::TOO_LARGE;
 use crate::offline::line::Line;
 
 /// Bytes that say what an extent holds.
@@ -17,9 +16,6 @@ const FIRST_PAGE_BYTES: u64 = 4096;
 impl Dump<'_> {
     pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
         let extent = FoundExtent::open(&self.disk, path)?;
-        if extent.is_too_large() {
-            return self.damage(0, extent.size(), TOO_LARGE);
-        }
         let Some(header) = extent.header() else {
             return match extent.is_lost() {
                 false => self.line(&Line::new("unused").number("size", extent.size())),
@@ -29,13 +25,18 @@ impl Dump<'_> {
                 }
             };
         };
-        self.line(
-            &Line::new("extent")
-                .number("generation", header.chain.generation)
-                .number("number", header.number)
-                .number("sequence", header.chain.sequence)
-                .checksum("previous_crc", header.chain.crc),
-        )?;
+        let line = Line::new("extent")
+            .number("generation", header.chain.generation)
+            .number("number", header.number)
+            .number("sequence", header.chain.sequence)
+            .checksum("previous_crc", header.chain.crc);
+        self.line(&match header.size {
+            None => line,
+            Some(size) => line.number("size", size),
+        })?;
+        if let Some(cut) = extent.cut() {
+            self.damage(cut.start, cut.end, "it is shorter than it was made")?;
+        }
         let mut walk = extent.walk(header)?;
         loop {
             let next = walk.next();

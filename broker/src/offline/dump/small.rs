@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Dump, DumpError};
+use crate::log::commit_log::Live;
 use crate::log::disk::DiskFile;
 use crate::log::leader_epochs::LeaderEpochs;
 use crate::log::producer_snapshot;
@@ -79,10 +80,16 @@ fn range_lines(ranges: &DamagedRanges) -> Vec<Line> {
     lines.collect()
 }
 
+fn live_line(live: Live) -> Line {
+    Line::new("commit_log")
+        .number("generation", live.generation)
+        .number("number", live.number)
+        .flag("begun", live.is_begun)
+}
+
 fn point_lines(points: &RecoveryPoints) -> Vec<Line> {
-    let (generation, number) = points.live();
-    let live = Line::new("commit_log").number("generation", generation);
-    let mut lines = vec![live.number("number", number)];
+    let live = points.live().into_iter();
+    let mut lines: Vec<_> = live.map(live_line).collect();
     let mut points: Vec<_> = points.iter().collect();
     points.sort_unstable_by_key(|(key, _)| *key);
     lines.extend(points.into_iter().map(|(key, point)| {

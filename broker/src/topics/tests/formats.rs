@@ -4,7 +4,8 @@
 //! `killed` by `kill -9` before. `format-2/` was written by the first with damaged ranges, and places in
 //! its recovery points: `killed` twice, `closed` after one more start. `format-3/` likewise, by the first
 //! with a secret for each generation of the commit log, two first pages, and checksums of small files;
-//! records were deleted, one rotted, and a log was compacted. Their extents are kept without the zeroes at
+//! records were deleted, one rotted, and a log was compacted. `format-4/` likewise, by the first whose extents say their
+//! size, with records deleted and a group. Their extents are kept without the zeroes at
 //! their end, and get them back here.
 
 use std::fs;
@@ -71,7 +72,7 @@ fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_th
         );
         let meta = world.directory.path().join("data/meta.properties");
         let meta = fs::read_to_string(meta).unwrap();
-        assert!(meta.contains("sluice.format=3\n"), "{meta}");
+        assert!(meta.contains("sluice.format=4\n"), "{meta}");
         assert!(meta.contains("cluster.id=1LkR6mZ8RUm-XZtD5RErfQ\n"));
         world = world.killed();
     }
@@ -92,8 +93,8 @@ fn a_closed_directory_of_format_1_opens_with_everything() {
     assert!(offsets.offsets().high_watermark > Offset(0));
 }
 
-/// What the directories of formats 2 and 3 hold; of the logs those of `damaged` lost something.
-fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
+/// What the directories of formats 2 to 4 hold.
+fn assert_are_orders_and_lines(world: &World) {
     let kept: Vec<_> = values(&world.partition("orders"), 2)
         .into_iter()
         .filter(|(offset, _)| *offset >= 2)
@@ -105,9 +106,6 @@ fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
     assert_eq!(world.partition("orders").offsets().log_start, Offset(2));
     let lines = [(0, "a"), (1, "b"), (2, "c"), (3, "d"), (4, "e")];
     assert_eq!(texts(world, "lines"), pairs(&lines));
-    let second = world.partition_of("lines", 1);
-    assert_eq!(values(&second, 0), pairs(&[(0, "f")]));
-    assert_eq!(texts(world, "prices"), pairs(prices));
     let end_of = |topic: &str, epoch| {
         let partition = world.partition(topic);
         partition
@@ -117,9 +115,17 @@ fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
     };
     assert_eq!(end_of("lines", 0), Offset(3));
     assert_eq!(end_of("lines", 1), Offset(5));
+    assert!(world.topics.partition("gone", PartitionId(0)).is_none());
+}
+
+/// What the directories of formats 2 and 3 hold; of the logs those of `damaged` lost something.
+fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
+    assert_are_orders_and_lines(world);
+    let second = world.partition_of("lines", 1);
+    assert_eq!(values(&second, 0), pairs(&[(0, "f")]));
+    assert_eq!(texts(world, "prices"), pairs(prices));
     let offsets = world.partition_of("__consumer_offsets", 28);
     assert_eq!(offsets.offsets().high_watermark, Offset(3));
-    assert!(world.topics.partition("gone", PartitionId(0)).is_none());
     let recovery = world.topics.recovery();
     let found = recovery.damaged_logs.iter();
     let found: Vec<_> = found.map(|log| log.directory.as_str()).collect();
@@ -187,4 +193,35 @@ fn a_closed_directory_of_format_3_opens_with_everything() {
     assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
     assert_is_all_of_format_3(&world, &PRICES[1..]);
     assert_is_all_of_format_3(&world.killed(), &PRICES[1..]);
+}
+
+/// What both directories of format 4 hold.
+fn assert_is_all_of_format_4(world: &World) {
+    assert_are_orders_and_lines(world);
+    let offsets = world.partition_of("__consumer_offsets", 9);
+    assert_eq!(offsets.offsets().high_watermark, Offset(3));
+    let recovery = world.topics.recovery();
+    assert!(recovery.damaged.is_empty() && recovery.damaged_logs.is_empty());
+    assert!(recovery.quarantined.is_empty());
+}
+
+#[test]
+fn a_killed_directory_of_format_4_opens_with_everything() {
+    let mut world = world_of("format-4/killed");
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Unclean);
+    assert!(world.topics.recovery().replayed_bytes > 0);
+    for _ in 0..2 {
+        assert_is_all_of_format_4(&world);
+        world = world.killed();
+    }
+    let appended = append(&world.partition("lines"), batch(&["next"])).unwrap();
+    assert_eq!(appended.base_offset, Offset(5));
+}
+
+#[test]
+fn a_closed_directory_of_format_4_opens_with_everything() {
+    let world = world_of("format-4/closed");
+    assert_eq!(world.topics.recovery().last_stop, LastStop::Clean);
+    assert_is_all_of_format_4(&world);
+    assert_is_all_of_format_4(&world.killed());
 }

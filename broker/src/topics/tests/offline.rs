@@ -506,11 +506,11 @@ fn a_directory_of_a_later_format_is_neither_checked_nor_mended() {
     let stopped = Stopped::new();
     let meta = stopped.data().join("meta.properties");
     let text = fs::read_to_string(&meta).unwrap();
-    fs::write(&meta, text.replace("sluice.format=3", "sluice.format = 9")).unwrap();
+    fs::write(&meta, text.replace("sluice.format=4", "sluice.format = 9")).unwrap();
     flip(&stopped.partition_file(".log", 0), 40_000);
     let verified = verify(&stopped.data(), Form::Text, &mut Vec::new(), &mut |_| ());
     for said in [verified.unwrap_err().to_string(), refused(&stopped)] {
-        let expected = "has the format 9, this version of Sluice reads up to 3";
+        let expected = "has the format 9, this version of Sluice reads up to 4";
         assert!(said.contains(expected), "{said}");
     }
 }

@@ -175,7 +175,7 @@ fn segments_go_without_the_files_of_their_indexes() {
     assert_eq!(values(&partition, 9).len(), 2);
 }
 
-/// Mutations: `FoundExtent::all` without its filter; `check_commit_log`, `pending` or the dump without `is_too_large`.
+/// Mutations: `FoundExtent::all` without its filter; `Extent::contents` of all that a file has.
 #[test]
 fn a_check_and_a_dump_go_on_behind_what_cannot_be_an_extent() {
     for is_clean in [true, false] {
@@ -194,16 +194,15 @@ fn a_check_and_a_dump_go_on_behind_what_cannot_be_an_extent() {
         assert!(pipe.unwrap().success());
         let first = extents.join("00000000.extent");
         let first = fs::File::options().write(true).open(first).unwrap();
-        first.set_len((1 << 30) + 1).unwrap();
+        // To read that would not end.
+        first.set_len(1 << 42).unwrap();
         let mut out = Vec::new();
         let tally = verify(&data, Form::Text, &mut out, &mut |_| ()).unwrap();
         let said = String::from_utf8(out).unwrap();
-        assert!(tally.damaged > 0 && tally.logs > 1, "{said}");
-        assert!(said.contains("no extent is that large"), "{said}");
+        assert!(tally.is_sound() && tally.logs > 1, "{said}");
         let mut out = Vec::new();
-        assert!(!dump(&data, DumpOptions::default(), &mut out).unwrap());
+        dump(&data, DumpOptions::default(), &mut out).unwrap();
         let said = String::from_utf8(out).unwrap();
-        assert!(said.contains("no extent is that large"), "{said}");
         assert!(said.contains("00000000000000000009.log"), "{said}");
     }
 }

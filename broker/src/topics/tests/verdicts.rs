@@ -286,6 +286,22 @@ fn extents(world: &World) -> Vec<PathBuf> {
     placed.map(|extent| extent.path().to_owned()).collect()
 }
 
+/// An extent of a directory that was begun more often.
+fn later_generation() -> Vec<u8> {
+    let mut world = killed(true);
+    for _ in 0..3 {
+        world = world.killed();
+        append(&world.partition("orders"), batch(&["elsewhere"])).unwrap();
+    }
+    let data = world.data().join("commit-log");
+    let found = FoundExtent::all(&Disk::new(FileSystem), &data).unwrap();
+    let last = found.iter().filter_map(|extent| {
+        let generation = extent.header()?.chain.generation;
+        Some((generation, extent.path()))
+    });
+    fs::read(last.max().unwrap().1).unwrap()
+}
+
 /// What happens to an extent.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
@@ -294,18 +310,22 @@ enum Harm {
     Page,
     /// A byte of it flips.
     Flip(usize),
+    /// It ends there.
+    Cut(u64),
+    /// It is one of another data directory.
+    Foreign,
 }
 
 impl Harm {
-    fn apply(self, path: &Path) {
-        if matches!(self, Self::Remove) {
-            return fs::remove_file(path).unwrap();
-        }
+    /// Does it to the extent at `path`; `foreign` is one of another directory.
+    fn apply(self, path: &Path, foreign: &[u8]) {
         let mut bytes = fs::read(path).unwrap();
         match self {
-            Self::Remove => {}
+            Self::Remove => return fs::remove_file(path).unwrap(),
             Self::Page => bytes[..4096].fill(0xff),
             Self::Flip(at) => bytes[at] ^= 1,
+            Self::Cut(size) => bytes.truncate(usize::try_from(size).unwrap()),
+            Self::Foreign => bytes = foreign.to_vec(),
         }
         fs::write(path, bytes).unwrap();
     }
@@ -314,6 +334,7 @@ impl Harm {
 /// Mutation: `check_commit_log` with the live extent `(0, 0)`.
 #[test]
 fn the_extents_that_a_check_calls_damaged_are_those_that_the_start_puts_aside() {
+    let foreign = later_generation();
     let mut damaged = 0;
     for is_checkpointed in [false, true] {
         let count = extents(&killed(is_checkpointed)).len();
@@ -324,9 +345,12 @@ fn the_extents_that_a_check_calls_damaged_are_those_that_the_start_puts_aside() 
                 Harm::Page,
                 Harm::Flip(4096 + 100),
                 Harm::Flip(7 * 4096 + 100),
+                Harm::Cut(0),
+                Harm::Cut(3 * 4096),
+                Harm::Foreign,
             ] {
                 let world = killed(is_checkpointed);
-                harm.apply(&extents(&world)[place]);
+                harm.apply(&extents(&world)[place], &foreign);
                 let (tally, said) = world.verified();
                 let what = format!("{harm:?} of {place}, checkpointed {is_checkpointed}:\n{said}");
                 let told: BTreeSet<_> = said
@@ -345,12 +369,12 @@ fn the_extents_that_a_check_calls_damaged_are_those_that_the_start_puts_aside() 
     assert!(damaged > 10, "{damaged}");
 }
 
-/// Mutation: `walk_row` without `left_over`.
+/// Mutation: `walk_row` without `LossKind::Extents`.
 #[test]
 fn a_last_extent_that_is_gone_is_damage_though_those_before_it_are_there() {
     let world = killed(true);
     fs::remove_file(extents(&world).last().unwrap()).unwrap();
     let (tally, said) = world.verified();
-    let is_told = said.contains("the extents behind it are missing, which are needed");
+    let is_told = said.contains("the extents that are needed are missing");
     assert!(tally.damaged == 1 && is_told, "{said}");
 }
