@@ -256,6 +256,7 @@ mod tests {
         contents.read(0, u64::MAX / 2).expect("the bytes")
     }
 
+    /// Mutation: `Contents::sync` that keeps `unsynced`.
     #[test]
     fn what_was_synced_survives_any_cut() {
         for seed in 0..200 {
@@ -272,6 +273,7 @@ mod tests {
         }
     }
 
+    /// Mutations: `Contents::lose_unsynced` that tears nothing; `Contents::put_back` of less than a sector.
     #[test]
     fn what_was_not_synced_may_be_lost_kept_or_torn_in_sectors() {
         let cut = |seed| {
@@ -291,6 +293,7 @@ mod tests {
         assert_eq!(cut(7), cut(7));
     }
 
+    /// Mutation: `Contents::resize` without `remember`.
     #[test]
     fn a_truncation_that_was_not_synced_may_be_undone_with_its_bytes() {
         let cut = |seed| {
@@ -311,6 +314,7 @@ mod tests {
         assert!(cuts.iter().all(|cut| cut[..100] == [1; 100]));
     }
 
+    /// Mutation: `Contents::fail_sync` that puts nothing back.
     #[test]
     fn what_a_failed_sync_lost_no_later_sync_brings_back() {
         let mut is_lost = |seed| {

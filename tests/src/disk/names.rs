@@ -160,6 +160,7 @@ mod tests {
         expected.iter().map(|&text| text.to_owned()).collect()
     }
 
+    /// Mutation: `Names::lose_unsynced` that keeps all or nothing.
     #[test]
     fn a_cut_keeps_a_prefix_of_the_changes() {
         let build = |names: &mut Names| {
@@ -170,6 +171,7 @@ mod tests {
         assert_eq!(left, texts(&["", "a 2", "a 2, b 3"]));
     }
 
+    /// Mutation: `Names::sync` that takes every change for due.
     #[test]
     fn a_synced_directory_keeps_its_names_and_no_others() {
         let build = |names: &mut Names| {
@@ -181,6 +183,7 @@ mod tests {
         assert_eq!(after_cuts(build, ROOT), texts(&["", "d 2"]));
     }
 
+    /// Mutations: `Names::sync` that concerns its directory alone; `Names::rename` that is two changes.
     #[test]
     fn a_synced_rename_takes_what_it_builds_on_with_it() {
         let build = |names: &mut Names| {
@@ -193,6 +196,7 @@ mod tests {
         assert_eq!(after_cuts(build, 2), texts(&["", "next 5"]));
     }
 
+    /// Mutation: `Names::rename` that is two changes, the new name first.
     #[test]
     fn a_rename_over_another_file_leaves_one_of_both() {
         let build = |names: &mut Names| {
@@ -205,6 +209,7 @@ mod tests {
         assert_eq!(left, texts(&["kept 2", "draft 3, kept 2", "kept 3"]));
     }
 
+    /// Mutation: `Names::reachable` that begins at every directory.
     #[test]
     fn what_lost_its_directory_cannot_be_reached() {
         let mut names = Names::default();

@@ -14,6 +14,7 @@ fn sync_directory(path: &Path) {
     fs::File::open(path).unwrap().sync_all().unwrap();
 }
 
+/// Mutation: `State::remove` that forgets the file with its name.
 #[test]
 fn a_fuse_disk_is_a_file_system_like_any_other() {
     let (_folder, disk) = fresh(1);
@@ -39,6 +40,7 @@ fn a_fuse_disk_is_a_file_system_like_any_other() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
+/// Mutations: `State::sync` that does nothing for files, or nothing for directories.
 #[test]
 fn a_power_cut_leaves_on_a_fuse_disk_what_was_synced() {
     let mut lost = Lost::default();
@@ -64,6 +66,7 @@ fn a_power_cut_leaves_on_a_fuse_disk_what_was_synced() {
     assert!(lost.names > 0 && lost.bytes > 10_000, "{lost:?}");
 }
 
+/// Mutation: `State::sync` that does not look at `lies`.
 #[test]
 fn a_fuse_disk_that_lies_about_syncs_loses_what_was_synced() {
     let is_lost = |seed| {
@@ -84,6 +87,7 @@ fn a_fuse_disk_that_lies_about_syncs_loses_what_was_synced() {
     assert!((0..10).any(is_lost));
 }
 
+/// Mutations: `State::sync` that does not look at `syncs_left`; `Contents::fail_sync` that puts nothing back.
 #[test]
 fn a_fuse_disk_fails_the_sync_it_is_told_to_and_forgets_for_good() {
     let (_folder, disk) = fresh(3);
@@ -103,6 +107,7 @@ fn a_fuse_disk_fails_the_sync_it_is_told_to_and_forgets_for_good() {
     assert!(seen.contains(&0), "the disk has not");
 }
 
+/// Mutation: `Drive::stall` that lets a sync go on when the stall is over.
 #[test]
 fn a_fuse_disk_that_stalls_lets_a_sync_wait_and_fail() {
     let (_folder, disk) = fresh(5);
@@ -120,6 +125,8 @@ fn a_fuse_disk_that_stalls_lets_a_sync_wait_and_fail() {
     assert_eq!(sync.join().unwrap().unwrap_err().raw_os_error(), Some(5));
 }
 
+/// Mutations: `State::write` that does not look at `short_writes`, or writes nothing and says so where nothing fits;
+/// `State::excess` that counts what the file has already.
 #[test]
 fn a_fuse_disk_takes_part_of_a_write_and_says_when_it_is_full() {
     let (_folder, disk) = fresh(4);
@@ -142,6 +149,7 @@ fn a_fuse_disk_takes_part_of_a_write_and_says_when_it_is_full() {
     assert_eq!(file.write_at(&[5; 10], 1000).unwrap(), 10);
 }
 
+/// Mutation: `Mounted::read` that waits on the threads that answer.
 #[test]
 fn reads_of_a_fuse_disk_stall_and_writes_go_on() {
     let (_folder, disk) = fresh(1);
@@ -152,18 +160,23 @@ fn reads_of_a_fuse_disk_stall_and_writes_go_on() {
         .write(true)
         .open(path)
         .unwrap();
-    file.write_all_at(&[1; 100_000], 0).unwrap();
+    file.set_len(64 << 20).unwrap();
     disk.forget(Path::new("file"));
     disk.set_faults(Faults {
         reads_stall: true,
         ..Faults::default()
     });
     std::thread::scope(|scope| {
-        let readers = [(); 20].map(|()| scope.spawn(|| file.read_exact_at(&mut [0; 9000], 50_000)));
-        while disk.stalled_reads() == 0 {
+        let file = &file;
+        // Far enough from each other that the kernel asks for each, and more than there are threads that answer.
+        let readers: [_; 2 * THREADS] = std::array::from_fn(|number| {
+            let position = u64::try_from(number).unwrap() << 20;
+            scope.spawn(move || file.read_exact_at(&mut [0; 9000], position))
+        });
+        while disk.stalled_reads() < THREADS {
             std::thread::yield_now();
         }
-        file.write_all_at(&[2; 5000], 100_000).unwrap();
+        file.write_all_at(&[2; 5000], 60 << 20).unwrap();
         file.sync_data().unwrap();
         assert!(readers.iter().all(|reader| !reader.is_finished()));
         disk.set_faults(Faults::default());
