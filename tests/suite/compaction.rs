@@ -21,11 +21,13 @@ pub(crate) async fn world(target: Target) -> World {
     }
 }
 
+/// Mutations: `Sieve::keeps` that keeps what is not the last of its key; `Sieve::is_past` that is never true.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_of_each_key_stays_on_sluice_kcat_console_tools() {
     the_last_of_each_key_stays(world(Target::Bundled).await).await;
 }
 
+/// The measure of the other one. Mutation: `EAGER` without `cleanup.policy=compact`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_of_each_key_stays_on_apache_kafka_kcat_console_tools() {
     the_last_of_each_key_stays(world(Target::ApacheKafka).await).await;
@@ -96,6 +98,7 @@ async fn the_last_of_each_key_stays(world: World) {
     }
 }
 
+/// Mutations: `Sieve::sift` that notes no delete horizon; `Sieve::without_records` that keeps no batch for its sequence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_reads_a_compacted_segment_kcat_console_tools() {
     let mut world = world(Target::Bundled).await;

@@ -7,6 +7,7 @@ const RECORDS: usize = 1000;
 /// Partition, offset, timestamp, key and value of every record.
 const EVERYTHING: &str = "%p %o %T %k=%s\n";
 
+/// Mutation: `groups::load` that passes over what was committed.
 #[tokio::test]
 async fn ctrl_c_and_start_again_keeps_every_record_and_offset_of_kcat() {
     let mut world = World::start(Target::Bundled).await;
@@ -21,6 +22,7 @@ async fn ctrl_c_and_start_again_keeps_every_record_and_offset_of_kcat() {
     assert_nothing_is_lost(&world, &before).await;
 }
 
+/// Mutation: `PartitionLog::replay` that appends nothing of what the commit log has.
 #[tokio::test]
 async fn kill_and_start_again_keeps_every_acknowledged_record_and_offset_of_kcat() {
     let mut world = World::start(Target::Bundled).await;
