@@ -311,6 +311,7 @@ fn what_is_lost_below_the_durable_point_is_told_and_no_offset_is_used_again() {
     }
 }
 
+/// Mutation: `change_damaged` that counts what is added alone.
 #[test]
 fn damage_is_told_when_it_is_found_and_counted_until_nobody_can_ask_for_it() {
     let world = filled();
@@ -379,6 +380,7 @@ fn a_scrub_finds_what_nobody_read_and_forgets_what_is_well_again() {
     assert_lost(&world, &[], "the byte is back");
 }
 
+/// Mutation: `first_in` that believes the header of a batch.
 #[test]
 fn a_look_up_by_time_gets_round_what_is_lost() {
     let world = World::new();
@@ -402,6 +404,7 @@ fn a_look_up_by_time_gets_round_what_is_lost() {
     assert_eq!(found(OffsetSpec::Earliest), Some(0));
 }
 
+/// Mutations: `segment_facts` that takes what is damaged for young; `retain` without `forget_old_damage`.
 #[test]
 fn retention_drops_a_damaged_segment_with_those_around_it_and_forgets_the_damage() {
     let world = filled();
@@ -445,6 +448,7 @@ fn a_failure_of_retention_keeps_nothing_else_of_the_partition_waiting() {
     assert!(file(&format!("{RECORDS:020}.snapshot")).exists());
 }
 
+/// Mutation: `SoundWalk::each_header` that ends at a hole.
 #[test]
 fn a_producer_goes_on_behind_what_is_lost() {
     let world = World::new();
@@ -497,6 +501,7 @@ fn a_damaged_extent_is_kept_and_what_only_it_had_is_lost() {
     assert_lost(&world.restarted(), &[range(4, 5)], "a restart later");
 }
 
+/// Mutation: `MetadataLog::open` that does not ask what is damaged, with a `replay` that ends there.
 #[test]
 fn lost_events_of_the_metadata_prevent_the_start() {
     for is_cut in [true, false] {

@@ -188,6 +188,7 @@ fn world_with_a_record() -> FaultyWorld {
     world
 }
 
+/// Mutations: `FlushQueue::fail` without `close`; `flush_once` that answers as if nothing had failed, or publishes what did.
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_and_whoever_listens_is_told() {
     let mut world = world_with_a_record();
@@ -215,6 +216,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_whoever_listens_is_told() {
     assert_eq!(found[..1], pairs(&[(0, "kept")]));
 }
 
+/// Mutations: `flush_once` that publishes what failed; `ExtentWalk::is_whole` without the checksum.
 #[test]
 fn a_full_disk_leaves_no_part_of_a_batch_to_be_read() {
     let mut world = world_with_a_record();
@@ -255,6 +257,7 @@ fn what_a_start_would_replay_is_told_before_and_after_it() {
     assert_eq!(world.topics.recovery().replayed_bytes, 0);
 }
 
+/// Mutation: `Partition::duplicate` without a barrier.
 #[test]
 fn a_repeated_batch_is_not_answered_before_its_original_is_durable() {
     let world = FaultyWorld::new(1);
@@ -295,6 +298,7 @@ fn known(topics: &Topics) -> Vec<(crate::model::Uuid, String, Settings, Vec<i64>
 /// Begins a change and gives it up.
 type Change<'a> = &'a dyn Fn(&FaultyWorld);
 
+/// Mutation: `to_its_end` without a task of its own.
 #[test]
 fn a_change_whose_client_goes_away_is_in_memory_what_it_is_on_disk() {
     let alteration = || {
@@ -342,6 +346,7 @@ fn a_change_whose_client_goes_away_is_in_memory_what_it_is_on_disk() {
     }
 }
 
+/// Mutation: `Registry::commit` that ends the turn before the event is durable.
 #[test]
 fn the_next_change_waits_for_one_whose_client_went_away() {
     let world = world_with_a_record();
@@ -354,6 +359,7 @@ fn the_next_change_waits_for_one_whose_client_went_away() {
     assert_eq!(values(&world.partition("orders"), 0), []);
 }
 
+/// Mutations: `advance_log_start` that moves back; `MetadataState::apply` that believes the last one.
 #[test]
 fn of_two_deletions_of_records_at_once_the_farther_one_holds_for_ever() {
     let mut world = world_with_a_record();
@@ -374,6 +380,7 @@ fn of_two_deletions_of_records_at_once_the_farther_one_holds_for_ever() {
     assert_eq!(values(&partition, 3), pairs(&[(3, "more")]));
 }
 
+/// Mutations: `finish` that tells all when the directories are moved, or ends where one cannot be.
 #[test]
 fn what_is_durable_is_acknowledged_though_a_directory_cannot_be_moved() {
     let world = world_with_a_record();

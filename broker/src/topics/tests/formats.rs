@@ -60,6 +60,8 @@ fn orders() -> Vec<(i64, String)> {
         .collect()
 }
 
+/// Mutations: `PartitionLog::open` that cuts at the recovery point where no commit log has more; `DataDirectory::open`
+/// without `renew_meta`.
 #[test]
 fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_then() {
     let mut world = world_of("format-1/killed");
@@ -80,6 +82,7 @@ fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_th
     assert_eq!(appended.base_offset, Offset(3));
 }
 
+/// Mutations: `Meta::parse` that takes this format alone; `TopicCreated` whose `log_starts` may not be left out.
 #[test]
 fn a_closed_directory_of_format_1_opens_with_everything() {
     let world = world_of("format-1/closed");
@@ -136,6 +139,7 @@ fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
 /// Those of format 2.
 const PRICES: [(i64, &str); 4] = [(0, "1"), (1, "2"), (2, "3"), (3, "4")];
 
+/// Mutation: `ExtentHeader::read` that knows no version 1.
 #[test]
 fn a_killed_directory_of_format_2_opens_with_everything() {
     let mut world = world_of("format-2/killed");
@@ -149,6 +153,7 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
     assert_eq!(appended.base_offset, Offset(5));
 }
 
+/// Mutations: `Meta::parse` that takes this format alone; `MetadataState::apply` that passes over `LogStartMoved`.
 #[test]
 fn a_closed_directory_of_format_2_opens_with_everything() {
     let world = world_of("format-2/closed");
@@ -174,6 +179,7 @@ fn assert_is_all_of_format_3(world: &World, prices: &[(i64, &str)]) {
     assert!(world.partition("orders").log.is_dense());
 }
 
+/// Mutation: `ExtentHeader::read` that leaves out the secret.
 #[test]
 fn a_killed_directory_of_format_3_opens_with_everything() {
     let mut world = world_of("format-3/killed");
@@ -187,6 +193,7 @@ fn a_killed_directory_of_format_3_opens_with_everything() {
     assert_eq!(appended.base_offset, Offset(5));
 }
 
+/// Mutation: `DamagedRanges::parse` that reads nothing.
 #[test]
 fn a_closed_directory_of_format_3_opens_with_everything() {
     let world = world_of("format-3/closed");
