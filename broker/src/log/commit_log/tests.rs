@@ -160,6 +160,7 @@ fn what_was_committed_is_read_back_by_partition_over_many_extents() {
     assert_eq!(read.next().unwrap(), Some(batch(7, 3000)));
 }
 
+/// Mutations: `CommitLog::fitting` that takes all; `Extents::take` that makes none larger than usual.
 #[test]
 fn a_batch_larger_than_an_extent_gets_one_of_its_own() {
     let directory = Directory::new();
@@ -270,19 +271,24 @@ fn extents_are_used_from_when_they_are_taken_until_they_are_recycled() {
     );
 }
 
+/// Mutation: `Replay::next_live` that stays in the generation.
 #[test]
 fn a_new_generation_begins_behind_everything_and_hides_what_was_before() {
     let directory = Directory::new();
     let mut log = directory.begin();
-    log.commit(&[(key(0), batch(0, 10)), (key(0), batch(1, 10))])
-        .unwrap();
+    // More than one extent, so that the next generation does not write over all of it.
+    for offset in 0..20 {
+        log.commit(&[(key(0), batch(offset, 3000))]).unwrap();
+    }
+    assert!(!log.take_retired().is_empty());
     let mut log = directory.begin();
-    log.commit(&[(key(0), batch(2, 10))]).unwrap();
+    log.commit(&[(key(0), batch(20, 10))]).unwrap();
     let (replay, _) = directory.open();
-    assert_eq!(offsets(&replay, 0, 0), [2]);
+    assert_eq!(offsets(&replay, 0, 0), [20]);
     assert!(replay.is_whole());
 }
 
+/// Mutation: `ExtentWalk::batch` without bounds.
 #[test]
 fn bytes_of_any_kind_are_no_frames() {
     let seed = fastrand::u64(..);
