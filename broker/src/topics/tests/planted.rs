@@ -43,8 +43,7 @@ fn holding(planted: &[i64], end: i64) -> (World, i64) {
     (world, i64::try_from(position).unwrap())
 }
 
-/// Mutations: `next_whole` that leaves the first offset of the harmed batch in; without `follower`; one that takes the
-/// first whole batch, wherever it leads; one that forgets that the harmed batch was the last.
+/// Mutation: `next_whole` that takes the first whole batch, wherever it leads.
 #[test]
 fn batches_in_a_record_are_none_of_the_log_whatever_becomes_of_the_one_around_them() {
     let planted: [&[i64]; 5] = [&[5], &[8], &[6, 7, 8], &[5, 6, 7], &[4, 9]];
