@@ -94,13 +94,8 @@ impl Extent {
         for _ in 0..2 {
             match self.file.read_at(0, length) {
                 Err(error) if error.is_unreadable() => {}
-                page => {
-                    let page = FirstPage::read(&page?);
-                    return Ok(match self.size < PAGE_BYTES {
-                        true => FirstPage::Damaged,
-                        false => page,
-                    });
-                }
+                page if self.size < PAGE_BYTES => return page.map(|_cut| FirstPage::Damaged),
+                page => return Ok(FirstPage::read(&page?)),
             }
         }
         Ok(FirstPage::Damaged)

@@ -90,19 +90,12 @@ pub(crate) fn walk_row<'a>(
         }
         let cut = extent.cut();
         is_cut = cut.is_some();
-        losses.extend(cut.map(|bytes| Loss {
-            kind: LossKind::Cut,
-            path: extent.path(),
-            bytes,
-        }));
+        losses.extend(cut.map(|bytes| lost(LossKind::Cut, extent, bytes)));
         let mut walk = extent.walk(header)?;
         loop {
             let next = walk.next();
-            losses.extend(walk.take_skipped().map(|bytes| Loss {
-                kind: LossKind::Frames,
-                path: extent.path(),
-                bytes,
-            }));
+            let skipped = walk.take_skipped();
+            losses.extend(skipped.map(|bytes| lost(LossKind::Frames, extent, bytes)));
             let Some((position, header)) = next else {
                 break;
             };
@@ -130,10 +123,15 @@ fn newest_generation(extents: &[FoundExtent]) -> u32 {
 }
 
 fn first_page(extent: &FoundExtent) -> Loss<'_> {
+    let bytes = 0..extent.size().min(PAGE_BYTES);
+    lost(LossKind::FirstPage, extent, bytes)
+}
+
+fn lost(kind: LossKind, extent: &FoundExtent, bytes: Range<u64>) -> Loss<'_> {
     Loss {
-        kind: LossKind::FirstPage,
+        kind,
         path: extent.path(),
-        bytes: 0..extent.size().min(PAGE_BYTES),
+        bytes,
     }
 }
 
