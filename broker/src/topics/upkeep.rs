@@ -173,12 +173,15 @@ impl Registry {
         self.remove_deleted(failures);
     }
 
+    /// Removes the files that were dropped and whose time has come, and all of them where their room is
+    /// needed: a read that has one open goes on, and one that finds it gone looks again what there is.
     pub(super) fn remove_dropped(&self, failures: &mut Failures) {
         let now = self.clock.now();
+        let is_full = self.space.refusal().is_some();
         let mut graveyard = self.graveyard.lock();
         let (due, later) = std::mem::take(&mut graveyard.files)
             .into_iter()
-            .partition(|(due, _)| *due <= now);
+            .partition(|(due, _)| is_full || *due <= now);
         graveyard.files = later;
         drop(graveyard);
         let mut left = Vec::new();

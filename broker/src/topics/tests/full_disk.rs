@@ -156,6 +156,20 @@ fn a_full_disk_serves_reads_and_takes_commits_and_deletions() {
     );
 }
 
+/// Mutation: `remove_dropped` that waits for `file.delete.delay.ms` on a full disk as well.
+#[test]
+fn the_room_of_deleted_records_is_given_back_at_once() {
+    let world = full_world();
+    assert_eq!(look(&world), Room::Low);
+    let moved = world.drive(world.partition("orders").delete_records(None));
+    assert_eq!(moved.unwrap(), Offset(1));
+    world.topics.retention_check().unwrap();
+    let names = world.disk().list(Path::new("/data/topics/orders-0"));
+    let mut names = names.unwrap();
+    names.retain(|name| name.contains(".log"));
+    assert_eq!(names, ["00000000000000000001.log"]);
+}
+
 /// Fails where a segment that cannot be written fails the flush, and where what is written of it is
 /// published before it is whole.
 #[test]
