@@ -57,6 +57,13 @@ pub(crate) enum WriteError {
     Append(#[from] AppendError),
 }
 
+impl WriteError {
+    /// Whether there was no room for it.
+    pub(crate) const fn is_full(&self) -> bool {
+        matches!(self, Self::Append(AppendError::DiskFull(_)))
+    }
+}
+
 impl OffsetsTopic {
     /// The topic, if it exists by now.
     pub(crate) fn new(topics: Topics, config: &GroupConfig) -> Self {

@@ -5,7 +5,6 @@
 //! somebody waits. The locks of groups are taken before that of the map, never after.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -304,7 +303,7 @@ impl Registry {
             let event = match appending.durable().await {
                 Ok(_) => Event::Durable(ticket),
                 Err(error) => {
-                    write_failed(&id, &error);
+                    write_failed(&id, &error.into());
                     Event::WriteFailed(ticket)
                 }
             };
@@ -314,8 +313,13 @@ impl Registry {
     }
 }
 
-fn write_failed(group: &GroupId, reason: &dyn Display) {
-    GroupWriteFailed { group, reason }.emit();
+fn write_failed(group: &GroupId, reason: &WriteError) {
+    GroupWriteFailed {
+        group,
+        reason,
+        is_full: reason.is_full(),
+    }
+    .emit();
 }
 
 /// What to do about a group that does not exist.

@@ -85,7 +85,7 @@ impl Call {
             api: self.api,
             code: refusal.code,
             reason: &refusal.reason,
-            is_failure: refusal.is_private,
+            is_failure: refusal.is_failure,
         }
         .emit(&self.services.telemetry);
         refusal.code

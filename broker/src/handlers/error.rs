@@ -26,6 +26,11 @@ pub(crate) trait Refused: Display {
         )
     }
 
+    /// Whether somebody has to look after the disk or the broker.
+    fn is_failure(&self) -> bool {
+        self.is_private()
+    }
+
     /// Index in its batch of the record at fault, where it is one record's.
     fn record_index(&self) -> Option<usize> {
         None
@@ -41,6 +46,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// Whether these are for the log alone.
     pub(crate) is_private: bool,
+    /// Whether somebody has to look after the disk or the broker.
+    pub(crate) is_failure: bool,
     /// Index in its batch of the record at fault, where it is one record's.
     pub(crate) record_index: Option<usize>,
 }
@@ -51,6 +58,7 @@ impl<E: Refused> From<E> for Refusal {
             code: error.code(),
             reason: error.to_string(),
             is_private: error.is_private(),
+            is_failure: error.is_failure(),
             record_index: error.record_index(),
         }
     }

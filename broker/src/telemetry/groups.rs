@@ -51,11 +51,20 @@ impl OffsetsTopicUnavailable<'_> {
 pub(crate) struct GroupWriteFailed<'a> {
     pub(crate) group: &'a dyn Display,
     pub(crate) reason: &'a dyn Display,
+    /// Whether the disk is full, which is told already: a line for each commit would fill it the more.
+    pub(crate) is_full: bool,
 }
 
 impl GroupWriteFailed<'_> {
     pub(crate) fn emit(self) {
-        let Self { group, reason } = self;
-        tracing::warn!(%group, %reason, "change of a group not stored");
+        let Self {
+            group,
+            reason,
+            is_full,
+        } = self;
+        match is_full {
+            true => tracing::debug!(%group, %reason, "change of a group not stored"),
+            false => tracing::warn!(%group, %reason, "change of a group not stored"),
+        }
     }
 }

@@ -31,6 +31,14 @@ impl Broker {
     }
 
     async fn start_with(directory: &Path, config: GroupConfig) -> Self {
+        let space = SpaceConfig {
+            free_min: 16 << 10,
+            reserve_bytes: 64 << 10,
+        };
+        Self::start_on(directory, config, space).await
+    }
+
+    async fn start_on(directory: &Path, config: GroupConfig, space: SpaceConfig) -> Self {
         let topics_config = TopicsConfig {
             directory: directory.to_owned(),
             node_id: 1,
@@ -39,10 +47,7 @@ impl Broker {
             producers_max: 1000,
             sync_interval: Duration::from_secs(1),
             commit_log: CommitLogConfig::default(),
-            space: SpaceConfig {
-                free_min: 16 << 10,
-                reserve_bytes: 64 << 10,
-            },
+            space,
             defaults: BTreeMap::new(),
         };
         let topics = Topics::open(topics_config, Clock::system(), |_| ()).unwrap();
@@ -392,4 +397,32 @@ async fn limits_of_the_coordinator_are_named() {
         .await
         .unwrap();
     broker.stop();
+}
+
+/// Mutation: `GroupWriteFailed` that warns whatever the reason.
+#[tokio::test]
+async fn commits_that_a_full_disk_refuses_are_no_warning_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(std::fs::File::create(&log).unwrap())
+        .finish();
+    // More than any disk has.
+    let space = SpaceConfig {
+        free_min: 16 << 10,
+        reserve_bytes: 1 << 62,
+    };
+    let broker = Broker::start_on(&directory.path().join("data"), config(), space).await;
+    let _heard = tracing::subscriber::set_default(subscriber);
+    for _ in 0..3 {
+        let commit = standalone_commit(vec![offset_to_commit("orders", 5)]);
+        let committed = broker.groups.commit_offsets(&group("g"), commit).await;
+        let refused = CommitError::Unavailable(Unavailable::Storage);
+        assert_eq!(committed.unwrap_err(), refused);
+    }
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(said.matches("change of a group not stored").count(), 3);
+    assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
 }

@@ -270,6 +270,17 @@ fn a_full_disk_is_told_and_what_the_disk_says_is_not() {
     assert!(Refusal::from(CreateTopicError::Storage(storage())).is_private);
 }
 
+/// Mutation: `is_failure` of `ProducerIdError` left to the default.
+#[test]
+fn that_the_disk_is_full_is_no_line_for_each_request() {
+    let full = io::Error::from(io::ErrorKind::StorageFull);
+    let full = StorageError::new("write", Path::new("/secret"), full);
+    let refusal = Refusal::from(ProducerIdError::Storage(full));
+    assert!(refusal.is_private && !refusal.is_failure);
+    assert!(Refusal::from(ProducerIdError::Storage(storage())).is_failure);
+    assert!(Refusal::from(AppendError::Storage(storage())).is_failure);
+}
+
 #[test]
 fn a_record_at_fault_is_named() {
     let refusal = Refusal::from(AppendError::MissingKey { record_index: 3 });

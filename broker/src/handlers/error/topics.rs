@@ -193,4 +193,9 @@ impl Refused for ProducerIdError {
             Self::Storage(error) => error.code(),
         }
     }
+
+    /// That the disk is full is told already.
+    fn is_failure(&self) -> bool {
+        !matches!(self, Self::Storage(error) if error.is_full())
+    }
 }
