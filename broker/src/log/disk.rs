@@ -329,12 +329,13 @@ impl DiskFile {
     }
 }
 
-/// Whether something else has the name of a file, as a directory or a pipe.
+/// Whether something else has the name of a file, as a directory, a pipe, a socket or a device.
 pub(super) fn is_no_file(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::IsADirectory | ErrorKind::NotSeekable
-    )
+    use rustix::io::Errno;
+    let others = [Errno::ISDIR, Errno::SPIPE, Errno::NXIO, Errno::NODEV];
+    let is_other = Errno::from_io_error(error).is_some_and(|errno| others.contains(&errno));
+    // Storage that is no system's has kinds of errors alone.
+    is_other || error.kind() == ErrorKind::IsADirectory
 }
 
 /// Whether the disk says that the bytes are lost, and not that something else is wrong.

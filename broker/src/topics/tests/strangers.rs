@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
 use super::damage::{RECORDS, append_more, assert_lost, filled, make_segments_small, segment};
@@ -137,6 +138,65 @@ fn a_directory_with_the_name_of_a_file_is_put_aside_with_all_that_is_in_it() {
     }
 }
 
+/// Makes something that is no file.
+type Make = fn(&Path);
+
+const OTHERS: [(&str, Make); 2] = [("socket", socket), ("pipe", pipe)];
+
+fn pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+/// Its address may not be as long as a path.
+fn socket(path: &Path) {
+    let directory = tempfile::tempdir().unwrap();
+    let short = directory.path().join("s");
+    UnixListener::bind(&short).unwrap();
+    fs::rename(short, path).unwrap();
+}
+
+/// Mutation: `is_no_file` without `NXIO`.
+#[test]
+fn a_socket_or_a_pipe_with_the_name_of_a_derived_file_is_told_and_makes_room_for_it() {
+    for name in [
+        "recovery-points",
+        "producer-ids",
+        "cleaner-offset-checkpoint",
+        "topics/orders-0/partition.metadata",
+        "topics/orders-0/leader-epoch-checkpoint",
+        "topics/orders-0/log-start-offset",
+        "topics/orders-0/damaged-ranges",
+        "topics/orders-0/00000000000000000011.snapshot",
+        "topics/orders-0/00000000000000000009.index",
+        "topics/orders-0/00000000000000000009.timeindex",
+    ] {
+        for (kind, make) in OTHERS {
+            let world = filled();
+            let data = data(&world);
+            world.end(true);
+            let path = data.join(name);
+            if path.exists() {
+                fs::remove_file(&path).unwrap();
+            }
+            make(&path);
+            let (directory, clock) = world.left();
+            let mut out = Vec::new();
+            let tally = verify(&data, Form::Text, &mut out, &mut |_| ()).unwrap();
+            let said = String::from_utf8(out).unwrap();
+            assert!(
+                tally.damaged == 0 && tally.logs > 1,
+                "{kind} {name}: {said}"
+            );
+            assert!(said.contains(name), "{kind} {name}: {said}");
+            let mut out = Vec::new();
+            dump(&data, DumpOptions::default(), &mut out).unwrap();
+            let world = World::at(directory, clock);
+            assert_lost(&world.restarted(), &[], name);
+        }
+    }
+}
+
 /// Mutation: `FileSystem::list` that gives a name for what is no text.
 #[test]
 fn names_that_are_no_text_are_passed_over() {
@@ -188,10 +248,8 @@ fn a_check_and_a_dump_go_on_behind_what_cannot_be_an_extent() {
         let data = directory.path().join("data");
         let extents = data.join("commit-log");
         fs::create_dir(extents.join("00000050.extent")).unwrap();
-        let pipe = std::process::Command::new("mkfifo")
-            .arg(extents.join("00000051.extent"))
-            .status();
-        assert!(pipe.unwrap().success());
+        pipe(&extents.join("00000051.extent"));
+        socket(&extents.join("00000052.extent"));
         let first = extents.join("00000000.extent");
         let first = fs::File::options().write(true).open(first).unwrap();
         // To read that would not end.
