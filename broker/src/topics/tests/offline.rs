@@ -147,6 +147,10 @@ fn harms(stopped: &Stopped) -> Vec<(PathBuf, Harm, &'static str)> {
     let of = |ending, place| stopped.partition_file(ending, place);
     let at = |path: &str| stopped.data().join(path);
     let metadata = "metadata/00000000000000000000.log";
+    let payments = fs::metadata(at(PAYMENTS)).unwrap().len();
+    // Its batches have the same size, and so its last one is gone as if it had never been.
+    let batches = u64::try_from(BATCHES).unwrap();
+    let whole_batches = usize::try_from(payments / batches * (batches - 1)).unwrap();
     vec![
         (
             of(".log", 0),
@@ -167,6 +171,8 @@ fn harms(stopped: &Stopped) -> Vec<(PathBuf, Harm, &'static str)> {
         ),
         (of(".log", 1), Remove, "reason=\"records are missing\""),
         (of(".log", 2), Remove, "the log ends too early"),
+        (at(PAYMENTS), Cut(whole_batches), "the log ends too early"),
+        (at(metadata), Cut(0), "the log ends too early"),
         (of(".index", 0), Flip(7), "derived partition=orders-0 "),
         (of(".timeindex", 0), Flip(5), "derived partition=orders-0 "),
         (
