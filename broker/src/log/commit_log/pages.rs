@@ -7,8 +7,8 @@
 use crate::log::StorageError;
 use crate::log::disk::DiskFile;
 
-/// Bytes of a page, as memory is aligned to: what any disk asks for.
-const ALIGNMENT: usize = 4096;
+/// Bytes of a page, which memory is aligned to: what any disk asks for.
+pub(super) const PAGE: usize = 4096;
 /// Bytes written at once. Larger pieces are not faster, and do not stay in the processor's caches.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -50,17 +50,17 @@ impl Pages {
 
     /// Makes room for `bytes` bytes, or for a piece of them.
     fn clear(&mut self, bytes: usize) {
-        let pages = bytes.next_multiple_of(ALIGNMENT).min(PIECE_BYTES);
+        let pages = bytes.next_multiple_of(PAGE).min(PIECE_BYTES);
         self.filled = 0;
-        if self.memory.len() < pages.saturating_add(ALIGNMENT) {
-            self.memory = vec![0; pages.saturating_add(ALIGNMENT)];
-            self.begin = self.memory.as_ptr().align_offset(ALIGNMENT);
+        if self.memory.len() < pages.saturating_add(PAGE) {
+            self.memory = vec![0; pages.saturating_add(PAGE)];
+            self.begin = self.memory.as_ptr().align_offset(PAGE);
         }
     }
 
     /// What is still empty.
     fn room(&mut self) -> &mut [u8] {
-        let pages = self.memory.len().saturating_sub(ALIGNMENT);
+        let pages = self.memory.len().saturating_sub(PAGE);
         let end = self.begin.saturating_add(pages);
         let begin = self.begin.saturating_add(self.filled);
         self.memory.get_mut(begin..end).unwrap_or_default()
@@ -81,7 +81,7 @@ impl Pages {
     fn pad(&mut self) {
         let padding = self
             .filled
-            .next_multiple_of(ALIGNMENT)
+            .next_multiple_of(PAGE)
             .saturating_sub(self.filled);
         let room = self.room().get_mut(..padding).unwrap_or_default();
         room.fill(0);
@@ -122,21 +122,18 @@ mod tests {
         let mut pages = Pages::default();
         for sizes in [
             vec![1],
-            vec![0, ALIGNMENT],
-            vec![PIECE_BYTES - 1, 2, 3 * ALIGNMENT],
+            vec![0, PAGE],
+            vec![PIECE_BYTES - 1, 2, 3 * PAGE],
             vec![100, 2 * PIECE_BYTES, 7],
         ] {
             let chunks: Vec<_> = sizes.iter().map(|size| vec![rng.u8(1..); *size]).collect();
             let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
             pages.write(&file, PAGE_BYTES, &slices).unwrap();
             let mut expected = chunks.concat();
-            expected.resize(expected.len().next_multiple_of(ALIGNMENT), 0);
+            expected.resize(expected.len().next_multiple_of(PAGE), 0);
             let found = file.read_at(PAGE_BYTES, expected.len()).unwrap();
             assert!(found == expected, "{sizes:?}");
-            assert_eq!(
-                pages.memory[pages.begin..].as_ptr().align_offset(ALIGNMENT),
-                0
-            );
+            assert_eq!(pages.memory[pages.begin..].as_ptr().align_offset(PAGE), 0);
         }
         assert_eq!(file.read_at(0, 4096).unwrap(), vec![9; 4096]);
     }

@@ -9,8 +9,7 @@ use std::ops::Range;
 
 use crc32c::{crc32c_append, crc32c_combine};
 
-/// Bytes between two places whose CRC is noted.
-const STEP: usize = 4096;
+use super::pages::PAGE;
 
 /// The CRC-32C of all bytes before each page.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ impl Sums {
     /// Reads all of `bytes` once.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut sums = vec![0];
-        sums.extend(bytes.chunks(STEP).scan(0, |sum, page| {
+        sums.extend(bytes.chunks(PAGE).scan(0, |sum, page| {
             *sum = crc32c_append(*sum, page);
             Some(*sum)
         }));
@@ -37,8 +36,8 @@ impl Sums {
 
     /// The CRC of all bytes before `end`.
     fn until(&self, bytes: &[u8], end: usize) -> Option<u32> {
-        let page = end / STEP;
-        let rest = bytes.get(page.checked_mul(STEP)?..end)?;
+        let page = end / PAGE;
+        let rest = bytes.get(page.checked_mul(PAGE)?..end)?;
         Some(crc32c_append(*self.0.get(page)?, rest))
     }
 }
@@ -53,7 +52,7 @@ mod tests {
         let seed = fastrand::u64(..);
         println!("seed {seed}");
         let mut rng = fastrand::Rng::with_seed(seed);
-        for size in [0, 1, STEP - 1, STEP, 3 * STEP, 5 * STEP + 17] {
+        for size in [0, 1, PAGE - 1, PAGE, 3 * PAGE, 5 * PAGE + 17] {
             let bytes = Vec::from_iter(std::iter::repeat_with(|| rng.u8(..)).take(size));
             let sums = Sums::of(&bytes);
             for _ in 0..200 {
