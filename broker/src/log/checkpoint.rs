@@ -149,7 +149,6 @@ impl Waiting {
     }
 
     fn take(&mut self) -> Unsynced {
-        self.due = None;
         let mut unsynced = std::mem::take(&mut self.unsynced);
         self.taken = Taken {
             full_bytes: unsynced.full_bytes(),
