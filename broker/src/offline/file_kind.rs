@@ -3,7 +3,7 @@
 use crate::log::leader_epochs;
 use crate::log::log_start::LOG_START_FILE;
 use crate::log::segment::{LOG, OFFSET_INDEX, TIME_INDEX, parse_file_name};
-use crate::log::{COMPACTED_FILE, DAMAGED_RANGES_FILE, RECOVERY_POINTS_FILE};
+use crate::log::{COMPACTED_FILE, DAMAGED_RANGES_FILE, RECOVERY_POINTS_FILE, RESERVE_FILE};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(super) enum FileKind {
     RecoveryPoints,
     /// Part of the commit log.
     Extent,
+    /// `disk-reserve`: only its size means something.
+    Reserve,
     /// Lines of text.
     Text,
     /// Nothing is in it; that it is there says something.
@@ -40,6 +42,7 @@ impl FileKind {
         match name {
             leader_epochs::FILE_NAME => return Self::LeaderEpochs,
             RECOVERY_POINTS_FILE => return Self::RecoveryPoints,
+            RESERVE_FILE => return Self::Reserve,
             DAMAGED_RANGES_FILE => return Self::DamagedRanges,
             "producer-ids" | LOG_START_FILE => return Self::Text,
             COMPACTED_FILE | "lock" | "clean-shutdown" | ".lock" | ".kafka_cleanshutdown" => {
@@ -85,6 +88,7 @@ impl FileKind {
             Self::DamagedRanges => "damaged-ranges",
             Self::RecoveryPoints => "recovery-points",
             Self::Extent => "commit-log-extent",
+            Self::Reserve => "disk-reserve",
             Self::Text => "text",
             Self::Mark => "mark",
             Self::Unknown => "unknown",
@@ -127,6 +131,7 @@ mod tests {
             ("partition.metadata", FileKind::Text),
             ("meta.properties", FileKind::Text),
             ("clean-shutdown", FileKind::Mark),
+            ("disk-reserve", FileKind::Reserve),
             ("notes", FileKind::Unknown),
         ] {
             assert_eq!(FileKind::of(name), kind, "{name}");

@@ -16,7 +16,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sluice::app::{AppState, app};
 use sluice_broker::Broker;
-use sluice_broker::log::StorageError;
+use sluice_broker::log::{DiskFull, StorageError};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -47,7 +47,13 @@ pub(super) async fn serve(
 ) -> Result<(), StartError> {
     if let Some(broker) = &program.broker {
         let space = broker.space();
-        let check = move || Some(format!("disk full, produces refused: {}", space.refusal()?));
+        let check = move || {
+            let DiskFull { free, needed } = space.refusal()?;
+            Some(format!(
+                "disk full, produces refused: {free} bytes are free, and {needed} must be before they are taken \
+                 again; delete topics or records, or make room otherwise"
+            ))
+        };
         program.state.lifecycle.caution(check);
     }
     let (server, addresses) = http(&program.state, listeners)?;

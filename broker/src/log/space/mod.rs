@@ -29,7 +29,7 @@ use gate::{Reserve, Sight};
 pub use gate::{Room, SpaceConfig};
 
 /// Name of the file that is the reserve.
-pub(super) const RESERVE_FILE: &str = "disk-reserve";
+pub(crate) const RESERVE_FILE: &str = "disk-reserve";
 /// Time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two attempts to write what the disk had no room for.
