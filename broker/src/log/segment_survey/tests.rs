@@ -10,27 +10,31 @@ use super::*;
 fn segment(batches: &[(i64, usize)]) -> (Vec<u8>, Vec<usize>) {
     let (mut bytes, mut positions) = (Vec::new(), Vec::new());
     for (base_offset, count) in batches {
-        let mut batch = BatchBuilder::new(Compression::None);
-        for number in 0..*count {
-            let value = Bytes::from(format!("value {number} of {base_offset}"));
-            let record = NewRecord {
-                timestamp: 1000 + base_offset,
-                value: Some(value),
-                ..NewRecord::default()
-            };
-            batch.append(&record).unwrap();
-        }
-        let stamp = Stamp {
-            base_offset: *base_offset,
-            leader_epoch: 0,
-            append_time: None,
-        };
-        let batch = StampedBatch::new(&batch.build().unwrap().unwrap(), stamp);
+        let values = (0..*count).map(|number| format!("value {number} of {base_offset}").into());
         positions.push(bytes.len());
-        bytes.extend_from_slice(batch.header_bytes());
-        bytes.extend_from_slice(batch.record_bytes());
+        bytes.extend(batch(*base_offset, values));
     }
     (bytes, positions)
+}
+
+/// A batch of records with these values.
+fn batch(base_offset: i64, values: impl IntoIterator<Item = Bytes>) -> Vec<u8> {
+    let mut batch = BatchBuilder::new(Compression::None);
+    for value in values {
+        let record = NewRecord {
+            timestamp: 1000 + base_offset,
+            value: Some(value),
+            ..NewRecord::default()
+        };
+        batch.append(&record).unwrap();
+    }
+    let stamp = Stamp {
+        base_offset,
+        leader_epoch: 0,
+        append_time: None,
+    };
+    let batch = StampedBatch::new(&batch.build().unwrap().unwrap(), stamp);
+    [&batch.header_bytes()[..], batch.record_bytes()].concat()
 }
 
 fn survey(bytes: &[u8], offsets: Range<i64>) -> Vec<Stretch> {
@@ -139,4 +143,46 @@ fn bytes_that_pretend_to_be_large_batches_hide_no_batch_behind_them() {
     let (sound, lost) = seen(&bytes);
     assert_eq!(sound, [100, 150]);
     assert_eq!(lost, [(101, 150), (151, 200)]);
+}
+
+/// Batches whose length is right are followed by what they say, though the headers lead no further than to the next
+/// harmed one.
+///
+/// Mutations: `next_whole` without `follower`; `follower` that knows one of the two offsets only.
+#[test]
+fn a_batch_between_two_harmed_ones_is_found() {
+    const CHECKSUM: usize = 17;
+    const BASE_OFFSET: usize = 7;
+    const MAGIC: usize = 16;
+    let dense = [(100, 3), (103, 5), (108, 1), (109, 2), (111, 1)];
+    let sparse = [(100, 3), (105, 3), (108, 1), (109, 2), (111, 1)];
+    for (batches, harmed) in [(dense, CHECKSUM), (dense, BASE_OFFSET), (sparse, CHECKSUM)] {
+        let (mut bytes, positions) = segment(&batches);
+        bytes[positions[1] + harmed] ^= 1;
+        bytes[positions[3] + MAGIC] ^= 1;
+        let expected = (vec![100, 108, 111], vec![(103, 108), (109, 111)]);
+        assert_eq!(seen(&bytes), expected, "{batches:?}, {harmed}");
+    }
+}
+
+/// Mutation: `next_whole` without the rule about the offset that the harmed batch has.
+#[test]
+fn a_batch_in_a_record_at_that_very_offset_is_none_though_nothing_leads_behind_it() {
+    const LENGTH: usize = 10;
+    let held = batch(101, [Bytes::from("forged")]);
+    let mut holder = batch(101, [held.into()]);
+    holder[LENGTH] ^= 1;
+    let bytes = [batch(100, [Bytes::from("true")]), holder].concat();
+    assert_eq!(seen(&bytes), (vec![100], vec![(101, 200)]));
+}
+
+/// Mutation: `next_whole` without `is_last`.
+#[test]
+fn a_batch_in_a_record_of_the_last_batch_is_none_whatever_its_offset() {
+    const CHECKSUM: usize = 17;
+    let held = batch(105, [Bytes::from("forged")]);
+    let mut holder = batch(101, [held.into()]);
+    holder[CHECKSUM] ^= 1;
+    let bytes = [batch(100, [Bytes::from("true")]), holder].concat();
+    assert_eq!(seen(&bytes), (vec![100], vec![(101, 200)]));
 }
