@@ -8,8 +8,7 @@
 //! that the harmed one had, or where the harmed one was the last.
 //!
 //! What a search costs is bounded: the bytes are read once, and those
-//! whose checksum is computed are limited, whatever they pretend to be; beyond that, nothing more is found. Nor
-//! is it behind what a segment may have, where nobody here ever wrote.
+//! whose checksum is computed are limited, whatever they pretend to be; beyond that, nothing more is found.
 
 use std::ops::Range;
 
@@ -18,7 +17,6 @@ use sluice_protocol::record_batch::{BatchHeader, HEADER_BYTES, MAGIC};
 use super::StorageError;
 use super::batch_walk::{BatchWalk, Step};
 use super::disk::DiskFile;
-use super::segment::SEGMENT_BYTES_MAX;
 use super::storage::is_zero;
 
 /// Bytes read at once.
@@ -57,7 +55,6 @@ pub(super) fn next_whole(
     end: u64,
     offsets: &Range<i64>,
 ) -> Result<Option<Whole>, StorageError> {
-    let end = end.min(SEGMENT_BYTES_MAX);
     let bytes = file.read_readable_at(from, HEADER_BYTES)?;
     let harmed = BatchHeader::decode(&bytes).ok();
     let harmed = harmed.filter(|_| !is_zero(&bytes));

@@ -35,11 +35,17 @@ fn in_time<T>(what: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Mutation: a search in `next_whole` that goes on to the end of the file.
+/// Mutation: `Recovery::scan` without `SEGMENT_BYTES_MAX`, and `by_bytes` without `data_from`: either will do.
+/// The same of `Recovery::sealed`.
 #[test]
 fn a_start_is_not_delayed_by_the_length_of_a_segment() {
+    let lengthened: [fn(&World) -> PathBuf; 3] = [
+        |world| segment(world, 3),
+        |world| segment(world, 9),
+        metadata_log,
+    ];
     for is_clean in [true, false] {
-        for lengthened in [|world: &World| segment(world, 9), metadata_log] {
+        for lengthened in lengthened {
             let world = filled();
             world.end(is_clean);
             let path = lengthened(&world);
@@ -54,7 +60,7 @@ fn a_start_is_not_delayed_by_the_length_of_a_segment() {
     }
 }
 
-/// Mutation: an `IndexCheck` that reads on behind a wrong entry.
+/// Mutations: an `IndexCheck` that reads on behind a wrong entry; `by_bytes` without `data_from`.
 #[test]
 fn a_check_is_not_delayed_by_the_length_of_a_file() {
     for suffix in ["log", "index", "timeindex"] {
