@@ -170,6 +170,7 @@ mod tests {
         ranges
     }
 
+    /// Mutation: `note` that joins a range with none that ends where it begins.
     #[test]
     fn ranges_that_touch_become_one_and_what_is_known_is_no_news() {
         let mut known = ranges(&[(10, 20), (30, 40), (50, 60)]);
@@ -183,6 +184,7 @@ mod tests {
         assert_eq!(DamagedRange::new(5, 5), None);
     }
 
+    /// Mutations: `at` without `contains`; `meets` that does not look at where the range begins.
     #[test]
     fn an_offset_is_lost_from_the_begin_of_a_range_to_before_its_end() {
         let known = ranges(&[(10, 20), (30, 40)]);
@@ -195,6 +197,7 @@ mod tests {
         assert!(known.meets(&(25..100)));
     }
 
+    /// Mutation: `forget_below` that keeps ranges whole.
     #[test]
     fn what_is_below_the_log_start_is_forgotten() {
         let mut known = ranges(&[(10, 20), (30, 40)]);
@@ -206,6 +209,7 @@ mod tests {
         assert_eq!(known, DamagedRanges::default());
     }
 
+    /// Mutation: `parse` that does without the end of the last line.
     #[test]
     fn the_text_reads_back_and_one_that_is_not_whole_does_not() {
         let known = ranges(&[(10, 20), (30, 40)]);

@@ -291,6 +291,7 @@ pub(crate) fn relative(offset: i64, base_offset: i64) -> u32 {
 mod tests {
     use super::*;
 
+    /// Mutation: `OffsetEntry::encode` with the position first.
     #[test]
     fn entries_come_back_from_their_bytes() {
         let offsets: Vec<_> = (1..50)
@@ -313,6 +314,7 @@ mod tests {
         assert_eq!(decode_entries::<TimeEntry>(bytes).unwrap(), times);
     }
 
+    /// Mutations: `decode_entries` without `follows`, and with part of an entry at the end.
     #[test]
     fn bytes_that_cannot_be_an_index_are_not_taken_for_one() {
         let zeros = Bytes::from(vec![0; 64]);

@@ -98,6 +98,7 @@ mod tests {
         epochs
     }
 
+    /// Mutation: `parse` that does not count.
     #[test]
     fn the_text_is_kafkas_and_reads_back() {
         let epochs = epochs(&[(0, 0), (3, 17)]);
@@ -114,6 +115,7 @@ mod tests {
         }
     }
 
+    /// Mutation: `end_of` that lets every epoch end with the log.
     #[test]
     fn an_epoch_ends_where_the_next_one_begins() {
         let epochs = epochs(&[(1, 10), (4, 20)]);
@@ -127,6 +129,7 @@ mod tests {
         assert_eq!(epochs.epoch_of(20), Some(4));
     }
 
+    /// Mutation: `cut` that keeps the epoch that begins there.
     #[test]
     fn a_cut_takes_the_epochs_that_begin_behind_it() {
         let mut epochs = epochs(&[(1, 10), (4, 20)]);
@@ -136,6 +139,7 @@ mod tests {
         assert!(epochs.push(5, 25));
     }
 
+    /// Mutation: `push` that keeps all epochs before.
     #[test]
     fn an_epoch_without_a_record_leaves_no_trace() {
         let epochs = epochs(&[(1, 10), (2, 10)]);

@@ -285,6 +285,7 @@ mod tests {
         states
     }
 
+    /// Mutation: `check` that takes what lies ahead for the next one.
     #[test]
     fn the_next_sequence_is_appended_and_a_gap_is_refused() {
         let states = states(2);
@@ -298,6 +299,7 @@ mod tests {
         );
     }
 
+    /// Mutation: `insert` that keeps one batch less.
     #[test]
     fn each_of_the_last_five_batches_is_known_and_an_older_one_is_a_duplicate_without_offset() {
         let states = states(7);
@@ -315,12 +317,14 @@ mod tests {
         );
     }
 
+    /// Mutation: `check` that knows a batch by its first sequence alone.
     #[test]
     fn a_batch_that_overlaps_known_ones_is_out_of_order() {
         let found = states(7).check(producer(3, 6), 3, None);
         assert!(matches!(found, Err(SequenceError::OutOfOrder { .. })));
     }
 
+    /// Mutation: `check` that lets a new epoch begin anywhere.
     #[test]
     fn a_new_epoch_begins_with_zero_and_an_old_one_is_refused() {
         let states = states(2);
@@ -341,6 +345,7 @@ mod tests {
         );
     }
 
+    /// Mutation: `check` that does not look at `begin`.
     #[test]
     fn an_unknown_producer_begins_anywhere_but_in_a_partition_that_never_held_a_record() {
         let states = ProducerStates::default();
@@ -358,6 +363,7 @@ mod tests {
         );
     }
 
+    /// Mutation: `advanced` that goes on with the negative numbers.
     #[test]
     fn sequences_go_on_with_zero_after_the_largest() {
         let mut states = ProducerStates::default();
@@ -385,6 +391,7 @@ mod tests {
         );
     }
 
+    /// Mutation: `producer_snapshot::decode` without the checksum.
     #[test]
     fn a_snapshot_keeps_all_five_batches_and_a_harmed_one_is_refused() {
         let states = states(7);
@@ -399,6 +406,7 @@ mod tests {
         }
     }
 
+    /// Mutations: `shrink_to` without the order; `expire` that forgets nobody.
     #[test]
     fn the_number_of_producers_is_bounded_and_idle_ones_are_forgotten() {
         let mut states = ProducerStates::default();
@@ -414,6 +422,7 @@ mod tests {
         assert_eq!(states.len(), 2);
     }
 
+    /// Mutation: `up_to` that keeps all batches.
     #[test]
     fn what_is_not_durable_is_left_out_of_a_snapshot() {
         let states = states(3).up_to(4);

@@ -93,12 +93,14 @@ mod tests {
         }
     }
 
+    /// Mutation: `due` that takes no limit of bytes for a limit of 0.
     #[test]
     fn without_limits_nothing_is_due() {
         assert_eq!(due(&segments(5), Retention::default(), NOBODY), 0);
         assert_eq!(due(&[], by_bytes(0), NOBODY), 0);
     }
 
+    /// Mutation: `due` that drops a segment larger than what is too much.
     #[test]
     fn size_keeps_at_least_what_is_configured() {
         for (bytes, expected) in [(500, 0), (450, 0), (400, 1), (399, 1), (300, 2), (0, 5)] {
@@ -110,6 +112,7 @@ mod tests {
         }
     }
 
+    /// Mutation: `due` with a segment that is just as old as the limit.
     #[test]
     fn time_counts_from_the_largest_timestamp() {
         for (ms, expected) in [(10_000, 0), (9_999, 1), (8_000, 2), (5_999, 5), (0, 5)] {
@@ -117,6 +120,7 @@ mod tests {
         }
     }
 
+    /// Mutation: `due` that goes on behind a segment that stays.
     #[test]
     fn a_timestamp_of_the_future_keeps_its_segment_and_those_behind_it() {
         let mut segments = segments(3);
@@ -124,6 +128,7 @@ mod tests {
         assert_eq!(due(&segments, by_ms(1), NOBODY), 1);
     }
 
+    /// Mutation: `due` without `is_below_start`.
     #[test]
     fn segments_below_the_log_start_go_whatever_the_limits() {
         let facts = PartitionFacts {
@@ -133,6 +138,7 @@ mod tests {
         assert_eq!(due(&segments(5), Retention::default(), facts), 2);
     }
 
+    /// Mutation: `due` that does not look at the high watermark.
     #[test]
     fn nothing_goes_beyond_the_high_watermark() {
         let facts = PartitionFacts {
@@ -142,6 +148,7 @@ mod tests {
         assert_eq!(due(&segments(5), by_ms(0), facts), 2);
     }
 
+    /// Mutation: `due` that takes the last segment as any other.
     #[test]
     fn an_empty_active_segment_stays() {
         let mut segments = segments(2);

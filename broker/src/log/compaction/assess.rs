@@ -161,6 +161,7 @@ mod tests {
         (left - right).abs() < 1e-5
     }
 
+    /// Mutation: `assess` that believes in a `cleaned_to` behind the end.
     #[test]
     fn what_is_behind_the_last_compaction_is_dirty() {
         let segments = segments(4);
@@ -182,6 +183,7 @@ mod tests {
         assert!(!assess(&situation(&[], None), &POLICY).is_due);
     }
 
+    /// Mutation: `assess` that does not look at the log start.
     #[test]
     fn a_log_that_begins_later_is_dirty_from_there() {
         let segments = &segments(4)[2..];
@@ -190,6 +192,7 @@ mod tests {
         assert_eq!(assess(&situation, &POLICY).dirty, 25..40);
     }
 
+    /// Mutation: `assess` that does not look at the last stable offset.
     #[test]
     fn nothing_behind_the_last_stable_offset_is_touched() {
         let segments = segments(4);
@@ -203,6 +206,7 @@ mod tests {
         assert!(found.dirty.is_empty() && !found.is_due);
     }
 
+    /// Mutation: `assess` that goes on behind a segment that waits.
     #[test]
     fn a_young_segment_and_those_behind_it_wait() {
         let mut segments = segments(4);
@@ -217,6 +221,7 @@ mod tests {
         assert_eq!(found.dirty, 0..10);
     }
 
+    /// Mutation: `assess` without `is_overdue`.
     #[test]
     fn an_old_dirty_record_makes_a_log_due_whatever_its_share() {
         let segments = segments(4);
@@ -234,6 +239,7 @@ mod tests {
         assert!(!assess(&clean, &policy(1)).is_due);
     }
 
+    /// Mutation: `dirtiest` of all logs.
     #[test]
     fn the_dirtiest_log_that_is_due_comes_first() {
         let found = |ratio, is_due| Assessment {
