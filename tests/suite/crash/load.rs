@@ -183,6 +183,11 @@ impl Load {
         &self.topic.history
     }
 
+    /// What the topic keeps.
+    pub(super) const fn kept(&self) -> Kept {
+        self.topic.kept
+    }
+
     /// Reads what is new since the last time, as somebody who has not been there before, and what the group has committed.
     pub(super) async fn look(&mut self) {
         self.lookers += 1;
