@@ -35,17 +35,12 @@ fn in_time<T>(what: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Mutation: `Recovery::scan` without `SEGMENT_BYTES_MAX`, and `by_bytes` without `data_from`: either will do.
-/// The same of `Recovery::sealed`.
+/// Mutation: `Recovery::scan` without `SEGMENT_BYTES_MAX` and `by_bytes` without `data_from`, both: a start needs one
+/// of them.
 #[test]
 fn a_start_is_not_delayed_by_the_length_of_a_segment() {
-    let lengthened: [fn(&World) -> PathBuf; 3] = [
-        |world| segment(world, 3),
-        |world| segment(world, 9),
-        metadata_log,
-    ];
     for is_clean in [true, false] {
-        for lengthened in lengthened {
+        for lengthened in [|world: &World| segment(world, 9), metadata_log] {
             let world = filled();
             world.end(is_clean);
             let path = lengthened(&world);
