@@ -19,14 +19,14 @@ use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services, Turns};
-use crate::log::{Disk, FileSystem, OpenError, Space, StorageError};
+use crate::log::{Disk, FileSystem, LossKind, OpenError, Space, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::request_buffers::RequestBuffers;
 use crate::net::{Connector, ListenError};
 use crate::phase::{Phase, PhaseSwitch, PhaseWatch};
 use crate::telemetry::{
-    BrokerListening, BrokerStopped, CloseFailed, CompactionUnavailable, DamagedExtentsKept,
+    BrokerListening, BrokerStopped, CloseFailed, CompactionUnavailable, DamagedExtents,
     ProducersCounted, RetentionFailed, ScrubFailed, SegmentsScrubbed, Telemetry,
 };
 use crate::topics::{CompactionLook, Compactor, ScrubNews, Scrubber, Topics, TopicsConfig};
@@ -303,8 +303,14 @@ async fn open(
         let observe = move |observation| observed(&observation, &space, &of_work);
         let topics = Topics::open(config, clock.clone(), observe)?;
         tell_recovery(topics.recovery(), &telemetry);
-        let count = topics.damaged_extents().map_err(OpenError::from)?;
-        DamagedExtentsKept { count }.emit(&telemetry);
+        let kept = topics.damaged_extents().map_err(OpenError::from)?;
+        let gone = topics
+            .recovery()
+            .losses
+            .iter()
+            .filter(|loss| loss.kind == LossKind::Extents);
+        let count = kept.saturating_add(gone.count());
+        DamagedExtents { count }.emit(&telemetry);
         topics.observe_damage(move |news| tell_damage(news, &telemetry));
         let disk = Disk::new(FileSystem);
         let opened = ProducerIds::open(&disk, &directory, topics.is_new(), clock.wall());

@@ -7,8 +7,8 @@ use crate::log::{CommitLogFacts, DamageNews, LastStop, Room, SpaceFacts};
 use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogLooked, CommitLogReplayed,
     CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted, DirectoryOpened,
-    DirectoryQuarantined, ExtentsOf, LogChanged, LogFlushed, PartitionCompacted, RecordsDamaged,
-    RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
+    DirectoryQuarantined, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed, PartitionCompacted,
+    RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -115,6 +115,9 @@ fn tell_space(facts: &SpaceFacts, config: &SpaceConfig, telemetry: &Telemetry) {
 }
 
 pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
+    if let Some(from) = report.earlier_format {
+        DirectoryUpgraded { from }.emit();
+    }
     CommitLogReplayed {
         bytes: report.replayed_bytes,
     }
@@ -144,8 +147,8 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
         }
         .emit();
     }
-    for extent in &report.damaged {
-        CommitLogDamaged { extent }.emit();
+    for loss in &report.losses {
+        CommitLogDamaged { loss }.emit();
     }
     if report.are_cleaned_unknown {
         CleanedLogsUnknown.emit();

@@ -40,7 +40,7 @@ const METADATA_DIRECTORY: &str = "metadata";
 const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
 /// The format that this module reads and writes. It grows with every change that an older version
 /// could not read.
-const FORMAT_VERSION: u32 = 4;
+pub(crate) const FORMAT_VERSION: u32 = 4;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +143,8 @@ pub struct DataDirectory {
     cluster_id: String,
     last_stop: LastStop,
     is_new: bool,
+    node_id: i32,
+    earlier_format: Option<u32>,
     _lock: Box<dyn Debug + Send + Sync>,
 }
 
@@ -154,7 +156,7 @@ impl DataDirectory {
     /// [`OpenError`].
     pub fn open(disk: &Disk, path: &Path, node_id: i32) -> Result<Self, OpenError> {
         if let Some(bytes) = disk.read_file(&path.join(META_FILE))? {
-            cluster_of(path, node_id, &String::from_utf8_lossy(&bytes))?;
+            meta_of(path, node_id, &String::from_utf8_lossy(&bytes))?;
         }
         disk.create_dir(path)?;
         let lock_path = path.join(LOCK_FILE);
@@ -168,12 +170,14 @@ impl DataDirectory {
         space::make_room_to_start(disk, path)?;
         let found = disk.read_file(&path.join(META_FILE))?;
         let is_new = found.is_none();
+        let mut earlier_format = None;
         let cluster_id = match found {
             Some(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let cluster_id = cluster_of(path, node_id, &text)?;
-                renew_meta(disk, path, &text, &meta(&cluster_id, node_id))?;
-                cluster_id
+                let found = meta_of(path, node_id, &text)?;
+                prove_writable(disk, path, &text)?;
+                earlier_format = Some(found.format).filter(|format| *format < FORMAT_VERSION);
+                found.cluster_id
             }
             None => create(disk, path, node_id)?,
         };
@@ -187,16 +191,23 @@ impl DataDirectory {
             cluster_id,
             last_stop,
             is_new,
+            node_id,
+            earlier_format,
             _lock: lock,
         })
     }
 
     /// Says that the directory is in use from now on, before anything is written that a clean stop does
-    /// not leave. A start that fails before that has changed nothing.
+    /// not leave, and of this format. A start that fails before that has changed nothing.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn begin(&self) -> Result<(), StorageError> {
+        if self.earlier_format.is_some() {
+            let text = meta(&self.cluster_id, self.node_id);
+            let path = self.path.join(META_FILE);
+            self.disk.replace_file(&path, text.as_bytes())?;
+        }
         self.disk.remove_file(&self.path.join(CLEAN_FILE))?;
         self.disk.sync_dir(&self.path)
     }
@@ -217,6 +228,13 @@ impl DataDirectory {
     #[must_use]
     pub const fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// The format it was found in, where that is an earlier one than it is in once it has
+    /// [begun](DataDirectory::begin).
+    #[must_use]
+    pub const fn earlier_format(&self) -> Option<u32> {
+        self.earlier_format
     }
 
     /// Where the metadata log is.
@@ -345,12 +363,11 @@ fn lacks_meta(names: &[String], holds: &str, node_id: i32) -> String {
     )
 }
 
-/// Writes the properties anew. One of an earlier format is of this one then, which no earlier version
-/// should open; and a directory that takes no files would else be noticed only at the end, when it is
-/// to be marked as clean. On a full disk they may stay as they are.
-fn renew_meta(disk: &Disk, path: &Path, found: &str, meta: &str) -> Result<(), OpenError> {
-    match disk.replace_file(&path.join(META_FILE), meta.as_bytes()) {
-        Err(cause) if !(cause.is_full() && found == meta) => Err(OpenError::NotWritable {
+/// Writes the properties as they are: a directory that takes no files would else be noticed only at the end, when it
+/// is to be marked as clean. On a full disk that is passed over.
+fn prove_writable(disk: &Disk, path: &Path, found: &str) -> Result<(), OpenError> {
+    match disk.replace_file(&path.join(META_FILE), found.as_bytes()) {
+        Err(cause) if !cause.is_full() => Err(OpenError::NotWritable {
             path: path.to_owned(),
             cause,
         }),
@@ -377,10 +394,10 @@ pub(crate) fn check_meta(path: &Path, text: &str) -> Result<(), OpenError> {
 }
 
 /// The cluster of the directory at `path`, which must be this node's.
-fn cluster_of(path: &Path, node_id: i32, text: &str) -> Result<String, OpenError> {
+fn meta_of(path: &Path, node_id: i32, text: &str) -> Result<Meta, OpenError> {
     let found = Meta::parse(path, text)?;
     match found.node_id == node_id {
-        true => Ok(found.cluster_id),
+        true => Ok(found),
         false => Err(OpenError::OtherNode {
             path: path.to_owned(),
             found: found.node_id,
@@ -401,6 +418,7 @@ fn properties(text: &str) -> BTreeMap<&str, &str> {
 struct Meta {
     cluster_id: String,
     node_id: i32,
+    format: u32,
 }
 
 impl Meta {
@@ -429,6 +447,7 @@ impl Meta {
             Some(_) => Ok(Self {
                 cluster_id: cluster_id.to_owned(),
                 node_id,
+                format: found,
             }),
             None => Err(unreadable("cluster.id is not 22 characters of base64")),
         }

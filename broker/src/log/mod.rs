@@ -73,13 +73,17 @@ mod write;
 
 pub use checked_text::{checked, with_checksum};
 pub use checkpoint::Checkpoint;
-pub use commit_log::{CommitLog, CommitLogConfig, CommitLogFacts, Extents, Live, Replay};
+pub use commit_log::{
+    CommitLog, CommitLogConfig, CommitLogFacts, Extents, Live, Loss, LossKind, Replay,
+};
 pub use config::{Durability, LogConfig, Retention};
 #[cfg(test)]
 pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
-pub(crate) use data_directory::{META_FILE, check_meta, is_marked_clean, is_ours, lock_path};
+pub(crate) use data_directory::{
+    FORMAT_VERSION, META_FILE, check_meta, is_marked_clean, is_ours, lock_path,
+};
 pub(crate) use density::{COMPACTED_FILE, Density};
 pub use disk::Disk;
 pub use error::StorageError;

@@ -1,13 +1,16 @@
 //! How far each log is known to be durable in its segments, and from which extent on the commit log
 //! is needed.
 //!
-//! The file `recovery-points` has a line `version 4`, a line `commit-log <generation> <number>`, which ends in
-//! ` begun` where something in that extent is durable and is `commit-log unknown` where none is known, a line with the number of entries, for each log a line `topic-id partition offset`, which goes on with
+//! The file `recovery-points` has a line `version 4`, a line `commit-log <generation> <number> <secret>`, with the secret
+//! of the generation in 8 hexadecimal digits, which ends in ` begun` where something in that extent is durable and is
+//! `commit-log unknown` where none is known, a line with
+//! the number of entries, for each log a line `topic-id partition offset`, which goes on with
 //! where that is: `segment position`, and how many entries of its indexes are durable, each with their
 //! checksum: `offsets crc times crc`, and a line `crc32c` with the checksum of all before. The file is
 //! replaced as a whole, durably, by every checkpoint. One that cannot be read costs time: all is checked
-//! then. Version 3 did not say what was begun, and had `0 0` for what is unknown; version 2 had no checksum either, version 1
-//! no second line: it was written before there was a commit log.
+//! then. Version 3 had neither secret nor `begun`, and `0 0` for what is unknown; version 2 had no checksum either, and named the
+//! generation of before until the first checkpoint, so that none is known; version 1 had no second line: it was written
+//! before there was a commit log.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -72,8 +75,13 @@ impl RecoveryPoints {
         };
         let mut lines = text.lines();
         let live = match lines.next()? {
-            VERSION | VERSION_BEFORE_BEGUN | VERSION_WITHOUT_CHECKSUM => {
-                parse_live(lines.next()?.strip_prefix("commit-log ")?)?
+            VERSION | VERSION_BEFORE_BEGUN => match lines.next()?.strip_prefix("commit-log ")? {
+                UNKNOWN | UNKNOWN_BEFORE_BEGUN => None,
+                live => Some(parse_live(live)?),
+            },
+            VERSION_WITHOUT_CHECKSUM => {
+                lines.next()?.strip_prefix("commit-log ")?;
+                None
             }
             VERSION_BEFORE_COMMIT_LOG => None,
             _ => return None,
@@ -170,33 +178,39 @@ fn parse_lines<'a, T>(
     (parsed.len() == count).then_some(parsed)
 }
 
-/// What stands behind `commit-log `; `None` where it is none of this.
-fn parse_live(text: &str) -> Option<Option<Live>> {
-    if [UNKNOWN, UNKNOWN_BEFORE_BEGUN].contains(&text) {
-        return Some(None);
-    }
+/// What stands behind `commit-log `.
+fn parse_live(text: &str) -> Option<Live> {
     let mut fields = text.split(' ');
-    let (generation, number) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let generation = fields.next()?.parse().ok()?;
+    let number = fields.next()?.parse().ok()?;
+    let secret = match fields.next() {
+        Some(secret) => Some(u32::from_str_radix(secret, 16).ok()?),
+        None => None,
+    };
     let is_begun = match fields.next() {
         Some(BEGUN) => true,
         Some(_) => return None,
         None => false,
     };
-    Some(Some(Live {
+    fields.next().is_none().then_some(Live {
         is_begun,
-        ..Live::ahead(generation, number)
-    }))
+        ..Live::ahead(generation, secret, number)
+    })
 }
 
 fn live_text(live: Option<Live>) -> String {
     let Some(live) = live else {
         return UNKNOWN.to_owned();
     };
-    let extent = format!("{} {}", live.generation, live.number);
-    match live.is_begun {
-        true => format!("{extent} {BEGUN}"),
-        false => extent,
-    }
+    let secret = live.secret.map(|secret| format!(" {secret:08x}"));
+    let begun = live.is_begun.then(|| format!(" {BEGUN}"));
+    format!(
+        "{} {}{}{}",
+        live.generation,
+        live.number,
+        secret.unwrap_or_default(),
+        begun.unwrap_or_default()
+    )
 }
 
 /// The place behind an offset, which a line may lack.
@@ -263,7 +277,7 @@ mod tests {
             offset: 17,
             place: None,
         };
-        let ahead = Live::ahead(3, 99);
+        let ahead = Live::ahead(3, Some(0xabc), 99);
         let begun = Live {
             is_begun: true,
             ..ahead
@@ -294,14 +308,14 @@ mod tests {
         }
     }
 
+    /// Mutation: version 2 believed as version 3 is.
     #[test]
-    fn the_extent_of_earlier_versions_is_known_but_not_whether_it_was_begun() {
-        let live = |extent| {
-            let points = RecoveryPoints::parse(&format!("version 2\ncommit-log {extent}\n0\n"));
-            points.unwrap().live()
-        };
-        assert_eq!(live("3 99"), Some(Live::ahead(3, 99)));
-        assert_eq!(live("0 0"), None);
+    fn the_extent_of_version_3_is_known_and_of_none_before() {
+        let live = |text: &str| RecoveryPoints::parse(text).unwrap().live();
+        let third = |extent| with_checksum(format!("version 3\ncommit-log {extent}\n0\n"));
+        assert_eq!(live(&third("3 99")), Some(Live::ahead(3, None, 99)));
+        assert_eq!(live(&third("0 0")), None);
+        assert_eq!(live("version 2\ncommit-log 3 99\n0\n"), None);
     }
 
     #[test]

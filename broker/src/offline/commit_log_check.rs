@@ -1,8 +1,10 @@
 //! The check of the commit log: what is needed of it must be one chain.
 
+use std::path::Path;
+
 use super::finding::{Finding, Severity};
 use super::home::Home;
-use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Live, Loss, LossKind, walk_row};
+use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Live, Loss, is_unfinished, walk_row};
 use crate::log::{RecoveryPoints, StorageError};
 
 /// What is lost where the last stop was a clean one.
@@ -13,8 +15,12 @@ const NEEDED: &str =
     "what is missing was acknowledged: restore from a backup, or start, which uses the rest";
 
 /// What to do with what came from elsewhere.
-const MOVE: &str =
-    "move it away; a start does that too, and reads the generation that recovery-points names";
+const MOVE: &str = "move it away; a start does that too, and reads the others";
+
+/// What was being made when the process ended.
+const UNFINISHED: &str = "it was not finished, and nothing is in it";
+/// What becomes of that.
+const REMOVED: &str = "the next start removes it";
 
 /// What to do with what a start put aside.
 const ASIDE: &str = "look at it with sluice log dump, and remove it";
@@ -34,12 +40,17 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     });
     let losses = walk_row(&directory, &extents, live, |_| ())?;
     let look_after = if home.is_clean { NOT_NEEDED } else { NEEDED };
-    let tell = |loss: Loss<'_>| {
-        let is_foreign = loss.kind == LossKind::Foreign;
-        let advice = if is_foreign { MOVE } else { look_after };
-        Finding::new(Severity::Damage, loss.path, reason(loss.kind), advice).with_bytes(loss.bytes)
+    let tell = |loss: Loss| {
+        let advice = if loss.kind.is_stray() {
+            MOVE
+        } else {
+            look_after
+        };
+        Finding::new(Severity::Damage, &loss.path, loss.kind.reason(), advice)
+            .with_bytes(loss.bytes)
     };
     let mut findings: Vec<_> = losses.into_iter().map(tell).collect();
+    findings.extend(unfinished(home, &directory)?);
     for extent in FoundExtent::all(&home.disk, &directory.join(DAMAGED_DIRECTORY))? {
         let reason = "a start found it damaged and kept it";
         findings.push(Finding::new(Severity::Note, extent.path(), reason, ASIDE));
@@ -47,16 +58,11 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
     Ok(findings)
 }
 
-const fn reason(kind: LossKind) -> &'static str {
-    match kind {
-        LossKind::FirstPage => "the first page is not whole",
-        LossKind::Frames => "frames that were durable are not what they were",
-        LossKind::End => "it lost its end, which the next extent follows",
-        LossKind::Cut => "it is shorter than it was made",
-        LossKind::ExtentsBefore => "extents before it are missing",
-        LossKind::Extents => "the extents that are needed are missing",
-        LossKind::Foreign => {
-            "it is of a later generation than recovery-points names: it came from elsewhere"
-        }
-    }
+/// The extents that were not finished.
+fn unfinished(home: &Home, directory: &Path) -> Result<Vec<Finding>, StorageError> {
+    let mut names = home.disk.list(directory)?;
+    names.sort_unstable();
+    let names = names.iter().filter(|name| is_unfinished(name));
+    let tell = |name| Finding::new(Severity::Note, &directory.join(name), UNFINISHED, REMOVED);
+    Ok(names.map(tell).collect())
 }

@@ -32,6 +32,8 @@ pub(super) enum FileKind {
     Text,
     /// Nothing is in it; that it is there says something.
     Mark,
+    /// What was being written, and is not used.
+    Unfinished,
     /// Nothing that is known.
     Unknown,
 }
@@ -49,6 +51,9 @@ impl FileKind {
                 return Self::Mark;
             }
             _ => {}
+        }
+        if name.ends_with(".tmp") {
+            return Self::Unfinished;
         }
         let rest = parse_file_name(name).map_or(name, |(_, suffix)| suffix);
         // What has left its log keeps its kind: `.log.3.deleted`, `.log.damaged`.
@@ -91,6 +96,7 @@ impl FileKind {
             Self::Reserve => "disk-reserve",
             Self::Text => "text",
             Self::Mark => "mark",
+            Self::Unfinished => "unfinished",
             Self::Unknown => "unknown",
         }
     }
@@ -132,6 +138,8 @@ mod tests {
             ("meta.properties", FileKind::Text),
             ("clean-shutdown", FileKind::Mark),
             ("disk-reserve", FileKind::Reserve),
+            ("00000003.extent.tmp", FileKind::Unfinished),
+            ("recovery-points.tmp", FileKind::Unfinished),
             ("notes", FileKind::Unknown),
         ] {
             assert_eq!(FileKind::of(name), kind, "{name}");

@@ -6,6 +6,7 @@ use std::path::Path;
 use prometheus::{IntCounter, IntGauge, Registry};
 
 use super::{Telemetry, metric};
+use crate::log::{Loss, LossKind};
 
 /// The metrics of damage and of the search for it.
 #[derive(Debug)]
@@ -64,18 +65,36 @@ impl DamageCounted {
     }
 }
 
-/// The disk lost or changed a part of the commit log that was durable.
+/// The disk lost or changed a part of the commit log that was durable, or an extent is not of this directory.
 pub(crate) struct CommitLogDamaged<'a> {
-    pub(crate) extent: &'a Path,
+    pub(crate) loss: &'a Loss,
 }
 
 impl CommitLogDamaged<'_> {
     pub(crate) fn emit(self) {
-        let extent = self.extent;
-        tracing::error!(
-            extent = %extent.display(),
-            "the disk lost or changed a part of the commit log, kept in commit-log/damaged; acknowledged records may be missing: check the disk"
-        );
+        let Loss { kind, path, .. } = self.loss;
+        let (path, reason) = (path.display(), kind.reason());
+        match kind {
+            LossKind::Copy | LossKind::Foreign => tracing::warn!(
+                extent = %path,
+                reason,
+                "somebody put a file among those of the commit log; it is kept in commit-log/damaged, and nothing of it is used: look at it with sluice log dump, and remove it"
+            ),
+            LossKind::Extents => tracing::error!(
+                directory = %path,
+                reason,
+                "files of the commit log are gone; acknowledged records may be missing: check the disk, or who removed them"
+            ),
+            LossKind::FirstPage
+            | LossKind::Frames
+            | LossKind::End
+            | LossKind::Cut
+            | LossKind::ExtentsBefore => tracing::error!(
+                extent = %path,
+                reason,
+                "the disk lost or changed a part of the commit log, kept in commit-log/damaged; acknowledged records may be missing: check the disk"
+            ),
+        }
     }
 }
 
@@ -98,12 +117,12 @@ impl ProducerIdsLost<'_> {
     }
 }
 
-/// How many damaged extents of the commit log are kept.
-pub(crate) struct DamagedExtentsKept {
+/// How many damaged extents of the commit log are kept, and whether the last start missed some.
+pub(crate) struct DamagedExtents {
     pub(crate) count: usize,
 }
 
-impl DamagedExtentsKept {
+impl DamagedExtents {
     pub(crate) fn emit(self, telemetry: &Telemetry) {
         let count = i64::try_from(self.count).unwrap_or(i64::MAX);
         telemetry.damage.extents.set(count);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Telemetry;
+use crate::log::FORMAT_VERSION;
 
 /// The broker takes connections.
 pub(crate) struct BrokerListening<'a> {
@@ -39,6 +40,24 @@ impl DirectoryOpened {
         } else {
             tracing::warn!(partitions, "data directory recovered after an unclean stop");
         }
+    }
+}
+
+/// The data directory was of an earlier format.
+pub(crate) struct DirectoryUpgraded {
+    /// The format it had.
+    pub(crate) from: u32,
+}
+
+impl DirectoryUpgraded {
+    pub(crate) fn emit(self) {
+        let Self { from } = self;
+        let format = FORMAT_VERSION;
+        tracing::info!(
+            from,
+            format,
+            "data directory is of a newer format now, which earlier versions refuse"
+        );
     }
 }
 

@@ -91,7 +91,7 @@ metrics! {
     DAMAGED_RANGES = "sluice_broker_damaged_ranges", "gauge", [],
         "Ranges of offsets whose records the disk lost or changed, in all partitions. The log names each; readers get `CORRUPT_MESSAGE` there.";
     COMMIT_LOG_DAMAGED_EXTENTS = "sluice_broker_commit_log_damaged_extents", "gauge", [],
-        "Extents of the commit log of which the disk lost or changed a part, as kept in `commit-log/damaged/`.";
+        "Extents of the commit log of which the disk lost or changed a part, as kept in `commit-log/damaged/`; and one where the last start found none that it needed.";
     SCRUBBED = "sluice_broker_scrubbed_bytes_total", "counter", [],
         "Bytes of segments that the scrub read and checked.";
 }

@@ -25,15 +25,16 @@ pub(crate) use connection::{
     Ending,
 };
 pub(crate) use damage::{
-    CommitLogDamaged, DamageCounted, DamagedExtentsKept, ProducerIdsLost, RecordsDamaged,
-    ScrubFailed, SegmentsScrubbed,
+    CommitLogDamaged, DamageCounted, DamagedExtents, ProducerIdsLost, RecordsDamaged, ScrubFailed,
+    SegmentsScrubbed,
 };
 pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
 };
 pub(crate) use lifecycle::{
     BrokerListening, BrokerStopped, CloseFailed, ConfigsContradict, DirectoryOpened,
-    DirectoryQuarantined, LogChanged, LogFlushed, RetentionFailed, SavingFailed, TailCut,
+    DirectoryQuarantined, DirectoryUpgraded, LogChanged, LogFlushed, RetentionFailed, SavingFailed,
+    TailCut,
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use producers::ProducersCounted;

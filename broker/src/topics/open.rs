@@ -223,7 +223,7 @@ impl FoundJournal {
         if self.last_stop == LastStop::Unclean || directory.is_new() {
             begin_epoch(&metadata, directory.is_new())?;
         }
-        let mut report = RecoveryReport::begin(self.last_stop, self.replay.damaged());
+        let mut report = RecoveryReport::begin(directory, self.replay.losses());
         report.replayed_bytes = self.checkpoint.pending_bytes();
         self.checkpoint.run()?;
         Ok((metadata, report))

@@ -1,11 +1,9 @@
 //! What opening a data directory found, for whoever tells people.
 
-use std::path::PathBuf;
-
 use super::Partition;
 use super::change::directory_name;
 use super::topic_config::{InvalidTopicConfig, TopicConfig};
-use crate::log::{ChangedEnd, DamagedRange, LastStop, LogRecovery};
+use crate::log::{ChangedEnd, DamagedRange, DataDirectory, LastStop, LogRecovery, Loss};
 use crate::model::TopicName;
 
 /// What opening a data directory found.
@@ -13,6 +11,8 @@ use crate::model::TopicName;
 pub struct RecoveryReport {
     /// How the last process that had it ended.
     pub last_stop: LastStop,
+    /// The format of the directory, where that was an earlier one.
+    pub earlier_format: Option<u32>,
     /// Partitions opened.
     pub partition_count: usize,
     /// Logs whose end was not whole, and was cut.
@@ -27,17 +27,18 @@ pub struct RecoveryReport {
     pub replayed_bytes: u64,
     /// Whether the file that says which logs were compacted says nothing, so that all may have been.
     pub are_cleaned_unknown: bool,
-    /// Extents of the commit log of which the disk lost or changed a part.
-    pub damaged: Vec<PathBuf>,
+    /// What of the commit log is lost, or from elsewhere.
+    pub losses: Vec<Loss>,
     /// Topics whose settings contradict each other since the broker's defaults are others.
     pub contradictions: Vec<(TopicName, InvalidTopicConfig)>,
 }
 
 impl RecoveryReport {
     /// What is known before the partitions are looked at.
-    pub(super) fn begin(last_stop: LastStop, damaged: &[PathBuf]) -> Self {
+    pub(super) fn begin(directory: &DataDirectory, losses: &[Loss]) -> Self {
         Self {
-            last_stop,
+            last_stop: directory.last_stop(),
+            earlier_format: directory.earlier_format(),
             partition_count: 0,
             cut: Vec::new(),
             damaged_logs: Vec::new(),
@@ -45,7 +46,7 @@ impl RecoveryReport {
             quarantined: Vec::new(),
             replayed_bytes: 0,
             are_cleaned_unknown: false,
-            damaged: damaged.to_vec(),
+            losses: losses.to_vec(),
             contradictions: Vec::new(),
         }
     }

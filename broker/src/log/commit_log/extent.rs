@@ -36,7 +36,7 @@ pub(super) struct Extent {
 
 impl Extent {
     /// Makes the file `index` of `size` bytes of zeroes, durably but for its name, which it gets when it is
-    /// whole: what is shorter was cut. Leaves nothing behind where that fails.
+    /// whole. Leaves nothing behind for which there is no room.
     pub(super) fn create(
         disk: &Disk,
         directory: &Path,
@@ -61,7 +61,7 @@ impl Extent {
         directory: &Path,
         name: &str,
     ) -> Result<Option<(u64, Self)>, StorageError> {
-        if name.ends_with(&format!("{SUFFIX}{UNFINISHED}")) {
+        if is_unfinished(name) {
             disk.remove_file(&directory.join(name))?;
             return Ok(None);
         }
@@ -87,14 +87,13 @@ impl Extent {
         Ok(Some((index, Self { path, file, size })))
     }
 
-    /// What the first page says. Where the file is too short to have one, something was cut off.
+    /// What the first page says.
     pub(super) fn first_page(&self) -> Result<FirstPage, StorageError> {
         let length = usize::try_from(PAGE_BYTES).unwrap_or(usize::MAX);
         // What a disk cannot read once it may read the next time.
         for _ in 0..2 {
             match self.file.read_at(0, length) {
                 Err(error) if error.is_unreadable() => {}
-                page if self.size < PAGE_BYTES => return page.map(|_cut| FirstPage::Damaged),
                 page => return Ok(FirstPage::read(&page?)),
             }
         }
@@ -108,6 +107,12 @@ impl Extent {
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         self.file.read_readable_at(0, length)
     }
+}
+
+/// Whether a file with this name is an extent that was not finished.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let whole = name.strip_suffix(UNFINISHED);
+    whole.is_some_and(|whole| whole.ends_with(SUFFIX))
 }
 
 fn fill(disk: &Disk, path: &Path, size: u64) -> Result<(), StorageError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::config::CommitLogConfig;
-use super::extent::Extent;
+use super::extent::{Extent, SUFFIX};
 use super::{Retired, page_align};
 use crate::log::disk::Disk;
 use crate::log::{Space, StorageError};
@@ -200,6 +200,7 @@ impl Extents {
         self.disk.sync_dir(&directory)?;
         self.disk.sync_dir(&self.directory)?;
         let mut kept = self.disk.list(&directory)?;
+        kept.retain(|name| name.ends_with(SUFFIX));
         kept.sort_unstable();
         let old = kept.len().saturating_sub(DAMAGED_KEPT_MAX);
         let mut old = kept.iter().take(old);

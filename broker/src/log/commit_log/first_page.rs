@@ -18,7 +18,6 @@
 //! Version 2 did not say how many bytes the file has, and had its CRC at byte 40. Version 1 had no secret either,
 //! its CRC at byte 36, and nothing at byte 512.
 
-use super::extent::PAGE_BYTES;
 use super::frame::Chain;
 
 const MAGIC: [u8; 8] = *b"sluicecl";
@@ -27,6 +26,8 @@ const VERSION: u32 = 3;
 const PLACES: [usize; 2] = [0, 512];
 /// Bytes of either, its CRC included.
 const HEADER_BYTES: usize = 52;
+/// Bytes of the page.
+const PAGE: usize = 4096;
 
 /// What the first page of an extent says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,7 @@ pub(crate) struct ExtentHeader {
 }
 
 impl FirstPage {
+    /// Of the bytes that the file has of its first page.
     pub(super) fn read(page: &[u8]) -> Self {
         let places = PLACES.map(|at| page.get(at..).unwrap_or_default());
         if let Some(header) = places.into_iter().find_map(ExtentHeader::read) {
@@ -59,7 +61,9 @@ impl FirstPage {
         let is_written = |place: &[u8]| place.iter().take(HEADER_BYTES).any(|byte| *byte != 0);
         // Version 1 stood there once.
         let is_first_version = u32_at(page, 8) == Some(1);
-        match is_first_version || places.into_iter().all(is_written) {
+        // One that was never finished has zeroes alone.
+        let is_rest = page.len() < PAGE && is_written(page);
+        match is_rest || is_first_version || places.into_iter().all(is_written) {
             true => Self::Damaged,
             false => Self::Blank,
         }
@@ -78,7 +82,7 @@ impl ExtentHeader {
     /// The whole page: no part of it has to be read to be written.
     pub(super) fn to_page(self) -> Vec<u8> {
         let header = self.to_bytes();
-        let mut page = vec![0; usize::try_from(PAGE_BYTES).unwrap_or_default()];
+        let mut page = vec![0; PAGE];
         for at in PLACES {
             if let Some(place) = page.get_mut(at..at.saturating_add(header.len())) {
                 place.copy_from_slice(&header);

@@ -26,7 +26,6 @@ impl FoundExtent {
     pub(crate) fn all(disk: &Disk, directory: &Path) -> Result<Vec<Self>, StorageError> {
         let mut names = disk.list(directory)?;
         names.retain(|name| name.ends_with(SUFFIX));
-        names.sort_unstable();
         let found = names
             .iter()
             .map(|name| Self::open(disk, &directory.join(name)))
@@ -36,9 +35,13 @@ impl FoundExtent {
         Ok(found)
     }
 
-    /// By their place in the log; those without a place first.
+    /// By their place in the log, and by name; those without a place first.
     pub(super) fn sort(found: &mut [Self]) {
-        found.sort_by_key(|found| found.header().map(|header| header.number));
+        let number = |found: &Self| found.header().map(|header| header.number);
+        found.sort_by(|one, other| {
+            let by_place = number(one).cmp(&number(other));
+            by_place.then_with(|| one.path().cmp(other.path()))
+        });
     }
 
     /// The extent at `path`.
@@ -65,11 +68,13 @@ impl FoundExtent {
         matches!(self.page, FirstPage::Damaged)
     }
 
-    /// Whether it is of a later generation than there was.
+    /// Whether it is of a generation that there never was.
     pub(super) fn is_foreign(&self, live: Option<Live>) -> bool {
-        self.header()
-            .zip(live)
-            .is_some_and(|(header, live)| header.chain.generation > live.generation)
+        let (Some(ExtentHeader { chain, .. }), Some(live)) = (self.header(), live) else {
+            return false;
+        };
+        let is_other = live.secret.is_some_and(|secret| secret != chain.secret);
+        chain.generation > live.generation || (chain.generation == live.generation && is_other)
     }
 
     /// Bytes of its file.

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use sluice_protocol::Uuid;
 use sluice_protocol::record_batch::StampedBatch;
 
+use super::live::Live;
 use crate::log::LogKey;
 use crate::log::data_directory::random_bytes;
 
@@ -49,7 +50,7 @@ pub(crate) struct FrameHeader {
 }
 
 /// What the next frame is chained to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
     /// The generation all its frames have.
     pub(crate) generation: u32,
@@ -71,6 +72,11 @@ impl Chain {
             crc: 0,
             secret: u32::from_be_bytes([first, second, third, fourth]),
         }
+    }
+
+    /// The extent `number`, as the next one that it begins.
+    pub(super) const fn live(&self, number: u64) -> Live {
+        Live::ahead(self.generation, Some(self.secret), number)
     }
 
     /// The header of the frame that holds `batch`, which is the last one from now on.

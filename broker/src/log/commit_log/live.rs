@@ -7,6 +7,8 @@
 pub struct Live {
     /// The generation of the commit log. There is no later one.
     pub generation: u32,
+    /// Its secret, which two data directories do not share; earlier versions did not say.
+    pub secret: Option<u32>,
     /// Number of the extent.
     pub number: u64,
     /// Whether something in it is durable. The next flush may have begun it since.
@@ -16,9 +18,10 @@ pub struct Live {
 impl Live {
     /// One that nothing was written into.
     #[must_use]
-    pub const fn ahead(generation: u32, number: u64) -> Self {
+    pub const fn ahead(generation: u32, secret: Option<u32>, number: u64) -> Self {
         Self {
             generation,
+            secret,
             number,
             is_begun: false,
         }

@@ -21,6 +21,7 @@ mod first_page;
 mod found_extent;
 mod frame;
 mod live;
+mod loss;
 mod pages;
 mod replay;
 mod row;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use sluice_protocol::record_batch::StampedBatch;
 
 pub use config::CommitLogConfig;
+pub(crate) use extent::is_unfinished;
 use extent::{Extent, PAGE_BYTES, page_align};
 pub(crate) use extents::DAMAGED_DIRECTORY;
 pub use extents::{CommitLogFacts, Extents};
@@ -42,10 +44,11 @@ pub(crate) use found_extent::FoundExtent;
 pub(crate) use frame::Chain;
 use frame::size_of_frame;
 pub use live::Live;
+pub use loss::{Loss, LossKind};
 use pages::Pages;
 pub(super) use replay::Batches;
 pub use replay::Replay;
-pub(crate) use row_walk::{Loss, LossKind, walk_row};
+pub(crate) use row_walk::walk_row;
 
 use super::{LogKey, StorageError};
 
@@ -89,15 +92,15 @@ impl CommitLog {
     /// # Errors
     /// [`StorageError`].
     pub fn begin(extents: Arc<Extents>, replay: Replay) -> Result<Self, StorageError> {
-        let next = replay.next_live();
+        let (chain, next_number) = (replay.next_chain, replay.next_number);
         let generation = replay.generation;
         let (whole, damaged) = replay.into_extents();
         extents.put_aside(generation, damaged)?;
         extents.keep(whole)?;
         Ok(Self {
             extents,
-            chain: Chain::begin(next.generation),
-            next_number: next.number,
+            chain,
+            next_number,
             active: None,
             retired: Vec::new(),
             pages: Pages::default(),
@@ -130,7 +133,7 @@ impl CommitLog {
 
     /// The first extent that is needed while those retired are not.
     pub(super) fn live(&self) -> Live {
-        let ahead = Live::ahead(self.chain.generation, self.next_number);
+        let ahead = self.chain.live(self.next_number);
         self.active.as_ref().map_or(ahead, |active| Live {
             number: active.number,
             is_begun: active.position > PAGE_BYTES,

@@ -3,7 +3,7 @@
 //! What is damaged is told, and what lies behind is used all the same.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use sluice_protocol::record_batch::{BatchHeader, RawBatch, StampedBatch};
@@ -12,8 +12,9 @@ use super::config::CommitLogConfig;
 use super::extent::Extent;
 use super::extents::Extents;
 use super::found_extent::FoundExtent;
-use super::frame::HEADER_SIZE;
+use super::frame::{Chain, HEADER_SIZE};
 use super::live::Live;
+use super::loss::{Loss, LossKind};
 use super::row_walk::{FoundFrame, walk_row};
 use crate::log::disk::Disk;
 use crate::log::{LogKey, Space, StorageError};
@@ -22,10 +23,11 @@ use crate::log::{LogKey, Space, StorageError};
 #[derive(Debug, Default)]
 pub struct Replay {
     pub(super) generation: u32,
+    /// Where the next generation begins.
+    pub(super) next_chain: Chain,
     pub(super) next_number: u64,
     frames: HashMap<LogKey, Vec<Found>>,
-    /// What [`Replay::damaged`] tells.
-    damaged: Vec<PathBuf>,
+    losses: Vec<Loss>,
     /// Everything that was found. Nothing of it is touched before the segments have what it holds.
     extents: Vec<Extent>,
 }
@@ -89,29 +91,28 @@ impl Replay {
     /// The extents that can be used again, and those of which the disk lost or changed a part.
     pub(super) fn into_extents(self) -> (Vec<Extent>, Vec<Extent>) {
         let Self {
-            extents, damaged, ..
+            extents, losses, ..
         } = self;
-        let is_damaged = |extent: &Extent| damaged.contains(&extent.path);
+        let is_damaged = |extent: &Extent| losses.iter().any(|loss| loss.path == extent.path);
         extents.into_iter().partition(|extent| !is_damaged(extent))
     }
 
     /// The extent that the next process begins with.
     #[must_use]
     pub const fn next_live(&self) -> Live {
-        Live::ahead(self.generation.saturating_add(1), self.next_number)
+        self.next_chain.live(self.next_number)
     }
 
     /// Whether nothing that was durable is missing.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
-        self.damaged.is_empty()
+    pub fn is_whole(&self) -> bool {
+        self.losses.iter().all(|loss| loss.kind.is_stray())
     }
 
-    /// Extents of which the disk lost or changed a part, or that came from elsewhere; their directory where all
-    /// that were needed are gone.
+    /// What of the commit log is lost, or from elsewhere: one of each extent.
     #[must_use]
-    pub fn damaged(&self) -> &[PathBuf] {
-        &self.damaged
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 
     /// The batches of a partition that end behind `from`.
@@ -137,6 +138,7 @@ impl Replay {
             replay.generation = replay.generation.max(header.chain.generation);
             replay.next_number = replay.next_number.max(header.number.saturating_add(1));
         }
+        replay.next_chain = Chain::begin(replay.generation.saturating_add(1));
         replay
     }
 
@@ -148,7 +150,7 @@ impl Replay {
     ) -> Result<(), StorageError> {
         let losses = walk_row(directory, extents, live, |frame| self.add(&frame))?;
         for loss in losses {
-            self.note_damaged(loss.path);
+            self.note(loss);
         }
         Ok(())
     }
@@ -156,13 +158,13 @@ impl Replay {
     fn note_foreign(&mut self, extents: &[FoundExtent], live: Option<Live>) {
         let foreign = extents.iter().filter(|extent| extent.is_foreign(live));
         for extent in foreign {
-            self.note_damaged(extent.path());
+            self.note(Loss::missing(LossKind::Foreign, extent.path()));
         }
     }
 
-    fn note_damaged(&mut self, extent: &Path) {
-        if !self.damaged.iter().any(|known| known == extent) {
-            self.damaged.push(extent.to_owned());
+    fn note(&mut self, loss: Loss) {
+        if !self.losses.iter().any(|known| known.path == loss.path) {
+            self.losses.push(loss);
         }
     }
 

@@ -5,18 +5,18 @@
 //! write: a frame is written only when all before it are durable, so the disk lost or changed what it
 //! had kept. So it did where a first page is harmed, an extent is shorter than it was made or missing from their
 //! row, or the first of them is missing though the recovery points say that it was begun. What lies behind is
-//! walked over all the same. What is of a later generation than they name is from elsewhere, and not read.
+//! walked over all the same. What is of a later generation than they name, or of the same one with another secret,
+//! is from elsewhere, and not read.
 
-use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
 
-use super::extent::PAGE_BYTES;
 use super::found_extent::FoundExtent;
-use super::frame::FrameHeader;
+use super::frame::{Chain, FrameHeader};
 use super::live::Live;
-use super::row::{Link, Row};
+use super::loss::{Loss, LossKind};
+use super::row::{Follower, Link, Placed, Row};
 use crate::log::StorageError;
 
 /// A frame in its extent.
@@ -30,115 +30,79 @@ pub(crate) struct FoundFrame<'a> {
     pub(crate) batch: Bytes,
 }
 
-/// What the disk lost or changed of a commit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Loss<'a> {
-    pub(crate) kind: LossKind,
-    /// The extent that it is told by, or the directory where there is none.
-    pub(crate) path: &'a Path,
-    /// Where in that; nowhere, where something is missing.
-    pub(crate) bytes: Range<u64>,
-}
-
-/// What is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LossKind {
-    /// What the first page of an extent said.
-    FirstPage,
-    /// Frames before others.
-    Frames,
-    /// The end of an extent, which the next one follows.
-    End,
-    /// What an extent had behind the end of its file.
-    Cut,
-    /// Extents before this one.
-    ExtentsBefore,
-    /// All extents that are needed.
-    Extents,
-    /// Nothing: the extent is of a generation that never was here.
-    Foreign,
-}
-
 /// Walks over the frames of `extents`, which are sorted and were found in `directory`; `live` is the first one that is
 /// needed, as far as is known.
 pub(crate) fn walk_row<'a>(
-    directory: &'a Path,
+    directory: &Path,
     extents: &'a [FoundExtent],
     live: Option<Live>,
     mut visit: impl FnMut(FoundFrame<'a>),
-) -> Result<Vec<Loss<'a>>, StorageError> {
-    let harmed = extents.iter().filter(|extent| extent.is_lost());
-    let mut losses: Vec<_> = harmed.map(first_page).collect();
-    // A gap is the place of one whose first page is harmed, if there is any.
-    let is_told = !losses.is_empty();
-    let foreign = extents.iter().filter(|extent| extent.is_foreign(live));
-    losses.extend(foreign.map(|extent| missing(LossKind::Foreign, extent.path())));
-    let generation = live.map_or_else(|| newest_generation(extents), |live| live.generation);
-    let mut row = Row::new(generation, live.map(|live| live.number));
+) -> Result<Vec<Loss>, StorageError> {
+    let row = Row::of(extents, live)?;
+    let mut losses = page_losses(extents, live);
+    let copies = row.copies.iter();
+    losses.extend(copies.map(|copy| Loss::missing(LossKind::Copy, copy.path())));
+    // A gap is the place of one whose first page is harmed, if there are as many.
+    let mut pages_lost = extents.iter().filter(|extent| extent.is_lost()).count();
+    let mut follower = Follower::new(live.map(|live| live.number));
     let mut is_cut = false;
-    for (index, extent) in extents.iter().enumerate() {
-        let Some(header) = extent.header() else {
-            continue;
-        };
-        match row.take(header, extent.path()) {
-            Link::Outside => continue,
+    for placed in &row.placed {
+        let path = placed.extent.path();
+        match follower.take(placed.header, path) {
             Link::Next => {}
             Link::Behind(_) if is_cut => {}
-            Link::Behind(before) => losses.push(missing(LossKind::End, before)),
-            Link::BehindGap if is_told => {}
-            Link::BehindGap => losses.push(missing(LossKind::ExtentsBefore, extent.path())),
+            Link::Behind(before) => losses.push(Loss::missing(LossKind::End, before)),
+            Link::BehindGap(missing) => match pages_lost.checked_sub(missing) {
+                Some(left) => pages_lost = left,
+                None => losses.push(Loss::missing(LossKind::ExtentsBefore, path)),
+            },
         }
-        let cut = extent.cut();
+        let cut = placed.extent.cut();
         is_cut = cut.is_some();
-        losses.extend(cut.map(|bytes| lost(LossKind::Cut, extent, bytes)));
-        let mut walk = extent.walk(header)?;
-        loop {
-            let next = walk.next();
-            let skipped = walk.take_skipped();
-            losses.extend(skipped.map(|bytes| lost(LossKind::Frames, extent, bytes)));
-            let Some((position, header)) = next else {
-                break;
-            };
-            visit(FoundFrame {
-                extent,
-                index,
-                position,
-                header,
-                batch: walk.batch(position, &header).unwrap_or_default(),
-            });
-        }
-        row.go_on(walk.chain());
+        losses.extend(cut.map(|bytes| Loss::of(LossKind::Cut, placed.extent, bytes)));
+        let chain = walk_extent(*placed, &mut losses, &mut visit)?;
+        follower.go_on(chain);
     }
-    if live.is_some_and(|live| live.is_begun) && row.is_empty() && !is_told {
-        losses.push(missing(LossKind::Extents, directory));
+    if live.is_some_and(|live| live.is_begun) && row.placed.is_empty() {
+        losses.push(Loss::missing(LossKind::Extents, directory));
     }
     Ok(losses)
 }
 
-/// The generation that is read where none is known.
-fn newest_generation(extents: &[FoundExtent]) -> u32 {
-    let headers = extents.iter().filter_map(FoundExtent::header);
-    let generations = headers.map(|header| header.chain.generation);
-    generations.max().unwrap_or_default()
+/// What first pages tell: that they are not whole, or that they are from elsewhere.
+fn page_losses(extents: &[FoundExtent], live: Option<Live>) -> Vec<Loss> {
+    let loss = |extent: &FoundExtent| match extent.is_foreign(live) {
+        true => Some(Loss::missing(LossKind::Foreign, extent.path())),
+        false => extent.is_lost().then(|| Loss::first_page(extent)),
+    };
+    extents.iter().filter_map(loss).collect()
 }
 
-fn first_page(extent: &FoundExtent) -> Loss<'_> {
-    let bytes = 0..extent.size().min(PAGE_BYTES);
-    lost(LossKind::FirstPage, extent, bytes)
-}
-
-fn lost(kind: LossKind, extent: &FoundExtent, bytes: Range<u64>) -> Loss<'_> {
-    Loss {
-        kind,
-        path: extent.path(),
-        bytes,
-    }
-}
-
-const fn missing(kind: LossKind, path: &Path) -> Loss<'_> {
-    Loss {
-        kind,
-        path,
-        bytes: 0..0,
+/// Shows the frames of an extent, and returns where the chain stands behind them.
+fn walk_extent<'a>(
+    placed: Placed<'a>,
+    losses: &mut Vec<Loss>,
+    visit: &mut impl FnMut(FoundFrame<'a>),
+) -> Result<Chain, StorageError> {
+    let Placed {
+        index,
+        extent,
+        header,
+    } = placed;
+    let mut walk = extent.walk(header)?;
+    loop {
+        let next = walk.next();
+        let skipped = walk.take_skipped();
+        losses.extend(skipped.map(|bytes| Loss::of(LossKind::Frames, extent, bytes)));
+        let Some((position, header)) = next else {
+            return Ok(walk.chain());
+        };
+        visit(FoundFrame {
+            extent,
+            index,
+            position,
+            header,
+            batch: walk.batch(position, &header).unwrap_or_default(),
+        });
     }
 }

@@ -50,7 +50,7 @@ fn batch_of(offset: i64, value: Vec<u8>) -> StampedBatch {
 fn begun(generation: u32, number: u64) -> Option<Live> {
     Some(Live {
         is_begun: true,
-        ..Live::ahead(generation, number)
+        ..Live::ahead(generation, None, number)
     })
 }
 
@@ -80,10 +80,7 @@ impl Directory {
     /// The names of the damaged extents, as they are told.
     fn damaged(&self, live: Option<Live>) -> Vec<String> {
         let (replay, _) = self.open_from(live);
-        let names = replay.damaged().iter();
-        names
-            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
-            .collect()
+        told(&replay)
     }
 
     /// Changes all of the first page of an extent.
@@ -130,6 +127,14 @@ fn reopen(
     let space = Space::open(disk, root, space).unwrap();
     let directory = root.join("commit-log");
     Replay::open(disk, &space, &directory, CONFIG, is_clean, live)
+}
+
+/// The names of the extents of which the replay tells something.
+fn told(replay: &Replay) -> Vec<String> {
+    let names = replay.losses().iter();
+    names
+        .map(|loss| loss.path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect()
 }
 
 fn offsets(replay: &Replay, partition: i32, from: i64) -> Vec<i64> {
@@ -207,7 +212,7 @@ fn rot_below_what_is_durable_is_told_and_what_follows_is_used() {
     let (replay, _) = directory.open();
     assert_eq!(offsets(&replay, 0, 0), [0, 2, 3]);
     assert!(!replay.is_whole());
-    assert!(replay.damaged()[0].ends_with("00000000.extent"));
+    assert!(told(&replay) == ["00000000.extent"]);
 }
 
 /// Mutation: `walk_row` that passes over `Link::BehindGap`.
@@ -423,9 +428,9 @@ fn live_extents_that_are_gone_are_told_where_something_in_them_was_durable() {
         "it may never have been"
     );
     assert_eq!(directory.damaged(begun(1, 2)), ["commit-log"]);
-    assert_eq!(directory.damaged(Some(Live::ahead(1, 2))), [""; 0]);
+    assert_eq!(directory.damaged(Some(Live::ahead(1, None, 2))), [""; 0]);
     assert_eq!(
-        directory.damaged(Some(Live::ahead(2, 3))),
+        directory.damaged(Some(Live::ahead(2, None, 3))),
         [""; 0],
         "a generation without one"
     );
@@ -436,18 +441,23 @@ fn live_extents_that_are_gone_are_told_where_something_in_them_was_durable() {
 fn an_extent_is_begun_with_the_first_flush() {
     let directory = Directory::new();
     let mut log = directory.begin();
-    assert_eq!(log.live(), Live::ahead(1, 0));
+    let live = log.live();
+    assert_eq!((live.generation, live.number, live.is_begun), (1, 0, false));
     log.begin_extent(1).unwrap();
     assert!(!log.live().is_begun);
     log.commit(&[(key(0), batch(0, 10))]).unwrap();
-    assert_eq!(Some(log.live()), begun(1, 0));
+    let begun = Live {
+        is_begun: true,
+        ..live
+    };
+    assert_eq!(log.live(), begun);
 }
 
-/// Mutations: `FoundExtent::cut` that is `None`; `Extent::first_page` of a file of any size.
+/// Mutation: `FoundExtent::cut` that is `None`.
 #[test]
 fn an_extent_that_was_cut_is_told_and_put_aside_wherever_it_ends() {
     for (extent, first) in [(0, 0), (1, 7), (2, 14)] {
-        for pages in [0, 1, 2, 4, 7] {
+        for pages in [1, 2, 4, 7] {
             let directory = Directory::new();
             drop(filled(&directory));
             let name = format!("{extent:08}.extent");
@@ -497,13 +507,102 @@ fn an_extent_of_a_later_generation_hides_nothing_and_is_put_aside() {
             Vec::from_iter(14..20)
         };
         assert_eq!(offsets(&replay, 0, 0), expected);
-        let told = replay.damaged().iter();
-        let told: Vec<_> = told.map(|path| path.file_name().unwrap()).collect();
-        assert_eq!(told, ["00000077.extent"]);
-        assert_eq!(replay.next_live(), Live::ahead(2, 3));
+        assert_eq!(told(&replay), ["00000077.extent"]);
+        let next = replay.next_live();
+        assert_eq!((next.generation, next.number), (2, 3));
         CommitLog::begin(extents, replay).unwrap();
         let aside = directory.path().join("damaged/0000000001-00000077.extent");
         assert!(aside.exists());
+    }
+}
+
+/// Mutation: `FirstPage::read` that takes a rest of a page for a whole one.
+#[test]
+fn an_extent_that_is_empty_is_missing_and_one_with_a_rest_is_lost() {
+    for (size, expected) in [(0, "00000001.extent"), (20, "00000000.extent")] {
+        let directory = Directory::new();
+        drop(filled(&directory));
+        let path = directory.path().join("00000000.extent");
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_len(size).unwrap();
+        assert_eq!(directory.damaged(begun(1, 0)), [expected]);
+        let unused = directory.path().join("00000050.extent");
+        std::fs::write(unused, vec![0; 100]).unwrap();
+        assert_eq!(directory.damaged(begun(1, 0)), [expected]);
+    }
+}
+
+/// Mutation: `FoundExtent::is_foreign` that compares the generation alone.
+#[test]
+fn an_extent_of_the_same_generation_with_another_secret_is_from_elsewhere() {
+    let elsewhere = Directory::new();
+    let mut log = elsewhere.begin();
+    log.commit(&[(key(0), batch(90, 10)), (key(5), batch(0, 10))])
+        .unwrap();
+    for (name, is_moved) in [("00000007", false), ("00000000", true)] {
+        let directory = Directory::new();
+        let log = filled(&directory);
+        let first = Live {
+            number: 0,
+            ..log.live()
+        };
+        drop(log);
+        let name = format!("{name}.extent");
+        let place = directory.path().join(&name);
+        if is_moved {
+            std::fs::rename(&place, directory.path().join("00000008.extent")).unwrap();
+        }
+        std::fs::copy(elsewhere.path().join("00000000.extent"), place).unwrap();
+        assert_eq!(directory.damaged(Some(first)), [name]);
+        let (replay, _) = directory.open_from(Some(first));
+        assert_eq!(offsets(&replay, 0, 0), Vec::from_iter(0..20));
+        assert_eq!(offsets(&replay, 5, 0), Vec::<i64>::new());
+        assert!(replay.is_whole());
+    }
+}
+
+/// Mutation: `Replay::next_live` with the secret of the generation before.
+#[test]
+fn an_extent_of_the_next_generation_is_from_elsewhere_after_a_start_that_did_not_end() {
+    let directory = Directory::new();
+    drop(filled(&directory));
+    let (replay, _) = directory.open_from(begun(1, 0));
+    let next = replay.next_live();
+    let elsewhere = Directory::new();
+    drop(filled(&elsewhere));
+    let mut log = elsewhere.begin();
+    log.commit(&[(key(0), batch(90, 10))]).unwrap();
+    let foreign = std::fs::read_dir(elsewhere.path()).unwrap();
+    let foreign = foreign.map(|entry| entry.unwrap().path());
+    let is_second = |path: &std::path::PathBuf| {
+        let found = FoundExtent::open(&Disk::new(FileSystem), path).unwrap();
+        let header = found.header();
+        header.is_some_and(|header| header.chain.generation == 2)
+    };
+    let foreign = foreign.into_iter().find(is_second).unwrap();
+    std::fs::copy(foreign, directory.path().join("00000077.extent")).unwrap();
+    assert_eq!(directory.damaged(Some(next)), ["00000077.extent"]);
+    let (replay, _) = directory.open_from(Some(next));
+    assert_eq!(offsets(&replay, 0, 0), Vec::<i64>::new());
+}
+
+/// Mutation: `Row::add` that takes the first one.
+#[test]
+fn of_an_extent_and_an_older_copy_of_it_the_one_that_goes_further_is_read() {
+    for name in ["00000001", "00000005", "00012345"] {
+        let directory = Directory::new();
+        let mut log = directory.begin();
+        log.commit(&[(key(0), batch(0, 10))]).unwrap();
+        let extent = directory.path().join("00000000.extent");
+        let old = std::fs::read(&extent).unwrap();
+        log.commit(&[(key(0), batch(1, 10))]).unwrap();
+        std::fs::rename(&extent, directory.path().join("00000002.extent")).unwrap();
+        let copy = format!("{name}.extent");
+        std::fs::write(directory.path().join(&copy), old).unwrap();
+        assert_eq!(directory.damaged(Some(log.live())), [copy]);
+        let (replay, _) = directory.open_from(Some(log.live()));
+        assert_eq!(offsets(&replay, 0, 0), [0, 1]);
+        assert!(replay.is_whole());
     }
 }
 
@@ -546,7 +645,7 @@ fn what_the_disk_cannot_read_is_damaged_and_prevents_no_start() {
         let extent = root.join("commit-log/00000000.extent");
         storage.ruin(&extent, at);
         let (replay, _) = open_on(&disk, root, begun(1, 0)).unwrap();
-        assert_eq!(replay.damaged(), [extent]);
+        assert_eq!(told(&replay), ["00000000.extent"]);
         let mut left = Vec::from_iter(0..20);
         left.retain(|offset| !lost.contains(offset));
         assert_eq!(offsets(&replay, 0, 0), left);

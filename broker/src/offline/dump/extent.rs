@@ -6,12 +6,9 @@ use sluice_protocol::record_batch::RawBatch;
 
 use super::batches::batch_line;
 use super::{Dump, DumpError};
-use crate::log::commit_log::FoundExtent;
+use crate::log::commit_log::{FoundExtent, Loss, LossKind};
 use crate::log::id_text;
 use crate::offline::line::Line;
-
-/// Bytes that say what an extent holds.
-const FIRST_PAGE_BYTES: u64 = 4096;
 
 impl Dump<'_> {
     pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
@@ -20,8 +17,8 @@ impl Dump<'_> {
             return match extent.is_lost() {
                 false => self.line(&Line::new("unused").number("size", extent.size())),
                 true => {
-                    let end = extent.size().min(FIRST_PAGE_BYTES);
-                    self.damage(0, end, "the first page is not whole")
+                    let lost = Loss::first_page(&extent);
+                    self.damage(lost.bytes.start, lost.bytes.end, lost.kind.reason())
                 }
             };
         };
@@ -35,7 +32,7 @@ impl Dump<'_> {
             Some(size) => line.number("size", size),
         })?;
         if let Some(cut) = extent.cut() {
-            self.damage(cut.start, cut.end, "it is shorter than it was made")?;
+            self.damage(cut.start, cut.end, LossKind::Cut.reason())?;
         }
         let mut walk = extent.walk(header)?;
         loop {

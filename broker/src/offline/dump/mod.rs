@@ -120,7 +120,7 @@ impl Dump<'_> {
             FileKind::TimeIndex => self.time_index(&name, &file, size),
             FileKind::TransactionIndex => self.transaction_index(&file, size),
             FileKind::Extent => self.extent(path),
-            FileKind::Reserve | FileKind::Mark | FileKind::Unknown => Ok(()),
+            FileKind::Reserve | FileKind::Mark | FileKind::Unfinished | FileKind::Unknown => Ok(()),
             FileKind::Snapshot
             | FileKind::LeaderEpochs
             | FileKind::DamagedRanges

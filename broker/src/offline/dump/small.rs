@@ -80,16 +80,21 @@ fn range_lines(ranges: &DamagedRanges) -> Vec<Line> {
     lines.collect()
 }
 
-fn live_line(live: Live) -> Line {
-    Line::new("commit_log")
+fn live_line(live: Option<Live>) -> Line {
+    let line = Line::new("commit_log").flag("known", live.is_some());
+    let Some(live) = live else { return line };
+    let line = line
         .number("generation", live.generation)
-        .number("number", live.number)
-        .flag("begun", live.is_begun)
+        .number("number", live.number);
+    match live.secret {
+        // What has no secret does not say what was begun either.
+        None => line,
+        Some(secret) => line.checksum("secret", secret).flag("begun", live.is_begun),
+    }
 }
 
 fn point_lines(points: &RecoveryPoints) -> Vec<Line> {
-    let live = points.live().into_iter();
-    let mut lines: Vec<_> = live.map(live_line).collect();
+    let mut lines = vec![live_line(points.live())];
     let mut points: Vec<_> = points.iter().collect();
     points.sort_unstable_by_key(|(key, _)| *key);
     lines.extend(points.into_iter().map(|(key, point)| {

@@ -96,7 +96,7 @@ fn every_kind_of_file_is_decoded_to_the_last_byte() {
          timestamp=1000 coordinator_epoch=-1 transaction_start=-1\n",
         "epoch leader_epoch=4 start_offset=0\n",
         "range begin=7 end=9\n",
-        "commit_log generation=1 number=7 begun=false\n",
+        "commit_log known=false\n",
         "recovery_point topic_id=AAAAAAAAAAAAAAAAAAAAAA partition=-1 offset=5\n",
         "text line=\"version: 0\"\n",
         "unused size=8192\n",

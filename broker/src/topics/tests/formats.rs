@@ -41,13 +41,20 @@ fn copy_file(from: &Path, to: &Path) {
 
 /// A world over a copy of a directory that an earlier version left.
 pub(super) fn world_of(format: &str) -> World {
+    world_in(copy_of(format))
+}
+
+fn copy_of(format: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let kept: PathBuf = [env!("CARGO_MANIFEST_DIR"), "src/topics/tests", format]
         .iter()
         .collect();
     copy(&kept, &directory.path().join("data"));
-    let clock = Clock::manual(TimestampMs(NOW));
-    World::at(directory, clock)
+    directory
+}
+
+fn world_in(directory: tempfile::TempDir) -> World {
+    World::at(directory, Clock::manual(TimestampMs(NOW)))
 }
 
 fn texts(world: &World, topic: &str) -> Vec<(i64, String)> {
@@ -133,7 +140,7 @@ fn assert_is_all(world: &World, prices: &[(i64, &str)], damaged: &[&str]) {
     let found = recovery.damaged_logs.iter();
     let found: Vec<_> = found.map(|log| log.directory.as_str()).collect();
     assert_eq!(found, damaged);
-    assert!(recovery.damaged.is_empty() && recovery.quarantined.is_empty());
+    assert!(recovery.losses.is_empty() && recovery.quarantined.is_empty());
 }
 
 /// Those of format 2.
@@ -154,6 +161,43 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
 }
 
 /// Mutations: `Meta::parse` that takes this format alone; `MetadataState::apply` that passes over `LogStartMoved`.
+/// The first builds of format 2 named the generation of before until the first checkpoint.
+///
+/// Mutation: `RecoveryPoints::parse` that believes what version 2 says of the commit log.
+#[test]
+fn a_killed_directory_of_format_2_whose_points_name_an_older_generation_opens_with_everything() {
+    let directory = copy_of("format-2/killed");
+    let data = directory.path().join("data");
+    let points = data.join("recovery-points");
+    let text = fs::read_to_string(&points).unwrap();
+    let (text, _checksum) = text.rsplit_once("crc32c").unwrap();
+    let second = text.replace("version 3\ncommit-log 2 1\n", "version 2\ncommit-log 1 0\n");
+    assert_ne!(second, text);
+    fs::write(&points, second).unwrap();
+    let log = data.join("topics/lines-0/00000000000000000000.log");
+    let log = fs::File::options().write(true).open(log).unwrap();
+    log.set_len(85).unwrap();
+    assert_is_all(&world_in(directory), &PRICES, &[]);
+}
+
+/// Mutation: `DataDirectory::open` that writes the format of now.
+#[test]
+fn a_start_that_is_refused_leaves_the_format_as_it_was() {
+    let directory = copy_of("format-3/closed");
+    let data = directory.path().join("data");
+    let log = data.join("metadata/00000000000000000000.log");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[80] ^= 1;
+    fs::write(&log, &bytes).unwrap();
+    let clock = Clock::manual(TimestampMs(NOW));
+    open(directory.path(), &clock).unwrap_err();
+    let meta = fs::read_to_string(data.join("meta.properties")).unwrap();
+    assert!(meta.contains("sluice.format=3\n"), "{meta}");
+    bytes[80] ^= 1;
+    fs::write(&log, &bytes).unwrap();
+    assert_is_all_of_format_3(&world_in(directory), &PRICES[1..]);
+}
+
 #[test]
 fn a_closed_directory_of_format_2_opens_with_everything() {
     let world = world_of("format-2/closed");
@@ -208,7 +252,7 @@ fn assert_is_all_of_format_4(world: &World) {
     let offsets = world.partition_of("__consumer_offsets", 9);
     assert_eq!(offsets.offsets().high_watermark, Offset(3));
     let recovery = world.topics.recovery();
-    assert!(recovery.damaged.is_empty() && recovery.damaged_logs.is_empty());
+    assert!(recovery.losses.is_empty() && recovery.damaged_logs.is_empty());
     assert!(recovery.quarantined.is_empty());
 }
 

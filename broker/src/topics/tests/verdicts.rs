@@ -359,7 +359,11 @@ fn the_extents_that_a_check_calls_damaged_are_those_that_the_start_puts_aside() 
                     .map(|line| line.split('"').nth(1).unwrap().into())
                     .collect();
                 let topics = open(world.directory.path(), &world.clock).unwrap();
-                let found = topics.recovery().damaged.iter().cloned();
+                let found = topics
+                    .recovery()
+                    .losses
+                    .iter()
+                    .map(|loss| loss.path.clone());
                 assert_eq!(told, found.collect::<BTreeSet<PathBuf>>(), "{what}");
                 assert_eq!(tally.damaged, told.len(), "{what}");
                 damaged += told.len();

@@ -182,7 +182,7 @@ impl Simulation {
         self.world.reopen();
         let report = self.world.topics.recovery();
         assert!(report.quarantined.len() <= TOPICS.len());
-        let damaged = (report.damaged_logs.len(), report.damaged.len());
+        let damaged = (report.damaged_logs.len(), report.losses.len());
         assert_eq!(damaged, (0, 0), "nothing durable is missing: {report:?}");
         self.make_segments_small();
         self.notice_change();
