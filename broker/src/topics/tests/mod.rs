@@ -64,6 +64,12 @@ struct World {
     topics: Topics,
 }
 
+/// Makes a pipe with a name. By no process of its own: that would hold the locks of other tests for a moment.
+fn pipe(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
+
 impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();

@@ -222,8 +222,7 @@ fn an_index_that_cannot_be_read_any_more_is_built_again() {
 #[test]
 fn a_pipe_or_a_huge_file_under_the_name_of_a_derived_one_holds_up_no_start() {
     let (world, path) = stopped(true, "damaged-ranges");
-    let made = std::process::Command::new("mkfifo").arg(&path).status();
-    assert!(made.unwrap().success());
+    pipe(&path);
     let epochs = path.with_file_name("leader-epoch-checkpoint");
     let mut huge = fs::File::create(&epochs).unwrap();
     huge.write_all(b"0\n").unwrap();

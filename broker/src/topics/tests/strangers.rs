@@ -143,11 +143,6 @@ type Make = fn(&Path);
 
 const OTHERS: [(&str, Make); 2] = [("socket", socket), ("pipe", pipe)];
 
-fn pipe(path: &Path) {
-    let made = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
-}
-
 /// Its address may not be as long as a path.
 fn socket(path: &Path) {
     let directory = tempfile::tempdir().unwrap();
