@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use crate::log::compaction::CompactError;
-use crate::log::{CommitLogFacts, DamageNews, LastStop, Room, SpaceFacts};
+use crate::log::{
+    CommitLogFacts, DamageNews, FORMAT_VERSION, LastStop, LossKind, Room, SpaceFacts,
+};
 use crate::telemetry::{
-    CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogLooked, CommitLogReplayed,
-    CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted, DirectoryOpened,
-    DirectoryQuarantined, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed, PartitionCompacted,
-    RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown, TailCut, Telemetry,
+    CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogHarm, CommitLogLooked,
+    CommitLogReplayed, CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted,
+    DirectoryOpened, DirectoryQuarantined, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed,
+    PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown,
+    TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -114,9 +117,22 @@ fn tell_space(facts: &SpaceFacts, config: &SpaceConfig, telemetry: &Telemetry) {
     .emit(telemetry);
 }
 
+const fn harm_of(kind: LossKind) -> CommitLogHarm {
+    match kind {
+        LossKind::Extents => CommitLogHarm::Gone,
+        LossKind::Copy | LossKind::Foreign => CommitLogHarm::Stray,
+        LossKind::FirstPage
+        | LossKind::Frames
+        | LossKind::End
+        | LossKind::Cut
+        | LossKind::ExtentsBefore => CommitLogHarm::Changed,
+    }
+}
+
 pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
     if let Some(from) = report.earlier_format {
-        DirectoryUpgraded { from }.emit();
+        let format = FORMAT_VERSION;
+        DirectoryUpgraded { from, format }.emit();
     }
     CommitLogReplayed {
         bytes: report.replayed_bytes,
@@ -148,7 +164,12 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
         .emit();
     }
     for loss in &report.losses {
-        CommitLogDamaged { loss }.emit();
+        CommitLogDamaged {
+            harm: harm_of(loss.kind),
+            path: &loss.path,
+            reason: loss.kind.reason(),
+        }
+        .emit();
     }
     if report.are_cleaned_unknown {
         CleanedLogsUnknown.emit();

@@ -6,7 +6,6 @@ use std::path::Path;
 use prometheus::{IntCounter, IntGauge, Registry};
 
 use super::{Telemetry, metric};
-use crate::log::{Loss, LossKind};
 
 /// The metrics of damage and of the search for it.
 #[derive(Debug)]
@@ -65,34 +64,43 @@ impl DamageCounted {
     }
 }
 
-/// The disk lost or changed a part of the commit log that was durable, or an extent is not of this directory.
+/// What became of a part of the commit log.
+pub(crate) enum CommitLogHarm {
+    /// The disk lost or changed a part of an extent.
+    Changed,
+    /// The extents that are needed are gone.
+    Gone,
+    /// An extent was put there that is none of this log.
+    Stray,
+}
+
+/// The commit log is not what it was.
 pub(crate) struct CommitLogDamaged<'a> {
-    pub(crate) loss: &'a Loss,
+    pub(crate) harm: CommitLogHarm,
+    /// An extent, or their directory.
+    pub(crate) path: &'a Path,
+    pub(crate) reason: &'a str,
 }
 
 impl CommitLogDamaged<'_> {
     pub(crate) fn emit(self) {
-        let Loss { kind, path, .. } = self.loss;
-        let (path, reason) = (path.display(), kind.reason());
-        match kind {
-            LossKind::Copy | LossKind::Foreign => tracing::warn!(
+        let Self { harm, path, reason } = self;
+        let path = path.display();
+        match harm {
+            CommitLogHarm::Changed => tracing::error!(
                 extent = %path,
                 reason,
-                "somebody put a file among those of the commit log; it is kept in commit-log/damaged, and nothing of it is used: look at it with sluice log dump, and remove it"
+                "the disk lost or changed a part of the commit log, kept in commit-log/damaged; acknowledged records may be missing: check the disk"
             ),
-            LossKind::Extents => tracing::error!(
+            CommitLogHarm::Gone => tracing::error!(
                 directory = %path,
                 reason,
                 "files of the commit log are gone; acknowledged records may be missing: check the disk, or who removed them"
             ),
-            LossKind::FirstPage
-            | LossKind::Frames
-            | LossKind::End
-            | LossKind::Cut
-            | LossKind::ExtentsBefore => tracing::error!(
+            CommitLogHarm::Stray => tracing::warn!(
                 extent = %path,
                 reason,
-                "the disk lost or changed a part of the commit log, kept in commit-log/damaged; acknowledged records may be missing: check the disk"
+                "somebody put a file among those of the commit log; it is kept in commit-log/damaged, and nothing of it is used: look at it with sluice log dump, and remove it"
             ),
         }
     }

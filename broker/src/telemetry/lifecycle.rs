@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Telemetry;
-use crate::log::FORMAT_VERSION;
 
 /// The broker takes connections.
 pub(crate) struct BrokerListening<'a> {
@@ -47,12 +46,13 @@ impl DirectoryOpened {
 pub(crate) struct DirectoryUpgraded {
     /// The format it had.
     pub(crate) from: u32,
+    /// The format it has.
+    pub(crate) format: u32,
 }
 
 impl DirectoryUpgraded {
     pub(crate) fn emit(self) {
-        let Self { from } = self;
-        let format = FORMAT_VERSION;
+        let Self { from, format } = self;
         tracing::info!(
             from,
             format,

@@ -25,8 +25,8 @@ pub(crate) use connection::{
     Ending,
 };
 pub(crate) use damage::{
-    CommitLogDamaged, DamageCounted, DamagedExtents, ProducerIdsLost, RecordsDamaged, ScrubFailed,
-    SegmentsScrubbed,
+    CommitLogDamaged, CommitLogHarm, DamageCounted, DamagedExtents, ProducerIdsLost,
+    RecordsDamaged, ScrubFailed, SegmentsScrubbed,
 };
 pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
