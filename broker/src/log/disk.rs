@@ -13,6 +13,8 @@ use super::{StorageError, id_text, random_id};
 
 /// Bytes of a file that is read as a whole, at most: a larger one is none that anybody here wrote.
 const WHOLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of a name in a directory, at most.
+const NAME_BYTES_MAX: usize = 255;
 /// What disks read at once: where one byte of it is lost, all are.
 const PAGE_BYTES: u64 = 4096;
 
@@ -108,7 +110,8 @@ impl Disk {
     /// nobody knows what is in it.
     fn put_aside(&self, path: &Path) -> Result<(), StorageError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let aside = format!("{name}.{}.stray", id_text(random_id()));
+        let mark = format!(".{}.stray", id_text(random_id()));
+        let aside = format!("{}{mark}", end_of_name(&name, mark.len()));
         let renamed = self.0.rename(path, &path.with_file_name(aside));
         renamed.map_err(at("rename", path))
     }
@@ -327,6 +330,15 @@ impl DiskFile {
     fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> StorageError {
         at(operation, &self.path)
     }
+}
+
+/// As much of the end of `name` as a longer one has room for, of which `taken` bytes are others. Its end says which
+/// partition it was.
+#[must_use]
+pub fn end_of_name(name: &str, taken: usize) -> &str {
+    let left = NAME_BYTES_MAX.saturating_sub(taken);
+    let begin = name.ceil_char_boundary(name.len().saturating_sub(left));
+    name.get(begin..).unwrap_or_default()
 }
 
 /// Whether something else has the name of a file, as a directory, a pipe, a socket or a device.

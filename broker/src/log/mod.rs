@@ -85,7 +85,7 @@ pub(crate) use data_directory::{
     FORMAT_VERSION, META_FILE, check_meta, is_marked_clean, is_ours, lock_path,
 };
 pub(crate) use density::{COMPACTED_FILE, Density};
-pub use disk::Disk;
+pub use disk::{Disk, end_of_name};
 pub use error::StorageError;
 #[cfg(test)]
 pub(crate) use faulty_storage::{Faults, FaultyStorage, repeat_ids};

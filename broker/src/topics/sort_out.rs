@@ -8,8 +8,8 @@ use super::open::RECOVERY_THREADS;
 use super::registry::Registry;
 use super::side_by_side::side_by_side;
 use crate::log::{
-    Disk, LastStop, LogKey, RecoveryPoints, StorageError, directory_label, id_text, is_nearly,
-    labelled_topic,
+    Disk, LastStop, LogKey, RecoveryPoints, StorageError, directory_label, end_of_name, id_text,
+    is_nearly, labelled_topic, random_id,
 };
 use crate::model::{PartitionId, Uuid};
 
@@ -81,7 +81,8 @@ impl Registry {
                 disk.create_dir(&home)?;
                 disk.sync_dir(home.parent().unwrap_or(&home))?;
             }
-            let unique = format!("{}-{name}", id_text(crate::log::random_id()));
+            let mark = format!("{}-", id_text(random_id()));
+            let unique = format!("{mark}{}", end_of_name(&name, mark.len()));
             disk.rename(&topics.join(&name), &home.join(unique))?;
             changed.insert(home);
             if !is_deleted {

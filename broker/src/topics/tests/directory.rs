@@ -364,6 +364,59 @@ fn a_directory_of_nobody_is_put_aside_and_not_removed() {
     assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "a")]));
 }
 
+/// Mutation: the whole name in `sort_out`'s `unique`.
+#[test]
+fn a_kill_before_the_directory_of_a_deleted_topic_is_moved_is_made_up_for_however_long_its_name() {
+    let world = World::new();
+    let name = "n".repeat(249);
+    let topic = world.create(&name, 1, &[]);
+    append(&world.partition(&name), batch(&["a"])).unwrap();
+    wait(world.topics.delete(topic.name())).unwrap();
+    let data = world.directory.path().join("data");
+    let grave = format!("deleted/{}-0", id_text(topic.id()));
+    let home = data.join(format!("topics/{name}-0"));
+    std::fs::rename(data.join(grave), &home).unwrap();
+    let world = world.killed();
+    assert!(!home.exists());
+    assert!(world.topics.recovery().quarantined.is_empty());
+    let deleted = std::fs::read_dir(data.join("deleted")).unwrap();
+    assert_eq!(deleted.count(), 1);
+    world.topics.retention_check().unwrap();
+    let deleted = std::fs::read_dir(data.join("deleted")).unwrap();
+    assert_eq!(deleted.count(), 0);
+}
+
+/// Mutations: the whole name in `sort_out`'s `unique`, or in `Disk::put_aside`; `end_of_name` that cuts characters.
+#[test]
+fn what_is_put_aside_may_have_a_name_of_any_length() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    append(&world.partition("orders"), batch(&["a"])).unwrap();
+    let topics = world.directory.path().join("data/topics");
+    // They differ in the beginning alone.
+    let strangers = ["1", "2"].map(|first| format!("{first}{}-7", "\u{fc}".repeat(126)));
+    for name in &strangers {
+        assert_eq!(name.len(), 255);
+        std::fs::create_dir(topics.join(name)).unwrap();
+    }
+    let draft = format!("{}.tmp", "n".repeat(251));
+    std::fs::create_dir(topics.join("orders-0").join(draft)).unwrap();
+    let world = world.killed();
+    let mut quarantined = world.topics.recovery().quarantined.clone();
+    quarantined.sort_unstable();
+    assert_eq!(quarantined, strangers);
+    let quarantine = world.directory.path().join("data/quarantine");
+    let kept = std::fs::read_dir(quarantine).unwrap();
+    let kept: Vec<_> = kept.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept.len(), 2);
+    for name in kept {
+        assert!(name.to_str().unwrap().ends_with("\u{fc}-7"), "{name:?}");
+    }
+    let files = world.files("orders-0");
+    assert!(files.iter().any(|name| name.ends_with(".stray")));
+    assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "a")]));
+}
+
 #[test]
 fn a_snapshot_of_the_metadata_replaces_what_led_to_it() {
     let world = World::new();
