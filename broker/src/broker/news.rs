@@ -8,10 +8,10 @@ use crate::log::{
 };
 use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogHarm, CommitLogLooked,
-    CommitLogReplayed, CompactionFailed, CompactionLooked, ConfigsContradict, DamageCounted,
-    DirectoryOpened, DirectoryQuarantined, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed,
-    PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown,
-    TailCut, Telemetry,
+    CommitLogReplayed, CompactionFailed, CompactionLooked, CompactionUndone, ConfigsContradict,
+    DamageCounted, DirectoryOpened, DirectoryQuarantined, DirectoryUpgraded, ExtentsOf, LogChanged,
+    LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked,
+    SpaceUnknown, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -144,6 +144,9 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
             bytes: log.bytes,
         }
         .emit();
+    }
+    for segment in &report.undone {
+        CompactionUndone { segment }.emit();
     }
     for log in &report.damaged_logs {
         for range in &log.ranges {

@@ -47,6 +47,8 @@ pub enum LastStop {
 pub struct LogRecovery {
     /// Bytes behind the last whole batch, which are gone now. They were never promised to stay.
     pub cut_bytes: u64,
+    /// Names of the compacted segments that were about to take their place, and are gone: they were not whole.
+    pub undone: Vec<String>,
     /// Offsets whose records the disk lost, or changed, though they were durable; all that are known.
     pub damaged: Vec<DamagedRange>,
     /// The end, where a clean stop left another one.
@@ -80,7 +82,7 @@ impl Recovery<'_> {
     pub(super) fn run(&self) -> Result<(Opened, LogRecovery), StorageError> {
         let (disk, directory) = (&self.context.disk, &self.options.directory);
         let names = disk.list(directory)?;
-        let names = compaction::settle(disk, directory, names)?;
+        let (names, undone) = compaction::settle(disk, directory, names)?;
         let bases = self.sort_out(&names)?;
         if !names.is_empty() {
             self.label()?;
@@ -105,6 +107,7 @@ impl Recovery<'_> {
         let epochs = self.epochs(kept.as_ref(), &scanned)?;
         let recovery = LogRecovery {
             cut_bytes: scanned.cut_bytes,
+            undone,
             damaged: Vec::new(),
             changed_end,
         };

@@ -74,6 +74,21 @@ impl TailCut<'_> {
     }
 }
 
+/// A compacted segment was not whole before it took its place.
+pub(crate) struct CompactionUndone<'a> {
+    pub(crate) segment: &'a str,
+}
+
+impl CompactionUndone<'_> {
+    pub(crate) fn emit(self) {
+        let segment = self.segment;
+        tracing::warn!(
+            segment,
+            "a compacted segment that was about to take its place is not whole and was removed; what it was made of stays, and no record is lost"
+        );
+    }
+}
+
 /// A log does not end as a clean stop left it.
 pub(crate) struct LogChanged<'a> {
     pub(crate) directory: &'a str,

@@ -32,9 +32,9 @@ pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,
 };
 pub(crate) use lifecycle::{
-    BrokerListening, BrokerStopped, CloseFailed, ConfigsContradict, DirectoryOpened,
-    DirectoryQuarantined, DirectoryUpgraded, LogChanged, LogFlushed, RetentionFailed, SavingFailed,
-    TailCut,
+    BrokerListening, BrokerStopped, CloseFailed, CompactionUndone, ConfigsContradict,
+    DirectoryOpened, DirectoryQuarantined, DirectoryUpgraded, LogChanged, LogFlushed,
+    RetentionFailed, SavingFailed, TailCut,
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use producers::ProducersCounted;

@@ -17,6 +17,9 @@ pub struct RecoveryReport {
     pub partition_count: usize,
     /// Logs whose end was not whole, and was cut.
     pub cut: Vec<CutLog>,
+    /// Compacted segments that were not whole before they took their place, by their names in `topics/`; they are
+    /// gone, and what they were made of stays.
+    pub undone: Vec<String>,
     /// Logs of which the disk lost or changed what was durable.
     pub damaged_logs: Vec<DamagedLog>,
     /// Logs that do not end as a clean stop left them.
@@ -41,6 +44,7 @@ impl RecoveryReport {
             earlier_format: directory.earlier_format(),
             partition_count: 0,
             cut: Vec::new(),
+            undone: Vec::new(),
             damaged_logs: Vec::new(),
             changed_logs: Vec::new(),
             quarantined: Vec::new(),
@@ -62,6 +66,9 @@ impl RecoveryReport {
     /// Takes note of what opening a partition found.
     pub(super) fn note(&mut self, partition: &Partition, recovery: LogRecovery) {
         let directory = || directory_name(partition.topic(), partition.id());
+        let undone = recovery.undone.iter();
+        let undone = undone.map(|name| format!("{}/{name}", directory()));
+        self.undone.extend(undone);
         if recovery.cut_bytes > 0 {
             self.cut.push(CutLog {
                 directory: directory(),

@@ -4,21 +4,28 @@
 //! 1 the segment is written to  <base>.cleaned         and synced     crash: removed, nothing happened
 //!   `compacted` says durably that offsets may be missing from now on
 //! 2 renamed to                 <base>.<next>.swap     and durable    crash: completed from here on
-//! 3 the inputs, which are the segments from <base> to <next>, go
+//! 3 the inputs, which are the segments from <base> to <next>, go, the first of them durably before the others
 //! 4 renamed to                 <base>.log             and durable
 //! ```
 //! The name alone says what the segment replaces, so that even one without any batch can.
+//!
+//! While the first input is there, all are: then a start believes in a `.swap` only where it is whole, and else undoes
+//! step 2. From the first step of 3 on it is all there is, whatever the disk made of it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::clean::CompactError;
+use crate::log::batch_walk::{BatchWalk, Step};
 use crate::log::density::COMPACTED_FILE;
+use crate::log::derived_file::is_lost;
 use crate::log::partition_log::PartitionLog;
+use crate::log::resync::makes_sense;
 use crate::log::segment::{
     LOG, OFFSET_INDEX, SealedSegment, TIME_INDEX, file_name, parse_file_name,
 };
+use crate::log::storage::OpenMode;
 use crate::log::{Disk, StorageError};
 
 /// What the name of a segment ends in that is being written.
@@ -113,7 +120,11 @@ impl PartitionLog {
         disk.sync_dir(&self.directory)?;
         let mut retired = Vec::new();
         for input in inputs {
+            let is_first = retired.is_empty();
             retired.extend(input.retire(&self.context, &|| self.is_closed())?);
+            if is_first {
+                disk.sync_dir(&self.directory)?;
+            }
         }
         disk.sync_dir(&self.directory)?;
         let space = &self.context.space;
@@ -136,24 +147,70 @@ impl PartitionLog {
     }
 }
 
-/// Completes or undoes what a crash left of a replacement, and returns the names there are then.
+/// Completes or undoes what a crash left of a replacement, and returns the names there are then, and those of
+/// segments that were not whole and are gone.
 pub(in crate::log) fn settle(
     disk: &Disk,
     directory: &Path,
     names: Vec<String>,
-) -> Result<Vec<String>, StorageError> {
+) -> Result<(Vec<String>, Vec<String>), StorageError> {
     let mut is_settled = true;
+    let mut undone = Vec::new();
     for name in &names {
         if let Some((_, CLEANED)) = parse_file_name(name) {
             disk.remove_file(&directory.join(name))?;
         } else if let Some(span) = Span::parse(name) {
-            complete(disk, directory, span, &names)?;
             is_settled = false;
+            // Where the first input is there, all are.
+            let is_first_there = names.contains(&file_name(span.base_offset, LOG));
+            match is_first_there && !is_whole(disk, directory, span, &names)? {
+                true => {
+                    disk.remove_file(&directory.join(name))?;
+                    undone.push(name.clone());
+                }
+                false => complete(disk, directory, span, &names)?,
+            }
         }
     }
     match is_settled {
-        true => Ok(names),
-        false => disk.list(directory),
+        true => Ok((names, undone)),
+        false => Ok((disk.list(directory)?, undone)),
+    }
+}
+
+/// Whether a segment that is about to take its place has what its inputs are to go for. The disk may have changed it,
+/// or somebody else may have put it there.
+fn is_whole(
+    disk: &Disk,
+    directory: &Path,
+    span: Span,
+    names: &[String],
+) -> Result<bool, StorageError> {
+    // There always is a segment behind those that are compacted.
+    if !names.contains(&file_name(span.next_offset, LOG)) {
+        return Ok(false);
+    }
+    match has_batches(disk, &span.swap(directory), span) {
+        Err(error) if is_lost(&error.cause) => Ok(false),
+        found => found,
+    }
+}
+
+/// Whether a file has whole batches, each of offsets behind those of the one before, and nothing else.
+fn has_batches(disk: &Disk, path: &Path, span: Span) -> Result<bool, StorageError> {
+    let file = disk.open(path, OpenMode::Read)?;
+    let mut walk = BatchWalk::new(&file, 0, file.size()?).read_once();
+    let mut left = span.base_offset..span.next_offset;
+    loop {
+        match walk.next_batch()? {
+            Step::Batch((_, batch))
+                if batch.has_valid_crc() && makes_sense(batch.header(), &left) =>
+            {
+                left.start = batch.header().last_offset().saturating_add(1);
+            }
+            Step::Batch(_) | Step::Torn => return Ok(false),
+            Step::End => return Ok(true),
+        }
     }
 }
 
@@ -163,6 +220,9 @@ fn complete(
     span: Span,
     names: &[String],
 ) -> Result<(), StorageError> {
+    let log = directory.join(file_name(span.base_offset, LOG));
+    disk.remove_file(&log)?;
+    disk.sync_dir(directory)?;
     let replaced = span.base_offset..span.next_offset;
     for name in names {
         if let Some((base, LOG | OFFSET_INDEX | TIME_INDEX)) = parse_file_name(name)
@@ -172,7 +232,6 @@ fn complete(
         }
     }
     disk.sync_dir(directory)?;
-    let log = directory.join(file_name(span.base_offset, LOG));
     disk.rename(&span.swap(directory), &log)?;
     disk.sync_dir(directory)
 }

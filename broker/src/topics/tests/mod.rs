@@ -10,6 +10,7 @@ mod durability;
 mod failure;
 mod formats;
 mod full_disk;
+mod half_compacted;
 mod huge_files;
 mod look_ups;
 mod offline;

@@ -6,19 +6,19 @@ use super::*;
 use crate::log::Faults;
 use crate::offline::{Form, verify};
 
-const TOPIC: &str = "once-compacted";
+pub(super) const TOPIC: &str = "once-compacted";
 /// Where it is remembered how far logs are compacted.
 const CHECKPOINT: &str = "cleaner-offset-checkpoint";
 /// What says that a log was ever compacted.
 const MARK: &str = "topics/once-compacted-0/compacted";
 /// Settings of a topic that is compacted at every chance.
-const TO_COMPACT: [(&str, &str); 2] = [
+pub(super) const TO_COMPACT: [(&str, &str); 2] = [
     ("cleanup.policy", "compact"),
     ("min.cleanable.dirty.ratio", "0"),
 ];
 
 /// A topic compacted at every chance, in segments of two batches, every second of which is to go.
-fn filled(topic: &Topic, mut append: impl FnMut(ValidatedBatch)) {
+pub(super) fn filled(topic: &Topic, mut append: impl FnMut(ValidatedBatch)) {
     let partition = &topic.partitions()[0];
     let mut config = topic.config().log.clone();
     config.segment_bytes = 2000;
