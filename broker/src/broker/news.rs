@@ -104,7 +104,8 @@ fn tell_commit_log(facts: &CommitLogFacts, pending_bytes: u64, telemetry: &Telem
 
 fn tell_space(facts: &SpaceFacts, config: &SpaceConfig, telemetry: &Telemetry) {
     SpaceLooked {
-        free: facts.free,
+        free: facts.free.bytes,
+        inodes: facts.free.inodes,
         free_min: config.free_min,
         reserve: facts.reserve,
         refused: match facts.room {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::faulty_storage::FaultyStorage;
-use super::storage::{OpenMode, Storage, StorageFile, Volume};
+use super::storage::{Free, OpenMode, Storage, StorageFile, Volume};
 
 /// The disk. Clones share their counts.
 #[derive(Clone, Debug)]
@@ -165,8 +165,8 @@ impl Storage for CountedStorage {
         Ok(Some(Box::new(CountedVolume { volume, uses })))
     }
 
-    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
-        self.storage.free_bytes(directory)
+    fn free(&self, directory: &Path) -> io::Result<Free> {
+        self.storage.free(directory)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {

@@ -99,8 +99,9 @@ pub enum OpenError {
     },
     /// The disk has no room for what a start writes.
     #[error(
-        "the disk is too full to start: {cause}; make at least {} MiB free on it (broker.disk_reserve), and start again",
-        needed.div_ceil(1024 * 1024)
+        "the disk is too full to start: {cause}; make at least {} MiB free on it (broker.disk_reserve), and {} inodes (df -i), and start again",
+        needed.div_ceil(1024 * 1024),
+        space::INODES_FLOOR
     )]
     NoRoom {
         /// What failed.

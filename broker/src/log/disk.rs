@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::storage::{OpenMode, Storage, StorageFile, Volume};
+use super::storage::{Free, OpenMode, Storage, StorageFile, Volume};
 use super::{StorageError, id_text, random_id};
 
 /// Bytes of a file that is read as a whole, at most: a larger one is none that anybody here wrote.
@@ -141,9 +141,9 @@ impl Disk {
             .map_err(at("look at the file system of", directory))
     }
 
-    pub(crate) fn free_bytes(&self, directory: &Path) -> Result<u64, StorageError> {
+    pub(crate) fn free(&self, directory: &Path) -> Result<Free, StorageError> {
         self.0
-            .free_bytes(directory)
+            .free(directory)
             .map_err(at("measure the file system of", directory))
     }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::storage::{OpenMode, Storage, StorageFile, Volume};
+use super::storage::{Free, OpenMode, Storage, StorageFile, Volume};
 use crate::clock::Clock;
 use contents::{Cut, Inode};
 use file::FaultyFile;
@@ -282,10 +282,13 @@ impl Storage for FaultyStorage {
         Ok(Some(Box::new(self.clone())))
     }
 
-    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+    fn free(&self, _: &Path) -> io::Result<Free> {
         let world = &mut *self.0.lock();
         let begun = world.begin_read();
-        let free = world.free();
+        let free = Free {
+            bytes: world.free(),
+            inodes: world.faults.inodes.unwrap_or(u64::MAX),
+        };
         world.note("free", free, &[], &begun);
         begun.map(|()| free)
     }

@@ -21,7 +21,7 @@ use rustix::fs::{
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv, preadv2, pwrite, pwritev};
 use rustix::system::uname;
 
-use super::storage::{OpenMode, Storage, StorageFile, Volume, io_slices};
+use super::storage::{Free, OpenMode, Storage, StorageFile, Volume, io_slices};
 
 /// Slices that one system call takes (`IOV_MAX`).
 const SLICES_MAX: usize = 1024;
@@ -125,9 +125,16 @@ impl Storage for FileSystem {
         }
     }
 
-    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+    fn free(&self, directory: &Path) -> io::Result<Free> {
         let found = statvfs(directory)?;
-        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        Ok(Free {
+            bytes: found.f_bavail.saturating_mul(found.f_frsize),
+            // Where files are not counted there are none in all.
+            inodes: match found.f_files {
+                0 => u64::MAX,
+                _ => found.f_favail,
+            },
+        })
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {
@@ -440,8 +447,8 @@ mod tests {
     #[test]
     fn what_is_taken_of_the_disk_is_no_longer_free() {
         let directory = tempfile::tempdir().unwrap();
-        let free = FileSystem.free_bytes(directory.path()).unwrap();
-        assert!(free > 0);
+        let free = FileSystem.free(directory.path()).unwrap();
+        assert!(free.bytes > 0 && free.inodes > 0);
         let path = directory.path().join("file");
         let file = FileSystem.open(&path, OpenMode::Create).unwrap();
         file.allocate(1 << 20).unwrap();

@@ -112,8 +112,8 @@ pub use saved_index::{SavedEntries, SavedIndex};
 pub use scrub::ScrubPace;
 pub use segment_writer::SegmentWriter;
 pub(crate) use space::RESERVE_FILE;
-pub use space::{DiskFull, Room, Space, SpaceConfig, SpaceFacts};
-pub use storage::{OpenMode, Storage, StorageFile};
+pub use space::{DiskFull, Room, Space, SpaceConfig, SpaceFacts, Supply};
+pub use storage::{Free, OpenMode, Storage, StorageFile};
 pub use sync_pool::SyncPool;
 
 use sluice_protocol::Uuid;

@@ -180,7 +180,7 @@ mod tests {
     use std::io;
 
     use super::super::FileSystem;
-    use super::super::storage::{Storage, StorageFile};
+    use super::super::storage::{Free, Storage, StorageFile};
     use super::*;
 
     /// A file system that has no descriptor for a file of this name, once.
@@ -223,8 +223,8 @@ mod tests {
             FileSystem.sync_all(directory)
         }
 
-        fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
-            FileSystem.free_bytes(directory)
+        fn free(&self, directory: &Path) -> io::Result<Free> {
+            FileSystem.free(directory)
         }
 
         fn lock(&self, path: &Path) -> io::Result<Box<dyn Debug + Send + Sync>> {

@@ -27,6 +27,15 @@ pub(super) fn is_zero(bytes: &[u8]) -> bool {
         .all(|chunk| ZEROES.starts_with(chunk))
 }
 
+/// What a file system still has room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Free {
+    /// Bytes that can be written.
+    pub bytes: u64,
+    /// Files that can be made; [`u64::MAX`] where nothing but bytes limits them.
+    pub inodes: u64,
+}
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
@@ -116,11 +125,11 @@ pub trait Storage: Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Bytes that can still be written to the file system that holds `directory`.
+    /// What the file system that holds `directory` still has room for.
     ///
     /// # Errors
     /// Those of the system.
-    fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
+    fn free(&self, directory: &Path) -> io::Result<Free>;
 
     /// Takes a lock on a file, made if need be, and only read where it may not be written, until the result is
     /// dropped or the process ends.

@@ -41,6 +41,8 @@ pub(crate) enum RefusedByDisk {
 pub(crate) struct SpaceLooked {
     /// Bytes free.
     pub(crate) free: u64,
+    /// Files that can be made.
+    pub(crate) inodes: u64,
     /// Bytes to be free at least.
     pub(crate) free_min: u64,
     /// Bytes of the reserve that are there.
@@ -70,17 +72,26 @@ impl SpaceLooked {
 
     fn tell(&self) {
         let Self { free, reserve, .. } = self;
+        // Of a disk that counts none there is nothing to say.
+        let inodes = (self.inodes < u64::MAX).then_some(self.inodes);
         match self.refused {
             RefusedByDisk::Nothing => {
-                tracing::info!(free, reserve, "the disk has room: records are taken");
+                tracing::info!(
+                    free,
+                    inodes,
+                    reserve,
+                    "the disk has room: records are taken"
+                );
             }
             RefusedByDisk::Records => tracing::error!(
                 free,
+                inodes,
                 reserve,
                 "the disk is full: records are refused; delete topics or records, or make room otherwise"
             ),
             RefusedByDisk::Commits => tracing::error!(
                 free,
+                inodes,
                 reserve,
                 "the disk is full and the reserve is used up: committed offsets are refused too; delete \
                  topics or records, or make room otherwise"

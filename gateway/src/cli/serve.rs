@@ -48,9 +48,9 @@ pub(super) async fn serve(
     if let Some(broker) = &program.broker {
         let space = broker.space();
         let check = move || {
-            let DiskFull { free, needed } = space.refusal()?;
+            let DiskFull { of, free, needed } = space.refusal()?;
             Some(format!(
-                "disk full, produces refused: {free} bytes are free, and {needed} must be before they are taken \
+                "disk full, produces refused: {free} {of} are free, and {needed} must be before they are taken \
                  again; delete topics or records, or make room otherwise"
             ))
         };

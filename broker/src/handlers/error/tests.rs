@@ -14,7 +14,7 @@ use crate::groups::{
     JoinError, LeaveError, LimitReached, NotMember, PartitionCommitError, SubscribedToTopic,
     SyncError, Unavailable,
 };
-use crate::log::{DiskFull, StorageError};
+use crate::log::{DiskFull, StorageError, Supply};
 use crate::model::{
     Generation, GroupId, InstanceId, InvalidTopicName, MemberId, Offset, ProducerEpoch, ProducerId,
     Sequence, TimestampMs, TopicName,
@@ -35,7 +35,11 @@ fn check(table: &[(&dyn Refused, ErrorCode)]) {
     }
 }
 
-const FULL: DiskFull = DiskFull { free: 1, needed: 2 };
+const FULL: DiskFull = DiskFull {
+    of: Supply::Bytes,
+    free: 1,
+    needed: 2,
+};
 
 fn storage() -> StorageError {
     StorageError::new("write", Path::new("/secret"), io::Error::other("EIO"))

@@ -173,7 +173,7 @@ fn a_full_disk_takes_a_part_and_overwrites_what_is_there() {
     let opened = disk.open(&path("b"), OpenMode::Create);
     assert_eq!(opened.unwrap_err().kind(), ErrorKind::StorageFull);
     one.truncate(0).unwrap();
-    assert_eq!(disk.free_bytes(DIRECTORY.as_ref()).unwrap(), 100);
+    assert_eq!(disk.free(DIRECTORY.as_ref()).unwrap().bytes, 100);
     file(&disk, "b").write_at(0, &[&[1; 100]]).unwrap();
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Faults {
     pub(crate) bytes_left: Option<u64>,
     /// Bytes that all files together may have.
     pub(crate) capacity: Option<u64>,
+    /// Files that may still be made, by what it says: it refuses none.
+    pub(crate) inodes: Option<u64>,
     /// Changes to files and names until the process can make none any more, as one that died.
     pub(crate) changes_left: Option<u32>,
     /// Changes to files and names, syncs among them, until one fails.

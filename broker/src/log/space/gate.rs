@@ -4,6 +4,16 @@
 //! fits, and taken again only when clearly more is free than where they were refused: a disk that
 //! hovers at one limit must not open and shut with every batch. What the broker itself has to write
 //! lives on what is left, and on the reserve.
+//!
+//! A disk that has room for bytes and not for files is full as well. How many files are to be left is no setting: it
+//! is what a few hundred partitions make with their first records, and what else goes on needs a handful.
+
+use crate::log::storage::Free;
+
+/// Files that can still be made at least, or else records are refused.
+const INODES_MIN: u64 = 1000;
+/// The same below which only deletions are carried out.
+pub(in crate::log) const INODES_FLOOR: u64 = INODES_MIN / 4;
 
 /// How much is to stay free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +49,8 @@ pub enum Room {
 /// What is seen of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sight {
-    /// Bytes that are free, less what is on its way.
-    pub(super) free: u64,
+    /// What is free, less what is on its way.
+    pub(super) free: Free,
     /// Whether the reserve is there.
     pub(super) is_held: bool,
     /// Whether the disk refused a write since the last look.
@@ -59,14 +69,28 @@ pub(super) enum Reserve {
 }
 
 impl SpaceConfig {
-    /// Bytes that are free when records are taken again.
-    pub(super) const fn enough_at(&self) -> u64 {
-        self.free_min.saturating_add(self.free_min / 4)
+    /// Below this records are refused.
+    const fn least(&self) -> Free {
+        Free {
+            bytes: self.free_min,
+            inodes: INODES_MIN,
+        }
     }
 
-    /// Bytes below which the reserve is given back, and then only deletions are carried out.
-    pub(super) const fn floor(&self) -> u64 {
-        self.reserve_bytes / 4
+    /// What is free when records are taken again.
+    pub(super) const fn enough_at(&self) -> Free {
+        Free {
+            bytes: self.free_min.saturating_add(self.free_min / 4),
+            inodes: INODES_MIN.saturating_add(INODES_MIN / 4),
+        }
+    }
+
+    /// Below this the reserve is given back, and then only deletions are carried out.
+    const fn floor(&self) -> Free {
+        Free {
+            bytes: self.reserve_bytes / 4,
+            inodes: INODES_FLOOR,
+        }
     }
 
     /// What there is room for, and what becomes of the reserve.
@@ -78,33 +102,40 @@ impl SpaceConfig {
     }
 
     const fn with_reserve(&self, was: Room, sight: Sight) -> (Room, Reserve) {
-        if sight.is_refused || sight.free < self.floor() {
+        if sight.is_refused || is_below(sight.free, self.floor()) {
             return (Room::Low, Reserve::GiveBack);
         }
         let limit = match was {
-            Room::Enough => self.free_min,
+            Room::Enough => self.least(),
             Room::Low | Room::Exhausted => self.enough_at(),
         };
-        match sight.free < limit {
+        match is_below(sight.free, limit) {
             true => (Room::Low, Reserve::Leave),
             false => (Room::Enough, Reserve::Leave),
         }
     }
 
     const fn without_reserve(&self, was: Room, sight: Sight) -> (Room, Reserve) {
-        let whole = self.enough_at().saturating_add(self.reserve_bytes);
-        if !sight.is_refused && sight.free >= whole {
+        let mut whole = self.enough_at();
+        whole.bytes = whole.bytes.saturating_add(self.reserve_bytes);
+        if !sight.is_refused && !is_below(sight.free, whole) {
             return (Room::Low, Reserve::Take);
         }
-        let limit = match was {
-            Room::Enough | Room::Low => self.floor(),
-            Room::Exhausted => self.floor().saturating_mul(2),
-        };
-        match sight.is_refused || sight.free < limit {
+        let mut limit = self.floor();
+        if matches!(was, Room::Exhausted) {
+            limit.bytes = limit.bytes.saturating_mul(2);
+            limit.inodes = limit.inodes.saturating_mul(2);
+        }
+        match sight.is_refused || is_below(sight.free, limit) {
             true => (Room::Exhausted, Reserve::Leave),
             false => (Room::Low, Reserve::Leave),
         }
     }
+}
+
+/// Whether less is free than this, of one thing or the other.
+const fn is_below(free: Free, limit: Free) -> bool {
+    free.bytes < limit.bytes || free.inodes < limit.inodes
 }
 
 #[cfg(test)]
@@ -116,9 +147,13 @@ mod tests {
         reserve_bytes: 400,
     };
 
-    const fn seen(free: u64, is_held: bool) -> Sight {
+    const fn seen(bytes: u64, is_held: bool) -> Sight {
+        with_inodes(bytes, u64::MAX, is_held)
+    }
+
+    const fn with_inodes(bytes: u64, inodes: u64, is_held: bool) -> Sight {
         Sight {
-            free,
+            free: Free { bytes, inodes },
             is_held,
             is_refused: false,
         }
@@ -161,6 +196,23 @@ mod tests {
         }
         // What is left then is enough.
         assert_eq!(CONFIG.decide(Room::Low, seen(1250, true)).0, Room::Enough);
+    }
+
+    /// Mutation: `is_below` that looks at bytes alone.
+    #[test]
+    fn a_disk_that_takes_no_more_files_is_full_however_many_bytes_are_free() {
+        let decide = |was, inodes| CONFIG.decide(was, with_inodes(1 << 40, inodes, true));
+        assert_eq!(decide(Room::Enough, 1000).0, Room::Enough);
+        assert_eq!(decide(Room::Enough, 999), (Room::Low, Reserve::Leave));
+        assert_eq!(decide(Room::Low, 1249), (Room::Low, Reserve::Leave));
+        assert_eq!(decide(Room::Low, 1250).0, Room::Enough);
+        assert_eq!(decide(Room::Low, 249), (Room::Low, Reserve::GiveBack));
+        let decide = |was, inodes| CONFIG.decide(was, with_inodes(1 << 40, inodes, false));
+        assert_eq!(decide(Room::Low, 249).0, Room::Exhausted);
+        assert_eq!(decide(Room::Exhausted, 499).0, Room::Exhausted);
+        assert_eq!(decide(Room::Exhausted, 500).0, Room::Low);
+        assert_eq!(decide(Room::Low, 1249), (Room::Low, Reserve::Leave));
+        assert_eq!(decide(Room::Low, 1250), (Room::Low, Reserve::Take));
     }
 
     /// Fails where `without_reserve` takes `floor` for the limit whatever there was.

@@ -15,6 +15,7 @@ mod gate;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
@@ -24,7 +25,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::StorageError;
 use super::disk::Disk;
-use super::storage::OpenMode;
+use super::storage::{Free, OpenMode};
+pub(super) use gate::INODES_FLOOR;
 use gate::{Reserve, Sight};
 pub use gate::{Room, SpaceConfig};
 
@@ -39,10 +41,14 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// start may not find the room it needs. To be called before anything is written there.
 pub(super) fn make_room_to_start(disk: &Disk, directory: &Path) -> Result<(), StorageError> {
     match size_of_reserve(disk, directory)? {
-        Some(size) if disk.free_bytes(directory)? < size => {
-            disk.remove_file(&directory.join(RESERVE_FILE))
+        Some(size) => {
+            let free = disk.free(directory)?;
+            match free.bytes < size || free.inodes < INODES_FLOOR {
+                true => disk.remove_file(&directory.join(RESERVE_FILE)),
+                false => Ok(()),
+            }
         }
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -56,14 +62,34 @@ fn size_of_reserve(disk: &Disk, directory: &Path) -> Result<Option<u64>, Storage
 /// There is no room on the disk for what is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the disk is full: {free} bytes are free, and {needed} must be before this is taken again; delete \
+    "the disk is full: {free} {of} are free, and {needed} must be before this is taken again; delete \
      topics or records, or make room otherwise; the broker goes on by itself then"
 )]
 pub struct DiskFull {
-    /// Bytes free at the last look.
+    /// What it has too little of.
+    pub of: Supply,
+    /// How much of it was free at the last look.
     pub free: u64,
-    /// Bytes to be free.
+    /// How much of it is to be free.
     pub needed: u64,
+}
+
+/// What a disk may have too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supply {
+    /// Room for what is written.
+    Bytes,
+    /// Room for files, as `df -i` shows it.
+    Inodes,
+}
+
+impl Display for Supply {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bytes => "bytes",
+            Self::Inodes => "inodes",
+        })
+    }
 }
 
 /// What a look found.
@@ -73,8 +99,8 @@ pub struct SpaceFacts {
     pub room: Room,
     /// What there was room for at the look before.
     pub was: Room,
-    /// Bytes free on the disk.
-    pub free: u64,
+    /// What is free on the disk.
+    pub free: Free,
     /// Bytes of the reserve that are there.
     pub reserve: u64,
 }
@@ -104,7 +130,7 @@ struct State {
     room: Room,
     /// What the last look said.
     told: Room,
-    free: u64,
+    free: Free,
     is_held: bool,
     /// Whether the disk refused a write since the last look.
     is_refused: bool,
@@ -185,7 +211,7 @@ impl Space {
     /// # Errors
     /// [`DiskFull`].
     pub fn spare(&self, bytes: u64) -> Result<(), DiskFull> {
-        let free = self.state.lock().free;
+        let free = self.state.lock().free.bytes;
         let spare = match self.room() {
             Room::Enough => free.saturating_sub(self.config.free_min),
             Room::Low | Room::Exhausted => free / 2,
@@ -248,18 +274,19 @@ impl Space {
     pub fn look(&self, pending: u64) -> Result<SpaceFacts, StorageError> {
         let looking = self.looking.lock();
         loop {
-            let free = self.disk.free_bytes(&self.directory)?;
+            let mut free = self.disk.free(&self.directory)?;
             let mut state = self.state.lock();
             state.is_look_due = false;
             state.free = free;
+            free.bytes = free.bytes.saturating_sub(pending);
             let sight = Sight {
-                free: free.saturating_sub(pending),
+                free,
                 is_held: state.is_held,
                 is_refused: std::mem::take(&mut state.is_refused) || state.waiting > 0,
             };
             let (room, reserve) = self.config.decide(state.room, sight);
             self.set_room(&mut state, room);
-            let budget = sight.free.saturating_sub(self.config.free_min / 2);
+            let budget = free.bytes.saturating_sub(self.config.free_min / 2);
             let budget = i64::try_from(budget).unwrap_or(i64::MAX);
             self.left.store(budget, Ordering::Relaxed);
             match reserve {
@@ -392,14 +419,24 @@ impl Space {
     }
 
     fn full(&self) -> DiskFull {
-        let state = self.state.lock();
-        let reserve = match state.is_held {
+        let State { free, is_held, .. } = *self.state.lock();
+        let reserve = match is_held {
             true => 0,
             false => self.config.reserve_bytes,
         };
-        DiskFull {
-            free: state.free,
-            needed: self.config.enough_at().saturating_add(reserve),
+        let Free { bytes, inodes } = self.config.enough_at();
+        let bytes = bytes.saturating_add(reserve);
+        match free.bytes >= bytes && free.inodes < inodes {
+            true => DiskFull {
+                of: Supply::Inodes,
+                free: free.inodes,
+                needed: inodes,
+            },
+            false => DiskFull {
+                of: Supply::Bytes,
+                free: free.bytes,
+                needed: bytes,
+            },
         }
     }
 

@@ -217,6 +217,42 @@ fn the_end_ends_the_waiting() {
     });
 }
 
+fn set_inodes(storage: &FaultyStorage, inodes: u64) {
+    storage.set_faults(Faults {
+        inodes: Some(inodes),
+        ..Faults::default()
+    });
+}
+
+/// Mutations: `full` that tells of bytes alone; `make_room_to_start` that looks at bytes alone.
+#[test]
+fn a_disk_out_of_inodes_is_told_as_such_and_gives_the_reserve_to_a_start() {
+    let world = World::new(ENOUGH);
+    set_inodes(&world.storage, 999);
+    assert_eq!(world.look(), Room::Low);
+    let full = world.space.take(1).unwrap_err();
+    assert_eq!(
+        (full.of, full.free, full.needed),
+        (Supply::Inodes, 999, 1250)
+    );
+    let said = full.to_string();
+    assert!(said.contains("999 inodes are free, and 1250"), "{said}");
+    world.space.take_own().unwrap();
+    assert_eq!(world.reserve(), Some(400));
+    set_inodes(&world.storage, 1250);
+    assert_eq!(world.look(), Room::Enough);
+    world.space.take(1).unwrap();
+
+    make_room_to_start(&world.disk, DIRECTORY.as_ref()).unwrap();
+    assert_eq!(world.reserve(), Some(400));
+    set_inodes(&world.storage, 0);
+    make_room_to_start(&world.disk, DIRECTORY.as_ref()).unwrap();
+    assert_eq!(world.reserve(), None);
+    let space = Space::open(&world.disk, DIRECTORY.as_ref(), CONFIG).unwrap();
+    assert_eq!(space.room(), Room::Exhausted);
+    space.take_own().unwrap_err();
+}
+
 #[test]
 fn a_start_on_a_full_disk_has_the_room_of_the_reserve() {
     let world = World::new(ENOUGH);
