@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -27,6 +28,8 @@ pub struct Disk(Arc<dyn Storage>);
 pub(crate) struct DiskFile {
     path: Arc<Path>,
     file: Arc<dyn StorageFile>,
+    /// Whether the disk could not read some of it.
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Disk {
@@ -186,8 +189,11 @@ impl Disk {
 impl DiskFile {
     fn opened(path: &Path, file: io::Result<Arc<dyn StorageFile>>) -> Result<Self, StorageError> {
         let file = file.map_err(at("open", path))?;
-        let path = Arc::from(path);
-        Ok(Self { path, file })
+        Ok(Self {
+            path: Arc::from(path),
+            file,
+            has_failed: Arc::default(),
+        })
     }
 
     /// All its bytes; `None` where they are too many for one that is read as a whole.
@@ -278,6 +284,11 @@ impl DiskFile {
         }
     }
 
+    /// Whether all that was read so far could be read, and none of it was taken for zeroes.
+    pub(crate) fn is_readable(&self) -> bool {
+        !self.has_failed.load(Ordering::Relaxed)
+    }
+
     fn read_by_pages(&self, position: u64, length: usize) -> Result<Bytes, StorageError> {
         let left = self.size()?.saturating_sub(position);
         let length = length.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -289,7 +300,9 @@ impl DiskFile {
             let end = length.min(bytes.len().saturating_add(to_boundary));
             match self.file.read_at(at, end.saturating_sub(bytes.len())) {
                 Ok(page) => bytes.extend_from_slice(&page),
-                Err(error) if is_unreadable(&error) => {}
+                Err(error) if is_unreadable(&error) => {
+                    self.has_failed.store(true, Ordering::Relaxed);
+                }
                 Err(error) => return Err(self.failed("read")(error)),
             }
             bytes.resize(end, 0);

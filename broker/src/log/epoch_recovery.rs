@@ -64,7 +64,7 @@ impl PartitionLog {
     }
 
     /// The header of the batch that holds `offset`, or of the first behind it in the same segment; `None`
-    /// where something else stands. Reads headers alone, and few.
+    /// where something else stands, or nothing can be read. Reads headers alone, and few.
     fn header_at(&self, offset: i64) -> Result<Option<BatchHeader>, StorageError> {
         let Some(place) = self.place_of(offset).filter(|_| offset >= 0) else {
             return Ok(None);
@@ -72,7 +72,8 @@ impl PartitionLog {
         let mut position = self.anchor_in(&place, offset)?.position;
         let file = self.context.files.get(&place.file)?;
         while position < place.size {
-            let Ok(header) = BatchHeader::decode(&file.read_at(position, HEADER_BYTES)?) else {
+            let Ok(header) = BatchHeader::decode(&file.read_readable_at(position, HEADER_BYTES)?)
+            else {
                 break;
             };
             let size = header.size().and_then(|size| u64::try_from(size).ok());

@@ -33,6 +33,21 @@ pub fn labelled_topic(label: &str) -> Option<Uuid> {
     parse_id(id)
 }
 
+/// The name of a directory in `topics` that says whose it is, if there is any.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn labelled_directory(disk: &Disk, topics: &Path) -> Result<Option<String>, StorageError> {
+    for name in disk.list(topics)? {
+        let label = disk.read_derived(&topics.join(&name).join(LABEL_FILE))?;
+        let label = label.map(|label| String::from_utf8_lossy(&label).into_owned());
+        if label.as_deref().and_then(labelled_topic).is_some() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether two ids differ by no more than the six bits of a letter, as where the disk changed one. Ids are
 /// random: that of no other topic is so near.
 #[must_use]

@@ -13,6 +13,7 @@
 //! * after a failed write or sync nothing is acknowledged again;
 //! * what the disk loses of what was durable is a damaged range: told, kept apart, never given out again.
 
+pub(crate) mod backing;
 pub(crate) mod batch_walk;
 mod bookmarks;
 mod burial;
@@ -94,7 +95,7 @@ pub use flush::{
     Durable, FlushError, FlushQueue, Flushed, Journal, checkpoint_until_closed, flush_once,
     flush_until_closed, look_until_closed,
 };
-pub use label::{directory_label, is_nearly, labelled_topic};
+pub use label::{directory_label, is_nearly, labelled_directory, labelled_topic};
 pub use look_up::TimedOffset;
 pub use maintain::Dropped;
 pub use open_files::open_files_limit;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sluice_protocol::record_batch::StampedBatch;
 
 use super::StorageError;
+use super::backing::Backing;
 use super::checkpoint::{Checkpoint, Unsynced};
 use super::commit_log::{Batches, Replay};
 use super::damage::{DamagedRange, DamagedRanges};
@@ -57,6 +58,11 @@ impl PartitionLog {
         options: LogOptions,
         unclean: Option<Unclean<'_>>,
     ) -> Result<(Arc<Self>, LogRecovery), StorageError> {
+        let mut options = options;
+        let backing = backing(&options, unclean);
+        if backing.are_points_lost() {
+            options.recovery_point.offset = backing.point();
+        }
         // What lies below the log start is replayed too, unless its segment is gone: the state of
         // producers may be there and nowhere else.
         let (key, from) = (options.key, options.recovery_point.offset);
@@ -76,6 +82,7 @@ impl PartitionLog {
                 .and_then(|batches| batches.first_offset()),
             replayed_end: batches.and_then(|batches| batches.end_offset()),
             keeps_all,
+            backing,
         };
         let (mut opened, mut found) = recovery.run()?;
         if let Some(batches) = batches {
@@ -159,6 +166,18 @@ impl PartitionLog {
         unsynced.ends.insert(self.key, self.written_end());
         checkpoint.note(unsynced);
         Ok(())
+    }
+}
+
+/// What the commit log has of a log; nothing after a clean stop. Its point is lost where nothing says from where on the
+/// commit log is needed, nor how far the log was durable.
+fn backing(options: &LogOptions, unclean: Option<Unclean<'_>>) -> Backing {
+    let batches = unclean.map(|unclean| unclean.replay.batches(options.key, 0));
+    let backing = Backing::of(batches.iter().flat_map(Batches::offsets));
+    let has_points = unclean.is_some_and(|unclean| unclean.has_points);
+    match has_points || options.recovery_point.offset > 0 {
+        true => backing,
+        false => backing.without_point(),
     }
 }
 

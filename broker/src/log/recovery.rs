@@ -7,6 +7,9 @@
 //! one. Nothing is served before all that was found is synced. Where the commit log itself is damaged
 //! nothing is cut for its sake: what is whole in the segments stays.
 //!
+//! Where the recovery points are lost, what the commit log has tells of them, and what may have been durable is
+//! no torn end ([`Backing`]).
+//!
 //! Before the recovery point nothing is ever cut, after any stop: what is not there any more, or not
 //! what it was, is a damaged range ([`super::damage`]), its bytes stay, and the log goes on behind it. So
 //! the next offset is never below the recovery point, and the log start moves for nothing that is lost.
@@ -18,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StorageError;
+use super::backing::Backing;
 use super::checkpoint::Unsynced;
 use super::compaction;
 use super::damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
@@ -53,6 +57,8 @@ pub struct LogRecovery {
     pub damaged: Vec<DamagedRange>,
     /// The end, where a clean stop left another one.
     pub changed_end: Option<ChangedEnd>,
+    /// The first offset of an end that is not whole and stays, since nothing says whether it was durable.
+    pub doubtful_end: Option<i64>,
 }
 
 /// The end of a log that is not as a clean stop left it: somebody changed its last segment, or put another in its
@@ -76,6 +82,8 @@ pub(super) struct Recovery<'a> {
     pub(super) replayed_end: Option<i64>,
     /// Whether the commit log may lack what was durable, so that what is whole stays, wherever it is.
     pub(super) keeps_all: bool,
+    /// What the commit log has.
+    pub(super) backing: Backing,
 }
 
 impl Recovery<'_> {
@@ -110,6 +118,7 @@ impl Recovery<'_> {
             undone,
             damaged: Vec::new(),
             changed_end,
+            doubtful_end: scanned.doubtful_end,
         };
         let mut opened = Opened {
             next_offset: scanned.next_offset,
@@ -201,6 +210,7 @@ impl Recovery<'_> {
     ) -> Result<Scanned, StorageError> {
         let trusted = match self.last_stop {
             LastStop::Clean => bases.len(),
+            LastStop::Unclean if self.backing.are_points_lost() => 0,
             LastStop::Unclean => {
                 let point = self.options.recovery_point.offset;
                 bases.partition_point(|base| *base <= point)

@@ -8,6 +8,7 @@ use super::StorageError;
 use super::batch_walk::{BatchWalk, Step, first_timestamp};
 use super::damage::{DamagedRange, DamagedRanges};
 use super::density::Density;
+use super::disk::DiskFile;
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
@@ -27,6 +28,8 @@ pub(super) struct Scanned {
     last_epoch: i32,
     pub(super) damaged: DamagedRanges,
     pub(super) cut_bytes: u64,
+    /// Where an end begins that is kept, as [`LogRecovery::doubtful_end`](super::LogRecovery::doubtful_end) says.
+    pub(super) doubtful_end: Option<i64>,
     /// Whether it ends where the commit log goes on.
     pub(super) is_cut: bool,
     interval: u32,
@@ -49,6 +52,7 @@ impl Scanned {
             last_epoch: i32::MIN,
             damaged,
             cut_bytes: 0,
+            doubtful_end: None,
             is_cut: false,
             interval,
             density,
@@ -58,7 +62,8 @@ impl Scanned {
     /// Whether the log goes on in the segment that begins at `base`; then those before it are full.
     pub(super) fn next_is(&mut self, base: i64, recovery: &Recovery<'_>) -> bool {
         let is_first = self.active.is_none();
-        let may_leave_out = base <= recovery.options.recovery_point.offset || recovery.keeps_all;
+        let is_durable = base <= recovery.options.recovery_point.offset;
+        let may_leave_out = is_durable || recovery.keeps(self.next_offset);
         let follows = base == self.next_offset || (base > self.next_offset && may_leave_out);
         let is_before_cut = recovery.cut_at.is_none_or(|cut| base < cut);
         let is_next = is_first || (follows && is_before_cut && !self.is_cut && self.cut_bytes == 0);
@@ -72,7 +77,7 @@ impl Scanned {
     /// Whether the next batch, which was never promised to be durable, may be of this epoch.
     fn may_be_of(&self, epoch: i32, recovery: &Recovery<'_>) -> bool {
         let is_one = |max| (self.last_epoch..=max).contains(&epoch);
-        recovery.keeps_all || recovery.options.leader_epoch_max.is_none_or(is_one)
+        recovery.keeps(self.next_offset) || recovery.options.leader_epoch_max.is_none_or(is_one)
     }
 
     /// Offsets from `begin` to `end`, if there are any in between, are lost.
@@ -90,6 +95,16 @@ impl Scanned {
             self.next_offset = end;
             self.seal(end);
         }
+    }
+
+    /// The log goes on behind a hole at the end, which stays as it is. As many offsets are lost as may have been
+    /// in it: a record has a byte.
+    fn keep_end(&mut self, hole: Hole, size: u64) {
+        let bytes = size.saturating_sub(hole.position);
+        let count = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.doubtful_end = Some(hole.begin);
+        self.resize(size);
+        self.end_at(hole.begin.saturating_add(count));
     }
 
     fn seal(&mut self, next_offset: i64) {
@@ -266,7 +281,7 @@ impl Recovery<'_> {
         scanned: &mut Scanned,
     ) -> Result<Option<u64>, StorageError> {
         let durable = self.durable(ground);
-        let is_plain = self.leads_to_point(durable.clone())?;
+        let is_plain = !self.backing.are_points_lost() && self.leads_to_point(durable.clone())?;
         let point = self.options.recovery_point.offset;
         let place = self.place_in(ground.base_offset, ground.size);
         let mut walk = SoundWalk::new(durable);
@@ -319,16 +334,32 @@ impl Recovery<'_> {
                     scanned.push(position, batch.header());
                 }
                 Found::Hole(hole) => {
-                    // The commit log has what was promised and follows here; or nothing was.
-                    let Some(end) = hole.end.filter(|_| self.keeps_all) else {
+                    if let Some(end) = hole.end.filter(|_| self.keeps(hole.begin)) {
+                        scanned.lose(hole.begin, end);
+                        scanned.next_offset = end;
+                    } else if self.keeps_end(hole, walk.file()) {
+                        scanned.keep_end(hole, size);
+                        return Ok(size);
+                    } else {
+                        // The commit log has what was promised and follows here; or nothing was.
                         return Ok(hole.position);
-                    };
-                    scanned.lose(hole.begin, end);
-                    scanned.next_offset = end;
+                    }
                 }
                 Found::End => return Ok(size),
             }
         }
+    }
+
+    /// Whether what is not whole at `offset`, behind the recovery point, is damaged where something sound follows.
+    fn keeps(&self, offset: i64) -> bool {
+        self.keeps_all || self.backing.may_have_lost(offset)
+    }
+
+    /// Whether a hole stays behind which nothing is.
+    fn keeps_end(&self, hole: Hole, file: &DiskFile) -> bool {
+        let (key, is_readable) = (self.options.key, file.is_readable());
+        let backing = &self.backing;
+        hole.end.is_none() && backing.may_have_lost_end(hole.begin, key, is_readable)
     }
 
     fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {

@@ -121,6 +121,11 @@ impl<'a> SoundWalk<'a> {
         self.walk.position()
     }
 
+    /// The file that is walked over.
+    pub(super) const fn file(&self) -> &'a DiskFile {
+        self.ground.file
+    }
+
     /// Reads what follows from the disk again.
     pub(super) fn reread(&mut self) -> Result<(), StorageError> {
         let position = self.position();

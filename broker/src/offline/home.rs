@@ -1,14 +1,17 @@
 //! Where the logs are that are to be checked: a data directory that no process has, or one partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use sluice_protocol::Uuid;
+use sluice_protocol::record_batch::BatchHeader;
 
 use super::metadata::MetadataReading;
+use crate::log::backing::Backing;
+use crate::log::commit_log::{FoundExtent, walk_row};
 use crate::log::segment::base_offsets;
 use crate::log::{
     Disk, LogKey, META_FILE, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError,
@@ -95,6 +98,8 @@ pub(super) struct Home {
     pub(super) points: Option<RecoveryPoints>,
     pub(super) metadata: MetadataReading,
     cleaned: CleanedLogs,
+    /// What the commit log has of each log, where nothing else says how far they were durable.
+    backings: HashMap<LogKey, Backing>,
     _lock: Option<Box<dyn Debug + Send + Sync>>,
 }
 
@@ -119,10 +124,21 @@ pub(super) struct LogSite {
     pub(super) key: Option<LogKey>,
     /// An offset up to which it was durable.
     pub(super) point: i64,
+    /// What else tells whether it was durable.
+    pub(super) backing: Backing,
     /// The first offset that may be read, by the metadata.
     pub(super) log_start: i64,
     /// Whether it may have been compacted, whatever its directory says.
     pub(super) may_be_compacted: bool,
+}
+
+impl LogSite {
+    /// Whether a start cuts nothing off from `begin` on, where the end is not whole.
+    pub(super) fn keeps_end(&self, begin: i64, is_readable: bool) -> bool {
+        let backing = &self.backing;
+        self.key
+            .is_some_and(|key| backing.may_have_lost_end(begin, key, is_readable))
+    }
 }
 
 impl Home {
@@ -165,6 +181,7 @@ impl Home {
             directory: path,
             key: None,
             point: 0,
+            backing: Backing::default(),
             log_start: 0,
             may_be_compacted: true,
         };
@@ -175,6 +192,7 @@ impl Home {
             points: Some(RecoveryPoints::default()),
             metadata: MetadataReading::default(),
             cleaned: CleanedLogs::Unknown,
+            backings: HashMap::new(),
             _lock: None,
         };
         Ok((home, vec![site]))
@@ -240,6 +258,10 @@ impl Home {
             is_clean,
             points,
             cleaned: CleanedLogs::read(disk, root)?,
+            backings: match is_clean || live.is_some() {
+                true => HashMap::new(),
+                false => backings(disk, root)?,
+            },
             _lock: lock,
         })
     }
@@ -251,6 +273,7 @@ impl Home {
             directory: root.join("metadata"),
             key: Some(LogKey::METADATA),
             point: self.point(LogKey::METADATA),
+            backing: self.backing(LogKey::METADATA),
             log_start: 0,
             may_be_compacted: false,
         }];
@@ -271,6 +294,7 @@ impl Home {
                     name: name.clone(),
                     key: Some(key),
                     point: self.point(key),
+                    backing: self.backing(key),
                     log_start: log_start.unwrap_or_default(),
                     may_be_compacted: is_compacted || self.cleaned.may_have(key),
                 };
@@ -286,6 +310,7 @@ impl Home {
                 directory,
                 key: None,
                 point: 0,
+                backing: Backing::default(),
                 log_start: 0,
                 may_be_compacted: true,
             };
@@ -297,10 +322,24 @@ impl Home {
         Ok(sites)
     }
 
+    /// An offset up to which a log was durable, as a start knows it.
     fn point(&self, key: LogKey) -> i64 {
-        self.points
-            .as_ref()
-            .map_or(0, |points| points.of(key).offset)
+        self.backing(key).point().max(self.noted_point(key))
+    }
+
+    fn noted_point(&self, key: LogKey) -> i64 {
+        let points = self.points.as_ref();
+        points.map_or(0, |points| points.of(key).offset)
+    }
+
+    /// What the commit log says of a log whose recovery point is lost; nothing of another.
+    fn backing(&self, key: LogKey) -> Backing {
+        let live = self.points.as_ref().and_then(RecoveryPoints::live);
+        if self.is_clean || live.is_some() || self.noted_point(key) > 0 {
+            return Backing::default();
+        }
+        let found = self.backings.get(&key).cloned().unwrap_or_default();
+        found.without_point()
     }
 
     /// Whose the id of a topic is.
@@ -315,6 +354,20 @@ impl Home {
             (false, false) => Whose::Nobodys,
         }
     }
+}
+
+/// What the commit log has of each log, where it is not known from where on it is needed.
+fn backings(disk: &Disk, root: &Path) -> Result<HashMap<LogKey, Backing>, StorageError> {
+    let directory = root.join("commit-log");
+    let extents = FoundExtent::all(disk, &directory)?;
+    let mut backings: HashMap<LogKey, Backing> = HashMap::new();
+    walk_row(&directory, &extents, None, |frame| {
+        if let Ok(batch) = BatchHeader::decode(&frame.batch) {
+            let backing = backings.entry(frame.header.key).or_default();
+            backing.add(batch.base_offset, batch.last_offset());
+        }
+    })?;
+    Ok(backings)
 }
 
 /// The text of a file, where there is one.

@@ -4,7 +4,8 @@
 //! says what of it is sound and which offsets are lost. Nothing is changed.
 //!
 //! After an unclean stop a log is told from the commit log by nothing but its recovery point: what is
-//! behind it is settled by the next start, so it is a note, and no mend is to be carried out.
+//! behind it is settled by the next start, so it is a note, and no mend is to be carried out. Where the recovery points
+//! are lost, what is no torn end for a start is damage here too ([`Backing`](crate::log::backing::Backing)).
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ struct Checking<'a> {
     next_offset: i64,
     last_epoch: i32,
     is_epoch_told: bool,
+    /// Whether all of the segment could be read so far.
+    is_readable: bool,
     found: LogCheck,
 }
 
@@ -95,6 +98,7 @@ pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, Storage
         next_offset: site.log_start,
         last_epoch: 0,
         is_epoch_told: false,
+        is_readable: true,
         found: LogCheck::default(),
     };
     checking.label()?;
@@ -140,6 +144,7 @@ impl Checking<'_> {
                 }
                 Stretch::Damage(damage) => {
                     index_check.damage(&damage)?;
+                    self.is_readable = file.is_readable();
                     self.damage(&path, &damage, next_base, &mut mending);
                 }
             }
@@ -219,8 +224,11 @@ impl Checking<'_> {
         mending.drop_bytes();
         let bytes = damage.from..damage.to;
         let point = Some(self.site.point).filter(|point| *point > 0);
-        let end = damage.end.or(next_base).or(point);
-        if end.is_some_and(|end| end <= damage.begin) {
+        let end = damage.end.or(next_base);
+        let is_doubtful = end.is_none() && self.site.keeps_end(damage.begin, self.is_readable);
+        let end = end.or(point);
+        let is_stray = end.map_or(!self.home.is_clean, |end| end <= damage.begin);
+        if is_stray && !is_doubtful {
             return self.stray(path, damage);
         }
         let lost = damage.begin..end.unwrap_or(damage.begin);
@@ -307,14 +315,15 @@ impl Checking<'_> {
 
     fn lost(&mut self, path: &Path, bytes: Range<u64>, offsets: Range<i64>, reason: &str) {
         let point = self.site.point;
-        let is_settled = self.home.is_clean || offsets.start < point;
+        let is_lost = offsets.start < point || self.site.backing.may_have_lost(offsets.start);
+        let is_settled = self.home.is_clean || is_lost;
         let (severity, advice) = match self.site.key {
             _ if !is_settled => (Severity::Note, UNFINISHED),
             Some(LogKey::METADATA) => (Severity::Damage, RESTORE),
             Some(_) | None => (Severity::Damage, REPAIR),
         };
         // The commit log has what follows the recovery point.
-        let offsets = match self.home.is_clean || !is_settled {
+        let offsets = match self.home.is_clean || offsets.start >= point {
             true => offsets,
             false => offsets.start..offsets.end.min(point),
         };

@@ -24,6 +24,8 @@ pub(super) const RESTORE: &str =
 pub(super) struct MetadataReading {
     pub(super) state: MetadataState,
     pub(super) findings: Vec<Finding>,
+    /// Whether there is not one event.
+    pub(super) is_empty: bool,
 }
 
 impl MetadataReading {
@@ -35,7 +37,10 @@ impl MetadataReading {
         is_clean: bool,
         live: Option<Live>,
     ) -> Result<Self, StorageError> {
-        let mut reading = Self::default();
+        let mut reading = Self {
+            is_empty: true,
+            ..Self::default()
+        };
         let directory = root.join("metadata");
         let names = disk.list(&directory)?;
         let mut next_offset = 0;
@@ -80,6 +85,7 @@ impl MetadataReading {
     }
 
     fn apply(&mut self, batch: &RawBatch, path: &Path, position: u64) {
+        self.is_empty = false;
         let applied = self.applied(batch);
         if let Err(reason) = applied {
             let size = u64::try_from(batch.bytes().len()).unwrap_or(u64::MAX);

@@ -1,10 +1,12 @@
-//! The check of the small files in the root of a data directory: each must say what a start asks it.
+//! The check of the small files in the root of a data directory: each must say what a start asks it; and that there
+//! are metadata where there are partitions.
 //!
 //! None of them is mended: a start goes on without, and what it goes on with depends on whether there is one.
 
 use super::finding::{Finding, Severity};
 use super::home::{Home, read_derived_text};
-use crate::log::{RECOVERY_POINTS_FILE, StorageError};
+use super::metadata::RESTORE;
+use crate::log::{RECOVERY_POINTS_FILE, StorageError, labelled_directory};
 use crate::topics::{CLEANED_LOGS_FILE, CleanedLogs};
 use crate::transactions::{PRODUCER_IDS_FILE, ProducerIds};
 
@@ -14,12 +16,19 @@ pub(super) fn check_root(home: &Home) -> Result<Vec<Finding>, StorageError> {
         return Ok(Vec::new());
     };
     let mut findings = Vec::new();
-    let mut tell = |severity, name: &str, reason, advice| {
-        findings.push(Finding::new(severity, &root.join(name), reason, advice));
-    };
     let is_harmed = |name: &str, is_whole: fn(&str) -> bool| {
         let text = read_derived_text(&home.disk, &root.join(name))?;
         Ok::<_, StorageError>(text.is_some_and(|text| !is_whole(&text)))
+    };
+    if home.metadata.is_empty
+        && let Some(name) = labelled_directory(&home.disk, &root.join("topics"))?
+    {
+        let reason = format!("it has no events, though topics/{name} was made for one");
+        let metadata = root.join("metadata");
+        findings.push(Finding::new(Severity::Damage, &metadata, reason, RESTORE));
+    }
+    let mut tell = |severity, name: &str, reason, advice| {
+        findings.push(Finding::new(severity, &root.join(name), reason, advice));
     };
     if home.points.is_none() {
         let reason = "it is not whole, so it is not known how far logs were durable";

@@ -18,8 +18,8 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
     Checkpoint, DamagedRange, Durability, Durable, FlushError, FlushQueue, LogConfig, LogContext,
-    LogKey, LogOptions, LogRead, LogReadError, OpenError, PartitionLog, RecoveryPoint, Retention,
-    StorageError, Unclean,
+    LogKey, LogOptions, LogRead, LogReadError, OpenError, PartitionLog, RECOVERY_POINTS_FILE,
+    RecoveryPoint, Retention, StorageError, Unclean,
 };
 
 /// The metadata log.
@@ -70,6 +70,12 @@ impl MetadataLog {
             on_change: Box::new(|| ()),
         };
         let (log, recovery) = PartitionLog::open(context, options, unclean)?;
+        if let Some(begin) = recovery.doubtful_end {
+            return Err(OpenError::Unreadable {
+                path: directory.to_owned(),
+                reason: doubtful(begin),
+            });
+        }
         if let Some(range) = recovery.damaged.first() {
             return Err(OpenError::Unreadable {
                 path: directory.to_owned(),
@@ -89,6 +95,11 @@ impl MetadataLog {
     /// What there is, by the events queued so far.
     pub(crate) fn state(&self) -> MetadataState {
         self.written.lock().state.clone()
+    }
+
+    /// Whether it holds no event at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written.lock().next_offset == 0
     }
 
     /// Queues an event. One that is refused changes nothing.
@@ -218,6 +229,15 @@ fn lost(range: &DamagedRange) -> String {
     format!(
         "the disk lost or changed the events from {begin} to {end}, though they were durable; \
          start again, and where that says the same, restore the directory from a backup"
+    )
+}
+
+/// What is to be done where events were cut off in the middle and may have been durable.
+fn doubtful(begin: i64) -> String {
+    format!(
+        "the events from {begin} on are not whole, and nothing says whether they were durable, since \
+         {RECOVERY_POINTS_FILE} cannot be read either; start again, and where that says the same, put back the \
+         {RECOVERY_POINTS_FILE} that was here, or restore the directory from a backup"
     )
 }
 

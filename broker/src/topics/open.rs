@@ -27,7 +27,7 @@ use crate::log::{
     Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed, Journal,
     LastStop, LogContext, LogKey, LogRecovery, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints,
     Replay, SegmentWriter, Space, StorageError, SyncPool, Unclean, checkpoint_until_closed,
-    flush_once, flush_until_closed, look_until_closed, open_files_limit,
+    flush_once, flush_until_closed, labelled_directory, look_until_closed, open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
 
@@ -218,6 +218,14 @@ impl FoundJournal {
             self.unclean(),
             clock,
         )?;
+        if metadata.is_empty()
+            && let Some(name) = labelled_directory(&context.disk, &directory.topics())?
+        {
+            return Err(OpenError::Unreadable {
+                path: directory.metadata(),
+                reason: all_lost(&name),
+            });
+        }
         // All is as it was left where the metadata prevents the start.
         directory.begin()?;
         if self.last_stop == LastStop::Unclean || directory.is_new() {
@@ -284,6 +292,14 @@ impl FoundJournal {
             checkpoint: self.checkpoint,
         })
     }
+}
+
+/// What is to be done where nothing is known of topics, though there is one.
+fn all_lost(name: &str) -> String {
+    format!(
+        "it has no events, though topics/{name} was made for one; put back what was here, or restore the data \
+         directory from a backup"
+    )
 }
 
 /// Another epoch begins wherever the log may have lost its end.

@@ -13,6 +13,7 @@ mod full_disk;
 mod half_compacted;
 mod huge_files;
 mod look_ups;
+mod lost_points;
 mod offline;
 mod once_compacted;
 mod passing_errors;

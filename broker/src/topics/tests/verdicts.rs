@@ -16,7 +16,7 @@ impl World {
     }
 
     /// Lets go of the data directory, whose lock goes with the last of it.
-    fn let_go(&mut self) {
+    pub(super) fn let_go(&mut self) {
         let another = self.directory.path().join("another");
         self.topics = open(&another, &self.clock).unwrap();
     }

@@ -1,0 +1,287 @@
+//! The recovery points are lost and the disk harmed a log besides: nothing is cut that may have been durable, a check says
+//! so before, and without metadata there is no start.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::damage::{RECORDS, append_more, assert_lost, batch_size, filled, flip, range, segment};
+use super::failure::FaultyWorld;
+use super::*;
+use crate::log::DamagedRange;
+use crate::offline::{Form, Tally, verify};
+
+const METADATA: &str = "metadata/00000000000000000000.log";
+const POINTS: &str = "recovery-points";
+
+/// What is done to a file.
+type HarmOfFile<'a> = (&'a str, &'a dyn Fn(&PathBuf));
+
+/// A killed broker whose commit log has nothing any more of its topic and of the records that were there before.
+fn settled() -> (tempfile::TempDir, Clock) {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    world.create("payments", 1, &[]);
+    append(&world.partition("orders"), batch(&["one"])).unwrap();
+    let world = world.restarted();
+    append(&world.partition("orders"), batch(&["two"])).unwrap();
+    world.topics.0.stop_flushing();
+    let (directory, clock) = world.left();
+    fs::remove_file(directory.path().join("data").join(POINTS)).unwrap();
+    (directory, clock)
+}
+
+fn verified(directory: &Path) -> (Tally, String) {
+    let mut out = Vec::new();
+    let tally = verify(&directory.join("data"), Form::Text, &mut out, &mut |_| ()).unwrap();
+    (tally, String::from_utf8(out).unwrap())
+}
+
+/// All files of a directory, but for those that a start makes anew.
+fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        match path.is_dir() {
+            true if path.ends_with("commit-log") => {}
+            true => found.extend(files(&path)),
+            false
+                if path.ends_with("disk-reserve") || path.ends_with("leader-epoch-checkpoint") => {}
+            false => found.push((path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    found.sort();
+    found
+}
+
+fn cut(path: &Path, size: u64) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(size).unwrap();
+}
+
+/// Mutations: `may_have_lost_end` without the metadata; `keeps` without the backing; `metadata` that does not ask
+/// whether there are any, with either file of a check that does not.
+#[test]
+fn metadata_that_are_not_whole_end_a_start_without_recovery_points_and_nothing_is_changed() {
+    let size = |path: &Path| fs::metadata(path).unwrap().len();
+    let harms: [HarmOfFile<'_>; 7] = [
+        ("a bit of the first event", &|path| flip(path, 70, 1)),
+        ("a bit of the last event", &|path| {
+            flip(path, i64::try_from(size(path)).unwrap() - 3, 1);
+        }),
+        ("the last event cut", &|path| cut(path, size(path) - 10)),
+        ("all but some bytes", &|path| cut(path, 7)),
+        ("all", &|path| cut(path, 0)),
+        ("the file", &|path| fs::remove_file(path).unwrap()),
+        ("the directory", &|path| {
+            fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        }),
+    ];
+    for (what, harm) in harms {
+        let (directory, clock) = settled();
+        let path = directory.path().join("data").join(METADATA);
+        let whole = fs::read(&path).unwrap();
+        harm(&path);
+        let before = files(directory.path());
+        let (tally, said) = verified(directory.path());
+        assert!(tally.damaged > 0, "{what}: {said}");
+        for _ in 0..2 {
+            let refused = open(directory.path(), &clock).unwrap_err().to_string();
+            assert!(
+                refused.contains("metadata is not what"),
+                "{what}: {refused}"
+            );
+            assert!(refused.contains("from a backup"), "{what}: {refused}");
+        }
+        assert!(before == files(directory.path()), "{what}");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, whole).unwrap();
+        let world = World::at(directory, clock);
+        let found = values(&world.partition("orders"), 0);
+        assert_eq!(found, pairs(&[(0, "one"), (1, "two")]), "{what}");
+        assert!(world.topics.recovery().quarantined.is_empty(), "{what}");
+    }
+}
+
+/// Mutation: `backing` that is nothing after a clean stop.
+#[test]
+fn metadata_that_were_cut_end_a_start_after_a_clean_stop_too() {
+    let (directory, clock) = filled().stopped();
+    let data = directory.path().join("data");
+    fs::remove_file(data.join(POINTS)).unwrap();
+    let path = data.join(METADATA);
+    cut(&path, fs::metadata(&path).unwrap().len() - 10);
+    let (tally, said) = verified(directory.path());
+    assert_eq!(tally.damaged, 1, "{said}");
+    let refused = open(directory.path(), &clock).unwrap_err().to_string();
+    assert!(
+        refused.contains("put back the recovery-points"),
+        "{refused}"
+    );
+    assert!(data.join("clean-shutdown").exists());
+}
+
+/// Mutation: `metadata` that asks only after an unclean stop.
+#[test]
+fn no_metadata_end_a_start_after_a_clean_stop_too_where_there_are_partitions() {
+    let (directory, clock) = filled().stopped();
+    let data = directory.path().join("data");
+    fs::remove_file(data.join(POINTS)).unwrap();
+    cut(&data.join(METADATA), 0);
+    let (tally, said) = verified(directory.path());
+    assert_eq!(tally.damaged, 1, "{said}");
+    let refused = open(directory.path(), &clock).unwrap_err().to_string();
+    assert!(
+        refused.contains("topics/orders-0 was made for one"),
+        "{refused}"
+    );
+    assert!(data.join("clean-shutdown").exists());
+}
+
+/// Mutation: `may_have_lost_end` without the metadata.
+#[test]
+fn metadata_and_recovery_points_that_cannot_be_read_once_prevent_one_start_and_no_more() {
+    let mut world = FaultyWorld::new(1);
+    world.create("orders");
+    let appending = world.partition("orders").append(batch(&["one"]), Acks::All);
+    world.drive(appending.unwrap().durable()).unwrap();
+    world.topics.close().unwrap();
+    world.storage.kill();
+    world.reopen();
+    let appending = world.partition("orders").append(batch(&["two"]), Acks::All);
+    world.drive(appending.unwrap().durable()).unwrap();
+    world.storage.kill();
+    assert_eq!(world.storage.harm_files(METADATA), 1);
+    assert_eq!(world.storage.harm_files(POINTS), 1);
+    for _ in 0..2 {
+        let refused = world.begin_to_open().unwrap_err().to_string();
+        assert!(
+            refused.contains("put back the recovery-points"),
+            "{refused}"
+        );
+        world.storage.kill();
+    }
+    world.storage.heal_files();
+    world.reopen();
+    let found = values(&world.partition("orders"), 0);
+    assert_eq!(found, pairs(&[(0, "one"), (1, "two")]));
+}
+
+/// A killed broker without recovery points, whose commit log has the last `records` of the partition, if any.
+fn killed(records: i64) -> World {
+    let world = filled().restarted();
+    world.create("other", 1, &[]);
+    append_more(&world, RECORDS..RECORDS + records);
+    world.topics.0.stop_flushing();
+    fs::remove_file(world.directory.path().join("data").join(POINTS)).unwrap();
+    world
+}
+
+/// What is done to the segments, and the offsets that are lost then.
+type Harm<'a> = (&'a str, &'a dyn Fn(&World), &'a [DamagedRange]);
+
+/// Mutations: `keeps` without the backing; `Backing::point` that is 0; `next_is` that leaves out what `keeps` does not;
+/// `may_be_of` without `keeps`.
+#[test]
+fn what_is_sound_behind_something_that_is_not_is_never_cut_without_recovery_points() {
+    let harms: [Harm<'_>; 5] = [
+        (
+            "a bit of the last segment",
+            &|world| flip(&segment(world, 9), 70, 4),
+            &[range(9, 10)],
+        ),
+        (
+            "a length of the last segment",
+            &|world| flip(&segment(world, 9), 8, 0x40),
+            &[range(9, 10)],
+        ),
+        (
+            "a bit of a segment before",
+            &|world| flip(&segment(world, 3), batch_size() + 70, 4),
+            &[range(4, 5)],
+        ),
+        (
+            "a segment",
+            &|world| fs::remove_file(segment(world, 3)).unwrap(),
+            &[range(3, 6)],
+        ),
+        ("an epoch", &|world| flip(&segment(world, 9), 13, 4), &[]),
+    ];
+    for records in [0, 2] {
+        for (what, harm, lost) in harms {
+            let what = format!("{what}, {records} in the commit log");
+            let mut world = killed(records);
+            harm(&world);
+            world.let_go();
+            let (tally, said) = verified(world.directory.path());
+            assert_eq!(tally.damaged, lost.len(), "{what}: {said}");
+            let world = world.reopened();
+            assert_lost(&world, lost, &what);
+            assert_eq!(world.topics.recovery().cut, [], "{what}");
+            let told = &world.topics.recovery().damaged_logs;
+            assert_eq!(told.len(), lost.len().min(1), "{what}");
+            append_more(&world, world.partition("orders").offsets().log_end.0..20);
+            assert_lost(&world, lost, &what);
+        }
+    }
+}
+
+/// Mutation: `Backing::may_have_lost` without the run.
+#[test]
+fn what_is_torn_comes_back_from_the_commit_log_without_recovery_points() {
+    let mut world = killed(2);
+    let last = fs::read_dir(world.directory.path().join("data/topics/orders-0")).unwrap();
+    let logs = last.map(|entry| entry.unwrap().path());
+    let last = logs.filter(|path| path.extension().is_some_and(|it| it == "log"));
+    let last = last.max().unwrap();
+    flip(
+        &last,
+        i64::try_from(fs::metadata(&last).unwrap().len()).unwrap() - 3,
+        1,
+    );
+    world.let_go();
+    let (tally, said) = verified(world.directory.path());
+    assert_eq!(tally.damaged, 0, "{said}");
+    let world = world.reopened();
+    assert_lost(&world, &[], "torn");
+}
+
+/// Mutation: `may_have_lost_end` that does not ask what could be read.
+#[test]
+fn an_end_that_cannot_be_read_is_not_cut_off_without_recovery_points() {
+    let mut world = FaultyWorld::new(1);
+    world.create("orders");
+    let appending = world.partition("orders").append(batch(&["one"]), Acks::All);
+    world.drive(appending.unwrap().durable()).unwrap();
+    world.topics.close().unwrap();
+    world.storage.kill();
+    world.reopen();
+    world.create("another");
+    world.storage.kill();
+    world.storage.lose_files("/data", POINTS);
+    assert_eq!(
+        world
+            .storage
+            .harm_files("orders-0/00000000000000000000.log"),
+        1
+    );
+    world.reopen();
+    let damaged = world.partition("orders").log.damaged();
+    assert_eq!(damaged.first().map(|range| range.begin), Some(0));
+    let appending = world.partition("orders").append(batch(&["two"]), Acks::All);
+    let appended = world.drive(appending.unwrap().durable()).unwrap();
+    assert!(appended.base_offset.0 > 0);
+    world.topics.close().unwrap();
+    world.storage.kill();
+    world.storage.heal_files();
+    world.reopen();
+    let partition = world.partition("orders");
+    let first = partition.read(read_request(0)).unwrap().records.concat();
+    let first = record_batch::batches(first.into()).next().unwrap().unwrap();
+    assert_eq!(first.header().base_offset, 0);
+    assert_eq!(
+        partition.log.damaged().first().map(|range| range.begin),
+        Some(1)
+    );
+    let last = values(&partition, appended.base_offset.0);
+    assert_eq!(last, pairs(&[(appended.base_offset.0, "two")]));
+}
