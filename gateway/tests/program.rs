@@ -135,6 +135,32 @@ fn it_starts_says_where_it_listens_and_stops_on_a_signal() -> Outcome {
     Ok(())
 }
 
+/// Fails where `check` of the module `health` says `ready` and no more, or where the message of
+/// `SpaceLooked` names no setting.
+#[test]
+fn health_of_a_program_that_is_ready_on_a_full_disk_says_why_it_is_not_well() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    // More than any disk has.
+    let running = Running::start(folder.path(), &["--broker-disk-free-min", "1000000GiB"])?;
+    let health = run(folder.path(), &["health", "--url", running.part("http ")?])?;
+    let said = String::from_utf8(health.stdout)?;
+    assert_eq!(health.status.code(), Some(0));
+    assert!(said.starts_with("ready: disk full"), "{said}");
+    for setting in ["broker.disk_free_min", "broker.disk_reserve"] {
+        assert!(said.contains(setting), "{said}");
+    }
+    running.signal(Signal::TERM)?;
+    let (status, log) = running.end()?;
+    assert_eq!(status, Some(0), "{log}");
+    let mut lines = log.lines();
+    let told = lines.find(|line| line.contains("the disk is full"));
+    let told = told.ok_or("the full disk is not told")?;
+    for part in ["needed=", "broker.disk_free_min", "broker.disk_reserve"] {
+        assert!(told.contains(part), "{told}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_port_in_use_is_one_line_with_the_setting() -> Outcome {
     let folder = tempfile::tempdir()?;

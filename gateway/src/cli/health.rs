@@ -36,12 +36,16 @@ pub(super) fn check(config: &Config, url: Option<String>) -> Result<(), HealthEr
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(ask(&url))?;
-    super::say("ready\n");
+    let Answer { reasons } = runtime.block_on(ask(&url))?;
+    match &*reasons {
+        [] => super::say("ready\n"),
+        // Ready, and not as it should be nevertheless.
+        reasons => super::say(&format!("ready: {}\n", reasons.join("; "))),
+    }
     Ok(())
 }
 
-async fn ask(url: &str) -> Result<(), HealthError> {
+async fn ask(url: &str) -> Result<Answer, HealthError> {
     let unreachable = |error: reqwest::Error| {
         let cause = std::iter::successors(std::error::Error::source(&error), |it| it.source())
             .last()
@@ -59,7 +63,7 @@ async fn ask(url: &str) -> Result<(), HealthError> {
     let target = format!("{}/health/ready", url.trim_end_matches('/'));
     let response = client.get(target).send().await.map_err(unreachable)?;
     if response.status().is_success() {
-        return Ok(());
+        return response.json().await.map_err(unreachable);
     }
     let status = response.status();
     let reasons = response
