@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services, Turns};
-use crate::log::{Disk, FileSystem, LossKind, OpenError, Space, StorageError};
+use crate::log::{Disk, FileSystem, LossKind, OpenError, Room, Space, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::request_buffers::RequestBuffers;
@@ -208,11 +208,18 @@ impl Broker {
         services.groups.stop();
         compactor.ask_to_stop();
         scrubber.ask_to_stop();
-        let is_drained = timeout(deadline, work_ended.recv()).await.is_ok();
+        let patience = match services.topics.space().room() {
+            // What waits for room may wait for ever.
+            Room::Exhausted => deadline.min(CLOSE_TIMEOUT_MIN),
+            Room::Low | Room::Enough => deadline,
+        };
+        let is_drained = timeout(patience, work_ended.recv()).await.is_ok();
         phase.advance(Phase::Closed);
         let left = deadline.saturating_sub(services.clock.now().duration_since(started));
         let topics = services.topics.clone();
         let finish = move || {
+            // Compaction begins with a checkpoint, which waits on a full disk.
+            topics.space().close();
             compactor.stop();
             scrubber.stop();
             topics.close()
