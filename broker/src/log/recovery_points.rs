@@ -112,7 +112,14 @@ impl RecoveryPoints {
         self.points.iter().map(|(key, point)| (*key, *point))
     }
 
-    pub(super) fn to_text(&self) -> String {
+    /// Forgets where the point of a log is in its files, which are to be others; it is as durable as before.
+    /// `false` where that was not known.
+    pub(crate) fn forget_place(&mut self, key: LogKey) -> bool {
+        let point = self.points.get_mut(&key);
+        point.is_some_and(|point| point.place.take().is_some())
+    }
+
+    pub(crate) fn to_text(&self) -> String {
         let live = live_text(self.live);
         let mut text = format!("{VERSION}\ncommit-log {live}\n{}\n", self.points.len());
         text.reserve(self.points.len().saturating_mul(LINE_BYTES));

@@ -207,6 +207,20 @@ impl Home {
         }
     }
 
+    /// Forgets where a log that is about to be mended was left, so that the next start takes it as it is then.
+    pub(super) fn forget_place(&mut self, key: LogKey) -> Result<(), StorageError> {
+        let (Some(root), Some(points)) = (&self.root, &mut self.points) else {
+            return Ok(());
+        };
+        match points.forget_place(key) {
+            true => {
+                let path = root.join(RECOVERY_POINTS_FILE);
+                self.disk.replace_file(&path, points.to_text().as_bytes())
+            }
+            false => Ok(()),
+        }
+    }
+
     /// A link by which a log, or a file of it but for those of `leaving`, lies elsewhere than it seems to.
     pub(super) fn link_in(
         &self,

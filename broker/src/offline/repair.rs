@@ -137,6 +137,12 @@ impl Repair<'_> {
     }
 
     fn mend(&mut self, site: &LogSite, check: &LogCheck) -> Result<(), OfflineError> {
+        if let Some(key) = site.key
+            && !check.mends.is_empty()
+            && !self.options.is_rehearsal
+        {
+            self.home.forget_place(key)?;
+        }
         for mend in &check.mends {
             let kept = match self.options.is_rehearsal {
                 true => None,

@@ -109,7 +109,7 @@ impl LogChanged<'_> {
             directory,
             left,
             found,
-            "the last segment of a log is not the one that a clean stop left; whole batches are served, whoever wrote them"
+            "the last segment of a log is not the one that a clean stop left, by its next offset or, where that is the same, by its length; whole batches are served, whoever wrote them"
         );
     }
 }

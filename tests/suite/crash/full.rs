@@ -4,7 +4,7 @@
 //! whose failed write is passed over (a hole that readers fall into), and with a reserve that is never given back.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use sluice_client::admin::NewTopic;
@@ -96,28 +96,6 @@ async fn a_full_tmpfs_under_console_tools_and_kcat_refuses_records_and_goes_on_b
     has_room(&world).await;
     load.reach(300).await;
     println!("full: {:?}", load.finish(&world).await);
-}
-
-/// Fails where `shutdown` of the broker closes the space only after compaction has ended, which waits for room.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_on_a_tmpfs_without_a_free_byte_waits_for_no_room_under_kcat() {
-    let settings = [&SETTINGS[..], &["--broker-compaction-interval", "1s"]].concat();
-    let mut world = World::on_tmpfs(256 * MIB, &settings).await;
-    world.kcat().produce("orders", "", "one\ntwo\n").await;
-    wait::until("no reserve", wait::PATIENCE, || async {
-        world.tmpfs().fill();
-        match metric(&world, "sluice_broker_disk_full").await {
-            2 => Ok(()),
-            full => Err(format!("sluice_broker_disk_full is {full}")),
-        }
-    })
-    .await;
-    // The next compaction has begun.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let asked = Instant::now();
-    let status = world.sluice_mut().interrupt().await;
-    assert!(status.success(), "{status}");
-    assert!(asked.elapsed() < Duration::from_secs(15), "it waited");
 }
 
 /// What a full disk answers to everything but records and topics, and to those.

@@ -669,3 +669,20 @@ fn recovery_points_that_are_not_whole_are_mended_by_a_start_and_stop_as_told() {
     .unwrap();
     assert!(tally.is_sound(), "{}", String::from_utf8(out).unwrap());
 }
+
+/// Fails where `mend` of `Repair` forgets no place.
+#[test]
+fn a_start_after_the_last_segment_was_mended_finds_it_as_it_should_be() {
+    let stopped = Stopped::new();
+    let last = stopped.data().join(PAYMENTS);
+    let length = fs::metadata(&last).unwrap().len();
+    flip(&last, 100);
+    let (tally, told) = stopped.repaired();
+    assert!(told.contains("mended partition=payments-0"), "{told}");
+    assert_eq!(tally.damaged, 0, "{told}");
+    assert_ne!(fs::metadata(&last).unwrap().len(), length, "{told}");
+    let topics = open(stopped.directory.path(), &stopped.clock).unwrap();
+    assert_eq!(topics.recovery().changed_logs, []);
+    assert_eq!(topics.recovery().damaged_logs, []);
+    topics.close().unwrap();
+}
