@@ -75,7 +75,7 @@ metrics! {
     DISK_RESERVE = "sluice_broker_disk_reserve_bytes", "gauge", [],
         "Bytes of the reserve that are there; 0 where the disk needed them (`broker.disk_reserve`).";
     DISK_FULL = "sluice_broker_disk_full", "gauge", [],
-        "0 while records are taken; 1 while they are refused because the disk is full; 2 while committed offsets are refused too, since the reserve is used up.";
+        "0 while records are taken; 1 while they are refused because the disk is full; 2 while commits, joins and rebalances of groups are refused too, since the reserve is used up.";
     COMPACTION_READ = "sluice_broker_compaction_read_bytes_total", "counter", [],
         "Bytes of the segments that compaction looked through.";
     COMPACTION_REMOVED = "sluice_broker_compaction_removed_bytes_total", "counter", [],

@@ -93,7 +93,7 @@ impl SpaceLooked {
                 free,
                 inodes,
                 reserve,
-                "the disk is full and the reserve is used up: committed offsets are refused too; delete \
+                "the disk is full and the reserve is used up: commits, joins and rebalances are refused too; delete \
                  topics or records, or make room otherwise"
             ),
         }
