@@ -1,7 +1,7 @@
 //! What the commit log has of one log, and what that tells of its segments where the recovery points are lost.
 //!
-//! Whatever a log got is in the commit log until it is durable in the segments, so all before the first batch there
-//! is durable: a lower bound of the recovery point. Behind that, what is not whole in the segments was on its way
+//! Whatever a log got is in the commit log until it is durable in the segments (before its durability changes to
+//! `group`, all is), so all before the first batch there is durable: a lower bound of the recovery point. Behind that, what is not whole in the segments was on its way
 //! where the commit log brings it back. Else nobody knows, and nothing is cut that may have been durable: what is
 //! followed by something sound, what the disk could not read, and the end of the metadata.
 
@@ -54,6 +54,11 @@ impl Backing {
     /// An offset before which everything is durable in the segments.
     pub(crate) fn point(&self) -> i64 {
         self.first.unwrap_or_default()
+    }
+
+    /// One past the last offset that the commit log has, where it has all from `offset` on.
+    pub(crate) fn end_of_run(&self, offset: i64) -> Option<i64> {
+        self.run.contains(&offset).then_some(self.run.end)
     }
 
     /// Whether what is not whole at `offset`, and has something sound behind it, may have been durable, though it is

@@ -231,6 +231,12 @@ impl DataDirectory {
         self.is_new
     }
 
+    /// Whether a file said how far logs were durable whenever something was acknowledged.
+    #[must_use]
+    pub fn always_had_points(&self) -> bool {
+        self.earlier_format.is_none_or(has_points_always)
+    }
+
     /// The format it was found in, where that is an earlier one than it is in once it has
     /// [begun](DataDirectory::begin).
     #[must_use]
@@ -374,6 +380,19 @@ fn prove_writable(disk: &Disk, path: &Path, found: &str) -> Result<(), OpenError
         }),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// As [`DataDirectory::always_had_points`], by the text of its properties.
+pub(crate) fn says_that_it_always_had_points(text: &str) -> bool {
+    let format = properties(text).get("sluice.format").copied();
+    let format = format.and_then(|format| format.parse().ok());
+    format.is_none_or(has_points_always)
+}
+
+/// Format 1 had no recovery point of the metadata, and the first builds of format 2 acknowledged before they wrote
+/// any.
+const fn has_points_always(format: u32) -> bool {
+    format >= 3
 }
 
 /// What the file says that tells whose the directory is.

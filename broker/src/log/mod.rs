@@ -84,6 +84,7 @@ pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
 pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
 pub(crate) use data_directory::{
     FORMAT_VERSION, META_FILE, check_meta, is_marked_clean, is_ours, lock_path,
+    says_that_it_always_had_points,
 };
 pub(crate) use density::{COMPACTED_FILE, Density};
 pub use disk::{Disk, end_of_name};

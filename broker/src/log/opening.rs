@@ -27,6 +27,8 @@ pub struct Unclean<'a> {
     pub checkpoint: &'a Checkpoint,
     /// Whether it is known how far logs were durable, and what of the commit log is needed.
     pub has_points: bool,
+    /// Whether that was known, and is not any more.
+    pub are_points_lost: bool,
 }
 
 impl PartitionLog {
@@ -174,10 +176,10 @@ impl PartitionLog {
 fn backing(options: &LogOptions, unclean: Option<Unclean<'_>>) -> Backing {
     let batches = unclean.map(|unclean| unclean.replay.batches(options.key, 0));
     let backing = Backing::of(batches.iter().flat_map(Batches::offsets));
-    let has_points = unclean.is_some_and(|unclean| unclean.has_points);
-    match has_points || options.recovery_point.offset > 0 {
-        true => backing,
-        false => backing.without_point(),
+    let are_points_lost = unclean.is_none_or(|unclean| unclean.are_points_lost);
+    match are_points_lost && options.recovery_point.offset == 0 {
+        true => backing.without_point(),
+        false => backing,
     }
 }
 

@@ -333,20 +333,32 @@ impl Recovery<'_> {
                     }
                     scanned.push(position, batch.header());
                 }
-                Found::Hole(hole) => {
-                    if let Some(end) = hole.end.filter(|_| self.keeps(hole.begin)) {
+                Found::Hole(hole) => match hole.end {
+                    Some(end) if self.stays(hole, walk)? => {
                         scanned.lose(hole.begin, end);
                         scanned.next_offset = end;
-                    } else if self.keeps_end(hole, walk.file()) {
+                    }
+                    None if self.keeps_end(hole, walk.file()) => {
                         scanned.keep_end(hole, size);
                         return Ok(size);
-                    } else {
-                        // The commit log has what was promised and follows here; or nothing was.
-                        return Ok(hole.position);
                     }
-                }
+                    // The commit log has what was promised and follows here; or nothing was.
+                    Some(_) | None => return Ok(hole.position),
+                },
                 Found::End => return Ok(size),
             }
+        }
+    }
+
+    /// Whether a hole that `walk` stands behind is damage: where the commit log has it again, with all that is sound
+    /// behind it, it is not.
+    fn stays(&self, hole: Hole, walk: &SoundWalk<'_>) -> Result<bool, StorageError> {
+        if !self.keeps_all && !self.backing.are_points_lost() {
+            return Ok(false);
+        }
+        match self.backing.end_of_run(hole.begin) {
+            Some(end) => Ok(walk.end_ahead()?.is_none_or(|ahead| ahead > end)),
+            None => Ok(true),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::log::commit_log::{FoundExtent, walk_row};
 use crate::log::segment::base_offsets;
 use crate::log::{
     Disk, LogKey, META_FILE, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError,
-    check_meta, is_marked_clean, is_ours, lock_path,
+    check_meta, is_marked_clean, is_ours, lock_path, says_that_it_always_had_points,
 };
 use crate::topics::CleanedLogs;
 
@@ -98,8 +98,8 @@ pub(super) struct Home {
     pub(super) points: Option<RecoveryPoints>,
     pub(super) metadata: MetadataReading,
     cleaned: CleanedLogs,
-    /// What the commit log has of each log, where nothing else says how far they were durable.
-    backings: HashMap<LogKey, Backing>,
+    /// What the commit log has of each log, where what else said how far they were durable is lost.
+    backings: Option<HashMap<LogKey, Backing>>,
     _lock: Option<Box<dyn Debug + Send + Sync>>,
 }
 
@@ -192,7 +192,7 @@ impl Home {
             points: Some(RecoveryPoints::default()),
             metadata: MetadataReading::default(),
             cleaned: CleanedLogs::Unknown,
-            backings: HashMap::new(),
+            backings: None,
             _lock: None,
         };
         Ok((home, vec![site]))
@@ -265,6 +265,7 @@ impl Home {
             None => Some(RecoveryPoints::default()),
         };
         let live = points.as_ref().and_then(RecoveryPoints::live);
+        let are_points_lost = !is_clean && live.is_none() && says_that_it_always_had_points(&meta);
         Ok(Self {
             metadata: MetadataReading::of(disk, root, is_clean, live)?,
             disk: disk.clone(),
@@ -272,9 +273,9 @@ impl Home {
             is_clean,
             points,
             cleaned: CleanedLogs::read(disk, root)?,
-            backings: match is_clean || live.is_some() {
-                true => HashMap::new(),
-                false => backings(disk, root)?,
+            backings: match are_points_lost {
+                true => Some(backings(disk, root)?),
+                false => None,
             },
             _lock: lock,
         })
@@ -348,12 +349,13 @@ impl Home {
 
     /// What the commit log says of a log whose recovery point is lost; nothing of another.
     fn backing(&self, key: LogKey) -> Backing {
-        let live = self.points.as_ref().and_then(RecoveryPoints::live);
-        if self.is_clean || live.is_some() || self.noted_point(key) > 0 {
-            return Backing::default();
+        match &self.backings {
+            Some(backings) if self.noted_point(key) == 0 => {
+                let found = backings.get(&key).cloned().unwrap_or_default();
+                found.without_point()
+            }
+            Some(_) | None => Backing::default(),
         }
-        let found = self.backings.get(&key).cloned().unwrap_or_default();
-        found.without_point()
     }
 
     /// Whose the id of a topic is.

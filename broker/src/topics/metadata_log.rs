@@ -237,7 +237,7 @@ fn doubtful(begin: i64) -> String {
     format!(
         "the events from {begin} on are not whole, and nothing says whether they were durable, since \
          {RECOVERY_POINTS_FILE} cannot be read either; start again, and where that says the same, put back the \
-         {RECOVERY_POINTS_FILE} that was here, or restore the directory from a backup"
+         {RECOVERY_POINTS_FILE} of that very moment, not an older one, or restore the directory from a backup"
     )
 }
 

@@ -195,6 +195,7 @@ pub(crate) struct Threads {
 struct FoundJournal {
     last_stop: LastStop,
     points: RecoveryPoints,
+    always_had_points: bool,
     replay: Replay,
     extents: Arc<Extents>,
     checkpoint: Arc<Checkpoint>,
@@ -269,6 +270,7 @@ impl FoundJournal {
         Ok(Self {
             last_stop,
             points,
+            always_had_points: directory.always_had_points(),
             replay,
             extents,
             checkpoint: Arc::new(checkpoint),
@@ -281,6 +283,7 @@ impl FoundJournal {
             replay: &self.replay,
             checkpoint: &self.checkpoint,
             has_points: self.points.live().is_some(),
+            are_points_lost: self.points.live().is_none() && self.always_had_points,
         })
     }
 

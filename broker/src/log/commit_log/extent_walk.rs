@@ -49,6 +49,13 @@ impl ExtentWalk {
         self.skipped.take()
     }
 
+    /// Whether a whole frame of the generation stands here, wherever in that.
+    pub(super) fn is_at_frame_of_generation(&self) -> bool {
+        self.header_at(self.position).is_some_and(|frame| {
+            frame.generation == self.chain.generation && self.is_whole(self.position, &frame)
+        })
+    }
+
     /// The next frame and its position.
     pub(crate) fn next(&mut self) -> Option<(u64, FrameHeader)> {
         let (position, frame) = self.follower().or_else(|| self.survivor())?;

@@ -37,6 +37,16 @@ struct Pool {
     used: Used,
 }
 
+impl Pool {
+    /// Takes an extent, and returns the oldest one where there are more than is worth keeping.
+    fn keep(&mut self, extent: Extent, config: &CommitLogConfig) -> Option<Extent> {
+        self.spares.push_back(extent);
+        let spares = u64::try_from(self.spares.len()).unwrap_or(u64::MAX);
+        let is_enough = spares.saturating_mul(config.extent_bytes) <= config.full_bytes_max;
+        (!is_enough).then(|| self.spares.pop_front()).flatten()
+    }
+}
+
 /// So many extents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Used {
@@ -166,15 +176,13 @@ impl Extents {
 
     pub(super) fn keep(&self, extents: Vec<Extent>) -> Result<(), StorageError> {
         for extent in extents {
-            let mut pool = self.pool.lock();
-            let spares = u64::try_from(pool.spares.len()).unwrap_or(u64::MAX);
-            let kept = spares.saturating_mul(self.config.extent_bytes);
-            if extent.size == self.config.extent_bytes && kept < self.config.full_bytes_max {
-                pool.spares.push_back(extent);
-                continue;
+            let surplus = match extent.size == self.config.extent_bytes {
+                true => self.pool.lock().keep(extent, &self.config),
+                false => Some(extent),
+            };
+            if let Some(extent) = surplus {
+                self.disk.remove_file(&extent.path)?;
             }
-            drop(pool);
-            self.disk.remove_file(&extent.path)?;
         }
         Ok(())
     }

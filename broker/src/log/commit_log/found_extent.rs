@@ -8,6 +8,7 @@ use std::path::Path;
 use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
 use super::first_page::{ExtentHeader, FirstPage};
+use super::frame::Chain;
 use super::live::Live;
 use crate::log::StorageError;
 use crate::log::disk::{Disk, is_no_file};
@@ -63,9 +64,36 @@ impl FoundExtent {
         &self.extent.path
     }
 
-    /// Whether it held something of which the first page no longer tells.
-    pub(crate) const fn is_lost(&self) -> bool {
+    /// Whether its first page is damaged.
+    pub(crate) const fn has_damaged_page(&self) -> bool {
         matches!(self.page, FirstPage::Damaged)
+    }
+
+    /// Whether it held something of which the first page no longer tells. Where the secret is known a frame has to
+    /// be there as well: a page without any was being written when the power went.
+    pub(super) fn is_lost(&self, live: Option<Live>) -> Result<bool, StorageError> {
+        if !self.has_damaged_page() {
+            return Ok(false);
+        }
+        let known = live.and_then(|live| Some((live.generation, live.secret?)));
+        match known {
+            Some((generation, secret)) => self.begins_with_frame_of(generation, secret),
+            None => Ok(true),
+        }
+    }
+
+    fn begins_with_frame_of(&self, generation: u32, secret: u32) -> Result<bool, StorageError> {
+        let chain = Chain {
+            generation,
+            secret,
+            ..Chain::default()
+        };
+        let header = ExtentHeader {
+            number: 0,
+            chain,
+            size: None,
+        };
+        Ok(self.walk(header)?.is_at_frame_of_generation())
     }
 
     /// Whether it is of a generation that there never was.

@@ -39,11 +39,14 @@ pub(crate) fn walk_row<'a>(
     mut visit: impl FnMut(FoundFrame<'a>),
 ) -> Result<Vec<Loss>, StorageError> {
     let row = Row::of(extents, live)?;
-    let mut losses = page_losses(extents, live);
+    let mut losses = page_losses(extents, live)?;
+    // A gap is the place of one whose first page is harmed, if there are as many.
+    let pages = losses
+        .iter()
+        .filter(|loss| loss.kind == LossKind::FirstPage);
+    let mut pages_lost = pages.count();
     let copies = row.copies.iter();
     losses.extend(copies.map(|copy| Loss::missing(LossKind::Copy, copy.path())));
-    // A gap is the place of one whose first page is harmed, if there are as many.
-    let mut pages_lost = extents.iter().filter(|extent| extent.is_lost()).count();
     let mut follower = Follower::new(live.map(|live| live.number));
     let mut is_cut = false;
     for placed in &row.placed {
@@ -52,6 +55,8 @@ pub(crate) fn walk_row<'a>(
             Link::Next => {}
             Link::Behind(_) if is_cut => {}
             Link::Behind(before) => losses.push(Loss::missing(LossKind::End, before)),
+            // They may have been needed no more.
+            Link::BehindGap(_) if live.is_none() => {}
             Link::BehindGap(missing) => match pages_lost.checked_sub(missing) {
                 Some(left) => pages_lost = left,
                 None => losses.push(Loss::missing(LossKind::ExtentsBefore, path)),
@@ -70,12 +75,16 @@ pub(crate) fn walk_row<'a>(
 }
 
 /// What first pages tell: that they are not whole, or that they are from elsewhere.
-fn page_losses(extents: &[FoundExtent], live: Option<Live>) -> Vec<Loss> {
-    let loss = |extent: &FoundExtent| match extent.is_foreign(live) {
-        true => Some(Loss::missing(LossKind::Foreign, extent.path())),
-        false => extent.is_lost().then(|| Loss::first_page(extent)),
-    };
-    extents.iter().filter_map(loss).collect()
+fn page_losses(extents: &[FoundExtent], live: Option<Live>) -> Result<Vec<Loss>, StorageError> {
+    let mut losses = Vec::new();
+    for extent in extents {
+        if extent.is_foreign(live) {
+            losses.push(Loss::missing(LossKind::Foreign, extent.path()));
+        } else if extent.is_lost(live)? {
+            losses.push(Loss::first_page(extent));
+        }
+    }
+    Ok(losses)
 }
 
 /// Shows the frames of an extent, and returns where the chain stands behind them.

@@ -224,7 +224,9 @@ fn an_extent_that_is_gone_is_told() {
         log.commit(&[(key(0), batch(offset, 3000))]).unwrap();
     }
     std::fs::remove_file(directory.path().join("00000001.extent")).unwrap();
-    let (replay, _) = directory.open();
+    // Without a first one nobody knows which were needed.
+    assert!(directory.open().0.is_whole());
+    let (replay, _) = directory.open_from(begun(1, 0));
     assert!(!replay.is_whole());
     assert_eq!(offsets(&replay, 0, 0).first(), Some(&0));
     assert_eq!(offsets(&replay, 0, 0).last(), Some(&19));
@@ -248,6 +250,26 @@ fn a_recycled_extent_shows_nothing_of_what_it_held() {
     assert!(found.len() < 8, "only those of extent {first}: {found:?}");
     let files = std::fs::read_dir(directory.path()).unwrap().count();
     assert!(files <= 3, "{files} extents for one that is full at a time");
+}
+
+/// Mutation: `Pool::keep` that returns the one it was given.
+#[test]
+fn what_is_kept_of_many_extents_is_the_newest_part_of_the_log() {
+    let directory = Directory::new();
+    let mut log = directory.begin();
+    for offset in 0..40 {
+        log.commit(&[(key(0), batch(offset, 20_000))]).unwrap();
+    }
+    let retired = log.take_retired();
+    assert!(retired.len() > 30);
+    log.extents.recycle(retired).unwrap();
+    let found = FoundExtent::all(&Disk::new(FileSystem), &directory.path()).unwrap();
+    let numbers: Vec<_> = found
+        .iter()
+        .map(|found| found.header().unwrap().number)
+        .collect();
+    let last = log.live().number;
+    assert_eq!(numbers, Vec::from_iter(last - 8..=last));
 }
 
 /// Fails where `Extents::recycle` does not count what comes back.
@@ -413,7 +435,25 @@ fn an_extent_whose_first_page_is_lost_is_told_and_put_aside_wherever_it_is() {
     }
 }
 
-/// Mutations: `Row::new` with no `next`; `walk_row` without `LossKind::Extents`, or with it whether or not `is_begun`.
+/// Mutation: `FoundExtent::is_lost` that looks for no frame.
+#[test]
+fn a_first_page_that_was_being_written_is_no_loss_where_no_frame_is_behind_it() {
+    let directory = Directory::new();
+    let log = filled(&directory);
+    let live = Live {
+        number: 0,
+        ..log.live()
+    };
+    drop(log);
+    let unused = directory.path().join("00000009.extent");
+    std::fs::write(&unused, vec![0; 8 * 4096]).unwrap();
+    directory.ruin_first_page("00000009.extent");
+    assert_eq!(directory.damaged(Some(live)), [""; 0]);
+    directory.ruin_first_page("00000002.extent");
+    assert_eq!(directory.damaged(Some(live)), ["00000002.extent"]);
+}
+
+/// Mutations: `Follower::new` with no `next`; `walk_row` without `LossKind::Extents`, or with it whether or not `is_begun`.
 #[test]
 fn live_extents_that_are_gone_are_told_where_something_in_them_was_durable() {
     let directory = Directory::new();

@@ -3,7 +3,7 @@
 //! ```text
 //! 1 the segment is written to  <base>.cleaned         and synced     crash: removed, nothing happened
 //!   `compacted` says durably that offsets may be missing from now on
-//! 2 renamed to                 <base>.<next>.swap     and durable    crash: completed from here on
+//! 2 renamed to                 <base>.<next>.swap     and durable    crash: completed from here on, if whole
 //! 3 the inputs, which are the segments from <base> to <next>, go, the first of them durably before the others
 //! 4 renamed to                 <base>.log             and durable
 //! ```
@@ -166,6 +166,8 @@ pub(in crate::log) fn settle(
             match is_first_there && !is_whole(disk, directory, span, &names)? {
                 true => {
                     disk.remove_file(&directory.join(name))?;
+                    // Its inputs may go soon, and it would count as theirs.
+                    disk.sync_dir(directory)?;
                     undone.push(name.clone());
                 }
                 false => complete(disk, directory, span, &names)?,

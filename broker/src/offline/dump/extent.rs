@@ -14,7 +14,7 @@ impl Dump<'_> {
     pub(super) fn extent(&mut self, path: &Path) -> Result<(), DumpError> {
         let extent = FoundExtent::open(&self.disk, path)?;
         let Some(header) = extent.header() else {
-            return match extent.is_lost() {
+            return match extent.has_damaged_page() {
                 false => self.line(&Line::new("unused").number("size", extent.size())),
                 true => {
                     let lost = Loss::first_page(&extent);

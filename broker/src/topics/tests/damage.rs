@@ -503,6 +503,54 @@ fn a_damaged_extent_is_kept_and_what_only_it_had_is_lost() {
     assert_lost(&world.restarted(), &[range(4, 5)], "a restart later");
 }
 
+/// Mutation: `stays` that does not ask what the commit log has.
+#[test]
+fn a_hole_that_the_damaged_commit_log_has_is_filled_and_one_that_hides_more_is_damage() {
+    for has_more in [false, true] {
+        let world = World::new();
+        world.create("orders", 1, &[]);
+        world.create("others", 1, &[]);
+        world.topics.0.checkpoint.run().unwrap();
+        append(&world.partition("others"), batch(&["harmed"])).unwrap();
+        append_more(&world, 0..RECORDS);
+        let log = segment(&world, 0);
+        world.topics.0.stop_flushing();
+        let (directory, clock) = world.left();
+        let extents = directory.path().join("data/commit-log");
+        for entry in fs::read_dir(extents).unwrap() {
+            let path = entry.unwrap().path();
+            let mut bytes = fs::read(&path).unwrap();
+            let at = bytes.windows(6).position(|window| window == b"harmed");
+            if let Some(at) = at {
+                bytes[at] ^= 1;
+                fs::write(&path, bytes).unwrap();
+            }
+        }
+        flip(&log, 3 * batch_size() + 70, 1);
+        let end = match has_more {
+            false => RECORDS,
+            true => {
+                // As if it had been written while the topic was `os`.
+                let mut bytes = fs::read(&log).unwrap();
+                let size = usize::try_from(batch_size()).unwrap();
+                let last = bytes[bytes.len() - size..].to_vec();
+                bytes.extend_from_slice(&RECORDS.to_be_bytes());
+                bytes.extend_from_slice(&last[8..]);
+                fs::write(&log, bytes).unwrap();
+                RECORDS + 1
+            }
+        };
+        let world = World::at(directory, clock);
+        assert!(!world.topics.recovery().losses.is_empty());
+        let lost: &[DamagedRange] = match has_more {
+            false => &[],
+            true => &[range(3, 4)],
+        };
+        assert_eq!(world.partition("orders").log.damaged(), lost);
+        assert_eq!(world.partition("orders").offsets().log_end, Offset(end));
+    }
+}
+
 /// Mutation: `MetadataLog::open` that does not ask what is damaged, with a `replay` that ends there.
 #[test]
 fn lost_events_of_the_metadata_prevent_the_start() {

@@ -67,8 +67,8 @@ fn orders() -> Vec<(i64, String)> {
         .collect()
 }
 
-/// Mutations: `PartitionLog::open` that cuts at the recovery point where no commit log has more; `DataDirectory::open`
-/// without `renew_meta`.
+/// Mutations: `PartitionLog::open` that cuts at the recovery point where no commit log has more; `DataDirectory::begin`
+/// that writes no properties.
 #[test]
 fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_then() {
     let mut world = world_of("format-1/killed");
@@ -90,6 +90,21 @@ fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_th
 }
 
 /// Mutations: `Meta::parse` that takes this format alone; `TopicCreated` whose `log_starts` may not be left out.
+/// Mutation: `DataDirectory::always_had_points` that is true.
+#[test]
+fn a_killed_directory_of_format_1_opens_though_an_event_was_on_its_way() {
+    let directory = copy_of("format-1/killed");
+    let log = directory
+        .path()
+        .join("data/metadata/00000000000000000000.log");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes.extend_from_slice(&bytes.clone()[..40]);
+    fs::write(&log, bytes).unwrap();
+    let world = world_in(directory);
+    assert_eq!(texts(&world, "orders"), orders());
+    assert_eq!(world.topics.recovery().losses, []);
+}
+
 #[test]
 fn a_closed_directory_of_format_1_opens_with_everything() {
     let world = world_of("format-1/closed");
