@@ -19,6 +19,7 @@
 //! its CRC at byte 36, and nothing at byte 512.
 
 use super::frame::Chain;
+use super::pages::PAGE;
 
 const MAGIC: [u8; 8] = *b"sluicecl";
 const VERSION: u32 = 3;
@@ -26,8 +27,6 @@ const VERSION: u32 = 3;
 const PLACES: [usize; 2] = [0, 512];
 /// Bytes of either, its CRC included.
 const HEADER_BYTES: usize = 52;
-/// Bytes of the page.
-const PAGE: usize = 4096;
 
 /// What the first page of an extent says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

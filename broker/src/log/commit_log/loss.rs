@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::extent::PAGE_BYTES;
 use super::found_extent::FoundExtent;
+use super::live::Live;
 
 /// What the disk lost or changed of a commit log, or what somebody put there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,12 @@ impl Loss {
     pub(super) fn missing(kind: LossKind, path: impl Into<PathBuf>) -> Self {
         let (path, bytes) = (path.into(), 0..0);
         Self { kind, path, bytes }
+    }
+
+    /// Of an extent that is from elsewhere.
+    pub(super) fn foreign(extent: &FoundExtent, live: Option<Live>) -> Option<Self> {
+        let is_foreign = extent.is_foreign(live);
+        is_foreign.then(|| Self::missing(LossKind::Foreign, extent.path()))
     }
 
     /// Of the first page of an extent.

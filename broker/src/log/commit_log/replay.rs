@@ -14,7 +14,7 @@ use super::extents::Extents;
 use super::found_extent::FoundExtent;
 use super::frame::{Chain, HEADER_SIZE};
 use super::live::Live;
-use super::loss::{Loss, LossKind};
+use super::loss::Loss;
 use super::row_walk::{FoundFrame, walk_row};
 use crate::log::disk::Disk;
 use crate::log::{LogKey, Space, StorageError};
@@ -156,10 +156,10 @@ impl Replay {
     }
 
     fn note_foreign(&mut self, extents: &[FoundExtent], live: Option<Live>) {
-        let foreign = extents.iter().filter(|extent| extent.is_foreign(live));
-        for extent in foreign {
-            self.note(Loss::missing(LossKind::Foreign, extent.path()));
-        }
+        extents
+            .iter()
+            .filter_map(|extent| Loss::foreign(extent, live))
+            .for_each(|loss| self.note(loss));
     }
 
     fn note(&mut self, loss: Loss) {

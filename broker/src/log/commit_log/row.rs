@@ -78,19 +78,20 @@ impl<'a> Row<'a> {
 
     /// Takes extents with one number.
     fn add(&mut self, same: &[Placed<'a>]) -> Result<(), StorageError> {
-        let mut furthest: Option<(u64, Placed<'a>)> = None;
-        for placed in same {
-            let reach = match same.len() {
-                1 => 0,
-                _ => placed.reach()?,
-            };
-            let behind = match furthest {
-                Some((known, _)) if known >= reach => Some(*placed),
-                Some(_) | None => furthest.replace((reach, *placed)).map(|(_, before)| before),
-            };
-            self.copies.extend(behind.map(|behind| behind.extent));
+        if let [only] = same {
+            self.placed.push(*only);
+            return Ok(());
         }
-        self.placed.extend(furthest.map(|(_, placed)| placed));
+        let reaches = same.iter().map(Placed::reach);
+        let reaches = reaches.collect::<Result<Vec<_>, _>>()?;
+        let furthest = reaches.iter().max();
+        let at = reaches.iter().position(|reach| Some(reach) == furthest);
+        for (index, placed) in same.iter().enumerate() {
+            match at == Some(index) {
+                true => self.placed.push(*placed),
+                false => self.copies.push(placed.extent),
+            }
+        }
         Ok(())
     }
 }

@@ -78,9 +78,8 @@ pub(crate) fn walk_row<'a>(
 fn page_losses(extents: &[FoundExtent], live: Option<Live>) -> Result<Vec<Loss>, StorageError> {
     let mut losses = Vec::new();
     for extent in extents {
-        if extent.is_foreign(live) {
-            losses.push(Loss::missing(LossKind::Foreign, extent.path()));
-        } else if extent.is_lost(live)? {
+        losses.extend(Loss::foreign(extent, live));
+        if extent.is_lost(live)? {
             losses.push(Loss::first_page(extent));
         }
     }
