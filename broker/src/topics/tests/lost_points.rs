@@ -102,39 +102,31 @@ fn metadata_that_are_not_whole_end_a_start_without_recovery_points_and_nothing_i
     }
 }
 
-/// Mutation: `backing` that is nothing after a clean stop.
-#[test]
-fn metadata_that_were_cut_end_a_start_after_a_clean_stop_too() {
+/// A start behind a clean stop is refused with these words where the metadata log has lost its end, or all, and the
+/// recovery points are gone; a check says so before, and the stop stays clean.
+fn assert_refused_after_clean_stop(left: impl Fn(u64) -> u64, expected: &str) {
     let (directory, clock) = filled().stopped();
     let data = directory.path().join("data");
     fs::remove_file(data.join(POINTS)).unwrap();
     let path = data.join(METADATA);
-    cut(&path, fs::metadata(&path).unwrap().len() - 10);
+    cut(&path, left(fs::metadata(&path).unwrap().len()));
     let (tally, said) = verified(directory.path());
     assert_eq!(tally.damaged, 1, "{said}");
     let refused = open(directory.path(), &clock).unwrap_err().to_string();
-    assert!(
-        refused.contains("put back the recovery-points"),
-        "{refused}"
-    );
+    assert!(refused.contains(expected), "{refused}");
     assert!(data.join("clean-shutdown").exists());
+}
+
+/// Mutation: `backing` that is nothing after a clean stop.
+#[test]
+fn metadata_that_were_cut_end_a_start_after_a_clean_stop_too() {
+    assert_refused_after_clean_stop(|size| size - 10, "put back the recovery-points");
 }
 
 /// Mutation: `metadata` that asks only after an unclean stop.
 #[test]
 fn no_metadata_end_a_start_after_a_clean_stop_too_where_there_are_partitions() {
-    let (directory, clock) = filled().stopped();
-    let data = directory.path().join("data");
-    fs::remove_file(data.join(POINTS)).unwrap();
-    cut(&data.join(METADATA), 0);
-    let (tally, said) = verified(directory.path());
-    assert_eq!(tally.damaged, 1, "{said}");
-    let refused = open(directory.path(), &clock).unwrap_err().to_string();
-    assert!(
-        refused.contains("topics/orders-0 was made for one"),
-        "{refused}"
-    );
-    assert!(data.join("clean-shutdown").exists());
+    assert_refused_after_clean_stop(|_| 0, "topics/orders-0 was made for one");
 }
 
 /// Mutation: `may_have_lost_end` without the metadata.
