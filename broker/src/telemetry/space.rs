@@ -87,14 +87,15 @@ impl SpaceLooked {
                 free,
                 inodes,
                 reserve,
-                "the disk is full: records are refused; delete topics or records, or make room otherwise"
+                "the disk is full: records are refused until a quarter more than broker.disk_free_min is free; delete \
+                 topics or records, or make room otherwise"
             ),
             RefusedByDisk::Commits => tracing::error!(
                 free,
                 inodes,
                 reserve,
-                "the disk is full and the reserve is used up: commits, joins and rebalances are refused too; delete \
-                 topics or records, or make room otherwise"
+                "the disk is full and the reserve is used up: commits, joins and rebalances are refused too, until \
+                 broker.disk_reserve can be made again; delete topics or records, or make room otherwise"
             ),
         }
     }

@@ -62,8 +62,8 @@ fn size_of_reserve(disk: &Disk, directory: &Path) -> Result<Option<u64>, Storage
 /// There is no room on the disk for what is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the disk is full: {free} {of} are free, and {needed} must be before this is taken again; delete \
-     topics or records, or make room otherwise; the broker goes on by itself then"
+    "the disk is full: {free} {of} are free, and {needed} must be before this is taken again (broker.disk_free_min, \
+     broker.disk_reserve); delete topics or records, or make room otherwise; the broker goes on by itself then"
 )]
 pub struct DiskFull {
     /// What it has too little of.
