@@ -13,6 +13,7 @@ use super::density::Density;
 use super::leader_epochs::LeaderEpochs;
 use super::partition_log::{LogContext, LogOptions, Opened, PartitionLog};
 use super::recovery::{LastStop, LogRecovery, Recovery};
+use super::recovery_points::PointsState;
 use super::write::{WriteError, size_of_batch};
 
 /// Bytes of batches written at once from the commit log.
@@ -25,10 +26,8 @@ pub struct Unclean<'a> {
     pub replay: &'a Replay,
     /// What has to run before anything is served.
     pub checkpoint: &'a Checkpoint,
-    /// Whether it is known how far logs were durable, and what of the commit log is needed.
-    pub has_points: bool,
-    /// Whether that was known, and is not any more.
-    pub are_points_lost: bool,
+    /// What is known of how far logs were durable.
+    pub points: PointsState,
 }
 
 impl PartitionLog {
@@ -71,7 +70,8 @@ impl PartitionLog {
         let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
         let keeps_all = !unclean.is_some_and(|unclean| unclean.replay.is_whole());
         // Without the points the commit log may be of before a clean stop, and lack its end.
-        let has_points = unclean.is_some_and(|unclean| unclean.has_points);
+        let are_known = |unclean: Unclean<'_>| unclean.points == PointsState::Known;
+        let has_points = unclean.is_some_and(are_known);
         let recovery = Recovery {
             context,
             options: &options,
@@ -176,7 +176,7 @@ impl PartitionLog {
 fn backing(options: &LogOptions, unclean: Option<Unclean<'_>>) -> Backing {
     let batches = unclean.map(|unclean| unclean.replay.batches(options.key, 0));
     let backing = Backing::of(batches.iter().flat_map(Batches::offsets));
-    let are_points_lost = unclean.is_none_or(|unclean| unclean.are_points_lost);
+    let are_points_lost = unclean.is_none_or(|unclean| unclean.points == PointsState::Lost);
     match are_points_lost && options.recovery_point.offset == 0 {
         true => backing.without_point(),
         false => backing,

@@ -55,6 +55,17 @@ pub struct PointPlace {
     pub saved: SavedIndex,
 }
 
+/// What is known after an unclean stop of how far logs were durable, and of what is needed of the commit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointsState {
+    /// All that was written last.
+    Known,
+    /// Nothing, though something was written before anything was acknowledged.
+    Lost,
+    /// Nothing, and a build of an earlier format may have acknowledged before it wrote anything.
+    NeverWritten,
+}
+
 /// The points up to which logs are durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryPoints {
@@ -105,6 +116,16 @@ impl RecoveryPoints {
     #[must_use]
     pub const fn live(&self) -> Option<Live> {
         self.live
+    }
+
+    /// What is known after an unclean stop in a directory, which `always_had_points` or did not.
+    #[must_use]
+    pub const fn state(&self, always_had_points: bool) -> PointsState {
+        match (self.live, always_had_points) {
+            (Some(_), _) => PointsState::Known,
+            (None, true) => PointsState::Lost,
+            (None, false) => PointsState::NeverWritten,
+        }
     }
 
     /// The points by log.

@@ -14,8 +14,8 @@ use crate::log::backing::Backing;
 use crate::log::commit_log::{FoundExtent, walk_row};
 use crate::log::segment::base_offsets;
 use crate::log::{
-    Disk, LogKey, META_FILE, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints, StorageError,
-    check_meta, is_marked_clean, is_ours, lock_path, says_that_it_always_had_points,
+    Disk, LogKey, META_FILE, OpenError, PointsState, RECOVERY_POINTS_FILE, RecoveryPoints,
+    StorageError, check_meta, is_marked_clean, is_ours, lock_path, says_that_it_always_had_points,
 };
 use crate::topics::CleanedLogs;
 
@@ -265,7 +265,10 @@ impl Home {
             None => Some(RecoveryPoints::default()),
         };
         let live = points.as_ref().and_then(RecoveryPoints::live);
-        let are_points_lost = !is_clean && live.is_none() && says_that_it_always_had_points(&meta);
+        let always_had_points = says_that_it_always_had_points(&meta);
+        let none = RecoveryPoints::default();
+        let state = points.as_ref().unwrap_or(&none).state(always_had_points);
+        let are_points_lost = !is_clean && state == PointsState::Lost;
         Ok(Self {
             metadata: MetadataReading::of(disk, root, is_clean, live)?,
             disk: disk.clone(),

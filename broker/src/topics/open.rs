@@ -282,8 +282,7 @@ impl FoundJournal {
         (self.last_stop == LastStop::Unclean).then_some(Unclean {
             replay: &self.replay,
             checkpoint: &self.checkpoint,
-            has_points: self.points.live().is_some(),
-            are_points_lost: self.points.live().is_none() && self.always_had_points,
+            points: self.points.state(self.always_had_points),
         })
     }
 
