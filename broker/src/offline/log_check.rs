@@ -7,6 +7,7 @@
 //! behind it is settled by the next start, so it is a note, and no mend is to be carried out. Where the recovery points
 //! are lost, what is no torn end for a start is damage here too ([`Backing`](crate::log::backing::Backing)).
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use super::finding::{Finding, Severity};
 use super::home::{Home, LogSite, Whose, read_derived_text};
 use super::index_check::IndexFiles;
 use super::metadata::RESTORE;
+use crate::log::compaction::{self, Fate};
 use crate::log::label::LABEL_FILE;
 use crate::log::leader_epochs::{self, LeaderEpochs};
 use crate::log::log_start::LOG_START_FILE;
@@ -43,6 +45,11 @@ const REMOVED: &str = "the next start removes the directory and begins an empty 
 const EPOCH: &str = "no record is lost, and nothing is mended; look after the disk";
 /// What a start does.
 const UNFINISHED: &str = "nothing is lost: the next start settles it";
+/// What a stop in the middle of a compaction leaves.
+const HALF_REPLACED: &str =
+    "a compacted segment that is about to take the place of those it was made from";
+/// The same, where it is of no use.
+const NOT_WHOLE: &str = "a compacted segment that is not whole, and what it was made from is there";
 
 /// What is known of a log now.
 #[derive(Debug, Default)]
@@ -53,6 +60,8 @@ pub(super) struct LogCheck {
     pub(super) untrue: Vec<PathBuf>,
     pub(super) batches: u64,
     pub(super) bytes: u64,
+    /// Whether a start has to come before a mend: a stop came in the middle of a compaction.
+    pub(super) is_unsettled: bool,
 }
 
 /// What is to become of a segment.
@@ -103,13 +112,14 @@ pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, Storage
     };
     checking.label()?;
     checking.leader_epochs()?;
-    let bases = base_offsets(&names);
-    checking.lost_start(&names, bases.first().copied())?;
-    let ends = bases.iter().skip(1).map(|next| Some(*next)).chain([None]);
-    for (base, next_base) in bases.iter().zip(ends) {
-        checking.segment(*base, next_base, &names)?;
+    let segments = checking.segments(&names)?;
+    let bases = segments.keys();
+    checking.lost_start(&names, bases.clone().next().copied())?;
+    let ends = bases.skip(1).map(|next| Some(*next)).chain([None]);
+    for ((base, path), next_base) in segments.iter().zip(ends) {
+        checking.segment(*base, path, next_base, &names)?;
     }
-    if bases.is_empty() {
+    if segments.is_empty() {
         checking.lost_end(None);
     }
     checking.snapshots(&names)?;
@@ -118,19 +128,43 @@ pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, Storage
 }
 
 impl Checking<'_> {
+    /// The segments as the next start has them, by their base offsets: it settles what a stop in the middle of a
+    /// compaction left.
+    fn segments(&mut self, names: &[String]) -> Result<BTreeMap<i64, PathBuf>, StorageError> {
+        let directory = &self.site.directory;
+        let path = |base| directory.join(file_name(base, LOG));
+        let bases = base_offsets(names).into_iter();
+        let mut segments: BTreeMap<_, _> = bases.map(|base| (base, path(base))).collect();
+        for replacement in compaction::unsettled(&self.home.disk, directory, names)? {
+            let (offsets, path) = (replacement.offsets(), replacement.path(directory));
+            let reason = match replacement.fate {
+                Fate::Completed => HALF_REPLACED,
+                Fate::Undone => NOT_WHOLE,
+            };
+            let finding = Finding::new(Severity::Note, &path, reason, UNFINISHED);
+            self.tell(finding.with_offsets(offsets.clone()));
+            self.found.is_unsettled = true;
+            if replacement.fate == Fate::Completed {
+                segments.retain(|base, _| !offsets.contains(base));
+                segments.insert(offsets.start, path);
+            }
+        }
+        Ok(segments)
+    }
+
     fn segment(
         &mut self,
         base: i64,
+        path: &Path,
         next_base: Option<i64>,
         names: &[String],
     ) -> Result<(), StorageError> {
-        let path = self.site.directory.join(file_name(base, LOG));
         let disk = &self.home.disk;
-        let file = disk.open(&path, OpenMode::Read)?;
+        let file = disk.open(path, OpenMode::Read)?;
         let size = file.size()?;
         // Those of Apache Kafka may have room for more, and are checked by its own tool.
         let names = self.home.root.as_ref().map_or(&[][..], |_| names);
-        let indexes = IndexFiles::open(disk, &path, names)?;
+        let indexes = IndexFiles::open(disk, path, names)?;
         let mut index_check = indexes.check(base)?;
         let end_offset = next_base.unwrap_or_else(|| base.saturating_add(SEGMENT_OFFSETS_MAX));
         let mut survey = SegmentSurvey::new(&file, size, base..end_offset);
@@ -140,19 +174,19 @@ impl Checking<'_> {
             match stretch {
                 Stretch::Batch(position, header) => {
                     index_check.batch(position, &header)?;
-                    self.batch(&path, position, &header, &mut mending);
+                    self.batch(path, position, &header, &mut mending);
                 }
                 Stretch::Damage(damage) => {
                     index_check.damage(&damage)?;
                     self.is_readable = file.is_readable();
-                    self.damage(&path, &damage, next_base, &mut mending);
+                    self.damage(path, &damage, next_base, &mut mending);
                 }
             }
         }
         self.found.bytes = self.found.bytes.saturating_add(size);
         match next_base {
-            Some(next) => self.gap(&path, size, next, &mut mending),
-            None => self.lost_end(Some((&path, &mut mending))),
+            Some(next) => self.gap(path, size, next, &mut mending),
+            None => self.lost_end(Some((path, &mut mending))),
         }
         self.found.mends.extend(mending.mend(base, size));
         for (path, position, reason) in index_check.end()? {

@@ -2,8 +2,8 @@
 //! and can be made again. Never touches a sound batch. What it did not finish it does when it is run
 //! again.
 //!
-//! Mends only a directory that was closed: what another lacks the commit log may have. Writes nothing
-//! through a link.
+//! Mends only a directory that was closed: what another lacks the commit log may have; and no log in which a stop came
+//! in the middle of a compaction, which a start settles. Writes nothing through a link.
 
 use std::io::Write;
 use std::path::Path;
@@ -110,7 +110,8 @@ impl Repair<'_> {
         self.tally.bytes = self.tally.bytes.saturating_add(check.bytes);
         let link = self.link(site, &check)?;
         // Metadata without some of its events means something else than before.
-        let is_mendable = site.key != Some(LogKey::METADATA) && link.is_none();
+        let is_mendable =
+            site.key != Some(LogKey::METADATA) && link.is_none() && !check.is_unsettled;
         check.findings.extend(link);
         if self.options.is_rehearsal || !is_mendable {
             for finding in &check.findings {

@@ -30,3 +30,4 @@ mod sieve;
 pub use assess::{Assessment, CompactionPolicy, SegmentSpan, Situation, assess, dirtiest};
 pub use clean::{CompactError, CompactionJob, Pace, Progress};
 pub(super) use replace::settle;
+pub(crate) use replace::{Fate, unsettled};

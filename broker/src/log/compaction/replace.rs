@@ -12,6 +12,7 @@
 //! While the first input is there, all are: then a start believes in a `.swap` only where it is whole, and else undoes
 //! step 2. From the first step of 3 on it is all there is, whatever the disk made of it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,10 +47,15 @@ struct Span {
 }
 
 impl Span {
-    /// Where the segment is before it takes its place.
-    fn swap(self, directory: &Path) -> PathBuf {
+    /// The name of the segment before it takes its place.
+    fn name(self) -> String {
         let suffix = format!("{:020}.{SWAP}", self.next_offset);
-        directory.join(file_name(self.base_offset, &suffix))
+        file_name(self.base_offset, &suffix)
+    }
+
+    /// Where that is.
+    fn swap(self, directory: &Path) -> PathBuf {
+        directory.join(self.name())
     }
 
     /// The span in the name of a file.
@@ -147,6 +153,54 @@ impl PartitionLog {
     }
 }
 
+/// What becomes of a replacement at the next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The inputs go, as far as they have not, and the segment takes their place.
+    Completed,
+    /// The segment goes: it is not whole, and its inputs are there.
+    Undone,
+}
+
+/// A replacement that a stop came in the middle of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unsettled {
+    span: Span,
+    /// What becomes of it.
+    pub(crate) fate: Fate,
+}
+
+impl Unsettled {
+    /// The offsets of the segment, which are those of its inputs.
+    pub(crate) fn offsets(&self) -> Range<i64> {
+        self.span.base_offset..self.span.next_offset
+    }
+
+    /// Where the segment is, in the directory of its log.
+    pub(crate) fn path(&self, directory: &Path) -> PathBuf {
+        self.span.swap(directory)
+    }
+}
+
+/// The replacements among the `names` in the directory of a log that are to be settled.
+pub(crate) fn unsettled(
+    disk: &Disk,
+    directory: &Path,
+    names: &[String],
+) -> Result<Vec<Unsettled>, StorageError> {
+    let spans = names.iter().filter_map(|name| Span::parse(name));
+    let settled = spans.map(|span| {
+        // Where the first input is there, all are.
+        let is_first_there = names.contains(&file_name(span.base_offset, LOG));
+        let fate = match is_first_there && !is_whole(disk, directory, span, names)? {
+            true => Fate::Undone,
+            false => Fate::Completed,
+        };
+        Ok(Unsettled { span, fate })
+    });
+    settled.collect()
+}
+
 /// Completes or undoes what a crash left of a replacement, and returns the names there are then, and those of
 /// segments that were not whole and are gone.
 pub(in crate::log) fn settle(
@@ -154,30 +208,28 @@ pub(in crate::log) fn settle(
     directory: &Path,
     names: Vec<String>,
 ) -> Result<(Vec<String>, Vec<String>), StorageError> {
-    let mut is_settled = true;
-    let mut undone = Vec::new();
     for name in &names {
         if let Some((_, CLEANED)) = parse_file_name(name) {
             disk.remove_file(&directory.join(name))?;
-        } else if let Some(span) = Span::parse(name) {
-            is_settled = false;
-            // Where the first input is there, all are.
-            let is_first_there = names.contains(&file_name(span.base_offset, LOG));
-            match is_first_there && !is_whole(disk, directory, span, &names)? {
-                true => {
-                    disk.remove_file(&directory.join(name))?;
-                    // Its inputs may go soon, and it would count as theirs.
-                    disk.sync_dir(directory)?;
-                    undone.push(name.clone());
-                }
-                false => complete(disk, directory, span, &names)?,
+        }
+    }
+    let unsettled = unsettled(disk, directory, &names)?;
+    if unsettled.is_empty() {
+        return Ok((names, Vec::new()));
+    }
+    let mut undone = Vec::new();
+    for Unsettled { span, fate } in unsettled {
+        match fate {
+            Fate::Completed => complete(disk, directory, span, &names)?,
+            Fate::Undone => {
+                disk.remove_file(&span.swap(directory))?;
+                // Its inputs may go soon, and it would count as theirs.
+                disk.sync_dir(directory)?;
+                undone.push(span.name());
             }
         }
     }
-    match is_settled {
-        true => Ok((names, undone)),
-        false => Ok((disk.list(directory)?, undone)),
-    }
+    Ok((disk.list(directory)?, undone))
 }
 
 /// Whether a segment that is about to take its place has what its inputs are to go for. The disk may have changed it,

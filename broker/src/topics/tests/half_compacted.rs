@@ -8,6 +8,7 @@ use super::failure::FaultyWorld;
 use super::once_compacted::{TO_COMPACT, TOPIC, filled as fill};
 use super::*;
 use crate::log::Faults;
+use crate::offline::{RepairOptions, repair};
 
 /// The bytes of the segments from `from` on that begin before `to`.
 fn segments(world: &World, from: i64, to: i64) -> Vec<u8> {
@@ -118,6 +119,33 @@ fn what_is_not_whole_takes_its_place_where_it_is_all_there_is() {
         let lost = [range(4, 5)];
         assert_lost(&world, &lost, "a record of it");
         assert_lost(&world.killed(), &lost, "after a kill");
+    }
+}
+
+/// Mutations: `Checking::segments` that asks for nothing unsettled; `is_unsettled` that is never set.
+#[test]
+fn verify_reads_what_the_next_start_makes_of_a_replacement_and_repair_leaves_it_alone() {
+    for is_clean in [true, false] {
+        let mut world = filled();
+        let sound = segments(&world, 0, 6);
+        let rotten = flipped(sound.clone(), batch_size() - 1);
+        world.end(is_clean);
+        fs::remove_file(segment(&world, 0)).unwrap();
+        world.let_go();
+        let path = segment(&world, 0).with_file_name(swap(0, 6));
+        for (bytes, damaged) in [(sound, 0), (rotten, 1)] {
+            fs::write(&path, &bytes).unwrap();
+            let (tally, text) = world.verified();
+            assert_eq!((tally.damaged, tally.derived), (damaged, 0), "{text}");
+            assert!(text.contains("the next start settles it"), "{text}");
+            if is_clean {
+                let options = RepairOptions::default();
+                let mut out = Vec::new();
+                repair(&world.data(), &options, &mut out, &mut |_| ()).unwrap();
+                assert!(!segment(&world, 0).exists());
+                assert_eq!(fs::read(&path).unwrap(), bytes);
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::log::{Disk, FileSystem, with_checksum};
 use crate::offline::{Form, Tally, verify};
 
 impl World {
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
@@ -22,7 +22,7 @@ impl World {
     }
 
     /// What a check says while the broker is down.
-    fn verified(&self) -> (Tally, String) {
+    pub(super) fn verified(&self) -> (Tally, String) {
         let mut out = Vec::new();
         let tally = verify(&self.data(), Form::Text, &mut out, &mut |_| ()).unwrap();
         (tally, String::from_utf8(out).unwrap())
