@@ -16,8 +16,7 @@ impl Disk {
     /// All bytes of a file that can be done without; `None` where there is none, where the disk cannot read it,
     /// and where something else has its name, as a directory or a file that is too large.
     pub(crate) fn read_derived(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
-        let opened = self.open(path, OpenMode::Read);
-        unless_lost(opened.and_then(|file| file.contents()))
+        unless_lost(|| self.open(path, OpenMode::Read)?.contents())
     }
 
     /// The same for who says what is wrong with it: no bytes where it cannot be read, or is no file, as of one that
@@ -31,19 +30,27 @@ impl Disk {
 
     /// As [`Disk::read_derived`], from the disk and not from memory.
     pub(crate) fn read_derived_uncached(&self, path: &Path) -> Result<Option<Bytes>, StorageError> {
-        let opened = self.open(path, OpenMode::Read);
-        unless_lost(opened.and_then(|file| {
+        unless_lost(|| {
+            let file = self.open(path, OpenMode::Read)?;
             file.drop_cache(0)?;
             file.contents()
-        }))
+        })
     }
 }
 
-/// What was read, or `None` where it is lost or was never there.
-fn unless_lost(read: Result<Option<Bytes>, StorageError>) -> Result<Option<Bytes>, StorageError> {
-    match read {
+/// What is read, or `None` where it is lost or was never there. What a disk cannot read once it may read the next
+/// time, and much may hang on it: without the recovery points nobody knows what was durable.
+fn unless_lost(
+    read: impl Fn() -> Result<Option<Bytes>, StorageError>,
+) -> Result<Option<Bytes>, StorageError> {
+    let once = read();
+    let again = match once {
+        Err(error) if error.is_unreadable() => read(),
+        once => once,
+    };
+    match again {
         Err(error) if is_lost(&error.cause) => Ok(None),
-        read => read,
+        again => again,
     }
 }
 
@@ -51,4 +58,34 @@ fn unless_lost(read: Result<Option<Bytes>, StorageError>) -> Result<Option<Bytes
 pub(crate) fn is_lost(error: &io::Error) -> bool {
     let is_none = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
     is_none || is_no_file(error) || is_unreadable(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Faults, FaultyStorage};
+
+    /// Mutation: `unless_lost` that reads once.
+    #[test]
+    fn what_cannot_be_read_once_is_read_again_and_what_never_can_is_lost() {
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        let path = Path::new("/data/file");
+        disk.create_dir(Path::new("/data")).unwrap();
+        disk.replace_file(path, b"told").unwrap();
+        let told = Some(Bytes::from_static(b"told"));
+        for read in [Disk::read_derived, Disk::read_derived_uncached] {
+            for reads in 0..3 {
+                storage.set_faults(Faults {
+                    reads_to_error: Some(reads),
+                    ..Faults::default()
+                });
+                assert_eq!(read(&disk, path).unwrap(), told);
+            }
+            storage.set_faults(Faults::default());
+            assert_eq!(read(&disk, Path::new("/data/another")).unwrap(), None);
+        }
+        assert_eq!(storage.harm_files("file"), 1);
+        assert_eq!(disk.read_derived(path).unwrap(), None);
+    }
 }
