@@ -71,7 +71,7 @@ impl PartitionLog {
         let keeps_all = !unclean.is_some_and(|unclean| unclean.replay.is_whole());
         // Without the points the commit log may be of before a clean stop, and lack its end.
         let are_known = |unclean: Unclean<'_>| unclean.points == PointsState::Known;
-        let has_points = unclean.is_some_and(are_known);
+        let has_point = unclean.is_some_and(are_known);
         let recovery = Recovery {
             context,
             options: &options,
@@ -80,9 +80,10 @@ impl PartitionLog {
                 None => LastStop::Clean,
             },
             cut_at: batches
-                .filter(|_| has_points && !keeps_all)
+                .filter(|_| has_point && !keeps_all)
                 .and_then(|batches| batches.first_offset()),
             replayed_end: batches.and_then(|batches| batches.end_offset()),
+            has_point,
             keeps_all,
             backing,
         };

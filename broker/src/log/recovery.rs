@@ -80,6 +80,8 @@ pub(super) struct Recovery<'a> {
     pub(super) cut_at: Option<i64>,
     /// One past the last offset that the commit log has.
     pub(super) replayed_end: Option<i64>,
+    /// Whether the recovery point is known, behind which nothing was ever compacted.
+    pub(super) has_point: bool,
     /// Whether the commit log may lack what was durable, so that what is whole stays, wherever it is.
     pub(super) keeps_all: bool,
     /// What the commit log has.
@@ -227,12 +229,13 @@ impl Recovery<'_> {
         for (base, end) in sealed.iter().zip(bases.iter().skip(1)) {
             scanned.sealed.push(self.sealed(*base, *end)?);
         }
-        let ends = doubtful.iter().skip(1).copied().map(Some);
-        for (base, end) in doubtful.iter().zip(ends.chain([None])) {
+        let mut rest = doubtful;
+        while let Some((base, later)) = rest.split_first() {
             match scanned.next_is(*base, self) {
-                true => self.scan(*base, end, &mut scanned)?,
+                true => self.scan(*base, later, &mut scanned)?,
                 false => self.leave_out(*base, &mut scanned)?,
             }
+            rest = later;
         }
         Ok(scanned)
     }

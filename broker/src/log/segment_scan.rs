@@ -139,11 +139,11 @@ impl Scanned {
 }
 
 impl Recovery<'_> {
-    /// Reads the segment that begins at `base`; one that is not the last one ends at `end`.
+    /// Reads the segment that begins at `base`; `later` ones follow it, the next of which begins where it ends.
     pub(super) fn scan(
         &self,
         base: i64,
-        end: Option<i64>,
+        later: &[i64],
         scanned: &mut Scanned,
     ) -> Result<(), StorageError> {
         let segment = self.file(base);
@@ -163,7 +163,7 @@ impl Recovery<'_> {
             file: &file,
             size,
             base_offset: base,
-            end_offset: end,
+            end_offset: later.first().copied(),
             border: Some(point),
             is_dense: scanned.density.is_dense(),
             is_read_once: false,
@@ -188,7 +188,7 @@ impl Recovery<'_> {
             return Ok(());
         }
         walk.reread()?;
-        let cut = self.scan_promised(&mut walk, size, scanned)?;
+        let cut = self.scan_promised(&mut walk, later, size, scanned)?;
         // After a clean stop all of it was durable.
         if self.last_stop == LastStop::Clean {
             scanned.resize(size);
@@ -317,6 +317,7 @@ impl Recovery<'_> {
     fn scan_promised(
         &self,
         walk: &mut SoundWalk<'_>,
+        later: &[i64],
         size: u64,
         scanned: &mut Scanned,
     ) -> Result<u64, StorageError> {
@@ -324,7 +325,9 @@ impl Recovery<'_> {
             match walk.next_batch()? {
                 Found::Batch(position, batch) => {
                     let base_offset = batch.header().base_offset;
-                    if !scanned.may_be_of(batch.header().leader_epoch, self) {
+                    if !scanned.may_be_of(batch.header().leader_epoch, self)
+                        || self.leaves_out(scanned.next_offset, base_offset)
+                    {
                         return Ok(position);
                     }
                     if self.cut_at.is_some_and(|cut| base_offset >= cut) {
@@ -334,7 +337,7 @@ impl Recovery<'_> {
                     scanned.push(position, batch.header());
                 }
                 Found::Hole(hole) => match hole.end {
-                    Some(end) if self.stays(hole, walk)? => {
+                    Some(end) if self.stays(hole, walk, later)? => {
                         scanned.lose(hole.begin, end);
                         scanned.next_offset = end;
                     }
@@ -350,16 +353,42 @@ impl Recovery<'_> {
         }
     }
 
+    /// Whether a batch at `base_offset` leaves out what is behind `next_offset`, and nothing ever did: no checksum
+    /// covers where it says it is.
+    fn leaves_out(&self, next_offset: i64, base_offset: i64) -> bool {
+        let next_offset = next_offset.max(self.options.recovery_point.offset);
+        self.has_point && base_offset > next_offset && !self.keeps(next_offset)
+    }
+
     /// Whether a hole that `walk` stands behind is damage: where the commit log has it again, with all that is sound
-    /// behind it, it is not.
-    fn stays(&self, hole: Hole, walk: &SoundWalk<'_>) -> Result<bool, StorageError> {
+    /// behind it, in `later` segments too, it is not.
+    fn stays(&self, hole: Hole, walk: &SoundWalk<'_>, later: &[i64]) -> Result<bool, StorageError> {
         if !self.keeps_all && !self.backing.are_points_lost() {
             return Ok(false);
         }
-        match self.backing.end_of_run(hole.begin) {
-            Some(end) => Ok(walk.end_ahead()?.is_none_or(|ahead| ahead > end)),
-            None => Ok(true),
-        }
+        let Some(end) = self.backing.end_of_run(hole.begin) else {
+            return Ok(true);
+        };
+        let end_ahead = match later.last() {
+            None => walk.end_ahead()?,
+            Some(last) => self.end_of_headers(*last)?,
+        };
+        Ok(end_ahead > end)
+    }
+
+    /// One past the last offset that a header of the segment at `base`, which is the last one, tells of.
+    fn end_of_headers(&self, base: i64) -> Result<i64, StorageError> {
+        let file = self.context.files.get(&self.file(base))?;
+        let ground = Ground {
+            file: &file,
+            size: file.size()?.min(SEGMENT_BYTES_MAX),
+            base_offset: base,
+            end_offset: None,
+            border: None,
+            is_dense: false,
+            is_read_once: false,
+        };
+        SoundWalk::new(ground).end_ahead()
     }
 
     /// Whether what is not whole at `offset`, behind the recovery point, is damaged where something sound follows.

@@ -126,15 +126,12 @@ impl<'a> SoundWalk<'a> {
         self.ground.file
     }
 
-    /// One past the last offset that a header ahead tells of; `None` where another segment may follow.
-    pub(super) fn end_ahead(&self) -> Result<Option<i64>, StorageError> {
-        if self.ground.end_offset.is_some() {
-            return Ok(None);
-        }
+    /// One past the last offset that a header ahead tells of, in this segment.
+    pub(super) fn end_ahead(&self) -> Result<i64, StorageError> {
         let mut end = self.next_offset.unwrap_or_default();
         let ahead = Self::at(self.ground.clone(), self.position(), self.next_offset);
         ahead.each_header(|_, header| end = header.last_offset().saturating_add(1))?;
-        Ok(Some(end))
+        Ok(end)
     }
 
     /// Reads what follows from the disk again.

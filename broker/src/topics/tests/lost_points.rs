@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::damage::{RECORDS, append_more, assert_lost, batch_size, filled, flip, range, segment};
+use super::damage::{
+    RECORDS, append_more, assert_lost, batch_size, filled, flip, make_segments_small, range,
+    segment,
+};
 use super::failure::FaultyWorld;
 use super::*;
 use crate::log::DamagedRange;
@@ -162,6 +165,7 @@ fn metadata_and_recovery_points_that_cannot_be_read_once_prevent_one_start_and_n
 fn killed(records: i64) -> World {
     let world = filled().restarted();
     world.create("other", 1, &[]);
+    make_segments_small(&world);
     append_more(&world, RECORDS..RECORDS + records);
     world.topics.0.stop_flushing();
     fs::remove_file(world.directory.path().join("data").join(POINTS)).unwrap();
@@ -217,24 +221,29 @@ fn what_is_sound_behind_something_that_is_not_is_never_cut_without_recovery_poin
     }
 }
 
-/// Mutation: `Backing::may_have_lost` without the run.
+/// Mutations: `Backing::may_have_lost` without the run; `stays` wherever another segment follows.
 #[test]
 fn what_is_torn_comes_back_from_the_commit_log_without_recovery_points() {
-    let mut world = killed(2);
-    let last = fs::read_dir(world.directory.path().join("data/topics/orders-0")).unwrap();
-    let logs = last.map(|entry| entry.unwrap().path());
-    let last = logs.filter(|path| path.extension().is_some_and(|it| it == "log"));
-    let last = last.max().unwrap();
-    flip(
-        &last,
-        i64::try_from(fs::metadata(&last).unwrap().len()).unwrap() - 3,
-        1,
-    );
-    world.let_go();
-    let (tally, said) = verified(world.directory.path());
-    assert_eq!(tally.damaged, 0, "{said}");
-    let world = world.reopened();
-    assert_lost(&world, &[], "torn");
+    let ends: [(i64, fn(&mut Vec<PathBuf>) -> Option<PathBuf>); 2] = [
+        (2, Vec::pop),
+        (7, |logs| logs.pop().and_then(|_| logs.pop())),
+    ];
+    for (records, of_the_last) in ends {
+        let mut world = killed(records);
+        let files = fs::read_dir(world.directory.path().join("data/topics/orders-0")).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        let is_log = |path: &PathBuf| path.extension().is_some_and(|it| it == "log");
+        let mut logs: Vec<_> = files.filter(is_log).collect();
+        logs.sort();
+        let torn = of_the_last(&mut logs).unwrap();
+        let size = i64::try_from(fs::metadata(&torn).unwrap().len()).unwrap();
+        flip(&torn, size - 3, 1);
+        world.let_go();
+        let (tally, said) = verified(world.directory.path());
+        assert_eq!(tally.damaged, 0, "{said}");
+        let world = world.reopened();
+        assert_lost(&world, &[], "torn");
+    }
 }
 
 /// Mutation: `may_have_lost_end` that does not ask what could be read.

@@ -1,9 +1,12 @@
 //! A bit of a header rots while the broker is down: the start loses that batch and no other, and no offset is given out twice.
 
+use std::fs;
+
 use super::damage::{
     RECORDS, append_more, assert_lost, batch_size, filled, flip, make_segments_small, range,
     segment,
 };
+use super::*;
 
 /// A byte at each end of base offset, length, magic, checksum, attributes, last offset's delta, timestamps, producer and
 /// count of records; that of the leader's epoch is not covered by the checksum.
@@ -33,4 +36,26 @@ fn a_header_that_rots_before_a_start_costs_its_batch_and_no_other() {
             }
         }
     }
+}
+
+/// Mutation: `leaves_out` that is always false.
+#[test]
+fn behind_the_recovery_point_no_offset_is_left_out_even_where_the_log_was_compacted_once() {
+    let world = World::new();
+    world.create("orders", 1, &[("sluice.durability", "os")]);
+    append(&world.partition("orders"), batch(&["one"])).unwrap();
+    world.topics.0.checkpoint.run().unwrap();
+    let log = segment(&world, 0);
+    let size = i64::try_from(fs::metadata(&log).unwrap().len()).unwrap();
+    for value in ["two", "three"] {
+        append(&world.partition("orders"), batch(&[value])).unwrap();
+    }
+    world.topics.0.stop_flushing();
+    fs::write(log.with_file_name("compacted"), b"").unwrap();
+    // The last batch, which is longer than the others by two letters, says that it is at another offset.
+    flip(&log, 2 * size + 2, 16);
+    let world = world.reopened();
+    let partition = world.partition("orders");
+    assert_eq!(values(&partition, 0), pairs(&[(0, "one"), (1, "two")]));
+    assert_eq!(partition.offsets().log_end.0, 2);
 }
