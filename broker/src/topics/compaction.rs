@@ -16,8 +16,8 @@ use super::registry::Registry;
 use super::upkeep::Failures;
 use super::{Partition, Topics};
 use crate::log::compaction::{
-    Assessment, CompactError, CompactionJob, CompactionPolicy, Pace, Progress, Situation, assess,
-    dirtiest,
+    Assessment, Cleaned, CompactError, CompactionJob, CompactionPolicy, Pace, Progress, Situation,
+    assess, dirtiest,
 };
 use crate::log::{Disk, LogKey, StorageError};
 use crate::model::{PartitionId, TopicName, Uuid};
@@ -31,8 +31,10 @@ const RETRY_DELAY: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct Compaction {
     path: PathBuf,
-    /// One past the last offset that is compacted.
+    /// One past the last offset that is compacted, and all before it with it.
     pub(super) cleaned: PartitionPoints,
+    /// How far those are that have damaged segments before.
+    around: HashMap<(Uuid, PartitionId), Cleaned>,
     set_aside: HashMap<(Uuid, PartitionId), Until>,
 }
 
@@ -125,6 +127,7 @@ impl Compaction {
         Self {
             path: directory.join(CLEANED_LOGS_FILE),
             cleaned: PartitionPoints::default(),
+            around: HashMap::new(),
             set_aside: HashMap::new(),
         }
     }
@@ -136,6 +139,16 @@ impl Compaction {
             // The file is written as a whole, and a log without an entry counts as never compacted then.
             CleanedLogs::Unknown => PartitionPoints::nothing_of(logs),
         };
+    }
+
+    /// One past the last offset of a partition that need not be compacted again: where what is damaged is what was
+    /// damaged then, no segment is left alone any less.
+    fn cleaned_to(&self, partition: &Partition) -> Option<i64> {
+        let key = (partition.topic_id(), partition.id());
+        let around = self.around.get(&key);
+        let around = around.filter(|cleaned| cleaned.damaged == partition.log.damaged());
+        let whole_to = self.cleaned.get(partition.topic_id(), partition.id());
+        around.map(|cleaned| cleaned.to).or(whole_to)
     }
 
     fn set_aside(&mut self, partition: &Partition, until: Until) {
@@ -184,6 +197,7 @@ impl Registry {
         let exists = |topic: Uuid| catalog.has(topic);
         let now = self.clock.now();
         state.cleaned.retain(exists);
+        state.around.retain(|(topic, _), _| exists(*topic));
         state.set_aside.retain(|(topic, _), until| {
             let is_over = matches!(until, Until::At(at) if *at <= now);
             exists(*topic) && !is_over
@@ -236,7 +250,7 @@ impl Registry {
                 .0
                 .min(offsets.high_watermark.0)
                 .min(self.checkpoint.point(partition.log.key())),
-            cleaned_to: state.cleaned.get(partition.topic_id(), partition.id()),
+            cleaned_to: state.cleaned_to(partition),
             now: self.clock.wall().0,
         };
         Ok(assess(&situation, policy))
@@ -310,8 +324,13 @@ impl Registry {
         partition: &Partition,
         progress: &Progress,
     ) -> Result<(), CompactError> {
-        if let Some(to) = progress.cleaned_to {
-            state.cleaned.set(partition.topic_id(), partition.id(), to);
+        if let Some(cleaned) = &progress.cleaned {
+            let (topic, number) = (partition.topic_id(), partition.id());
+            state.cleaned.set(topic, number, cleaned.whole_to);
+            state.around.remove(&(topic, number));
+            if cleaned.whole_to < cleaned.to {
+                state.around.insert((topic, number), cleaned.clone());
+            }
             state.cleaned.write(&self.log_context, &state.path)?;
         }
         Ok(())

@@ -18,10 +18,11 @@ use super::replace::draft;
 use super::sieve::{Sieve, SieveError, Sifted};
 use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::log::batch_walk::first_timestamp;
-use crate::log::damage::DamagedRanges;
+use crate::log::damage::{DamagedRange, DamagedRanges};
 use crate::log::open_files::SegmentFile;
 use crate::log::partition_log::PartitionLog;
 use crate::log::segment::{LOG, SealedSegment, file_name};
+use crate::log::sound_walk::{Found, SoundWalk};
 use crate::log::storage::OpenMode;
 use crate::log::{DiskFull, LogConfig, StorageError};
 
@@ -46,8 +47,8 @@ pub struct CompactionJob<'a> {
 /// How far a compaction came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// One past the last offset compacted, once all is done.
-    pub cleaned_to: Option<i64>,
+    /// How far the log is clean, once all is done.
+    pub cleaned: Option<Cleaned>,
     /// Bytes of the segments that were looked through.
     pub bytes_before: u64,
     /// Bytes that are left of them.
@@ -56,6 +57,18 @@ pub struct Progress {
     pub retired: Vec<PathBuf>,
     /// How long they stay for reads that have begun.
     pub delay: Duration,
+}
+
+/// How far a log is clean. Segments that lost records are left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleaned {
+    /// One past the last offset that was compacted.
+    pub to: i64,
+    /// The damaged ranges that were known. As long as these are, there is no more to be done before `to`.
+    pub damaged: Vec<DamagedRange>,
+    /// One past the last offset before the first segment that was left alone: what that has may be compacted again,
+    /// when it is read again, or mended, and then all that was written since has to be known to be so.
+    pub whole_to: i64,
 }
 
 /// Why a log was not compacted, or not all of it.
@@ -155,15 +168,16 @@ impl PartitionLog {
         progress.delay = config.file_delete_delay;
         let view = self.view.lock();
         let sealed = view.sealed.clone();
-        let damaged = view.damaged.clone();
+        let (known, log_start) = (view.damaged.clone(), view.log_start);
         drop(view);
         let mut cleaner = Cleaner {
             log: self,
             job,
             config: &config,
-            damaged: &damaged,
+            damaged: known.clone(),
             pace,
         };
+        cleaner.look_below(log_start, &sealed)?;
         let (offsets, end) = cleaner.offsets(&sealed)?;
         let sieve = Sieve {
             offsets: &offsets,
@@ -171,7 +185,7 @@ impl PartitionLog {
             now: job.now,
             delete_retention_ms: job.policy.delete_retention_ms,
             // What they delete may be in a segment that is left alone, and must not come back.
-            keeps_markers: !damaged.as_slice().is_empty(),
+            keeps_markers: !cleaner.damaged.as_slice().is_empty(),
             last_batches: job.last_batches,
         };
         let mut left = sealed.as_slice();
@@ -182,7 +196,11 @@ impl PartitionLog {
             };
             left = left.get(count..).unwrap_or_default();
         }
-        progress.cleaned_to = Some(end);
+        progress.cleaned = Some(Cleaned {
+            to: end,
+            damaged: known.as_slice().to_vec(),
+            whole_to: cleaner.whole_to(&sealed).min(end),
+        });
         Ok(())
     }
 }
@@ -192,7 +210,8 @@ struct Cleaner<'a> {
     log: &'a PartitionLog,
     job: &'a CompactionJob<'a>,
     config: &'a LogConfig,
-    damaged: &'a DamagedRanges,
+    /// What is known to be damaged, and what is where nobody asks for it.
+    damaged: DamagedRanges,
     pace: Pace<'a>,
 }
 
@@ -200,6 +219,45 @@ impl Cleaner<'_> {
     /// Whether a segment lost records. What is left of it stays as it is.
     fn is_damaged(&self, segment: &SealedSegment) -> bool {
         self.damaged.meets(&segment.offsets())
+    }
+
+    /// One past the last offset before the first segment that is left alone.
+    fn whole_to(&self, sealed: &[Arc<SealedSegment>]) -> i64 {
+        let Some(first) = self.damaged.as_slice().first() else {
+            return i64::MAX;
+        };
+        let bases = sealed.iter().map(|segment| segment.base_offset);
+        let before = bases.take_while(|base| *base <= first.begin);
+        before.last().unwrap_or(first.begin)
+    }
+
+    /// Takes note of damage below the log start, of which nobody knows: nobody can ask for it any more, but its
+    /// segment cannot be written anew.
+    fn look_below(
+        &mut self,
+        log_start: i64,
+        sealed: &[Arc<SealedSegment>],
+    ) -> Result<(), CompactError> {
+        let Some(first) = sealed.first() else {
+            return Ok(());
+        };
+        let Some(below) = DamagedRange::new(first.base_offset, log_start) else {
+            return Ok(());
+        };
+        let file = self.log.context.files.get(&first.file)?;
+        let mut walk = SoundWalk::new(first.ground(&file));
+        loop {
+            match walk.next_batch()? {
+                Found::Batch(_, batch) if batch.header().base_offset < log_start => {
+                    self.pace(batch.bytes().len())?;
+                }
+                Found::Hole(hole) if hole.begin < log_start => {
+                    self.damaged.note(below);
+                    return Ok(());
+                }
+                Found::Batch(..) | Found::Hole(_) | Found::End => return Ok(()),
+            }
+        }
     }
 
     fn pace(&mut self, bytes: usize) -> Result<(), CompactError> {

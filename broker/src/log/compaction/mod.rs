@@ -28,6 +28,6 @@ mod replace;
 mod sieve;
 
 pub use assess::{Assessment, CompactionPolicy, SegmentSpan, Situation, assess, dirtiest};
-pub use clean::{CompactError, CompactionJob, Pace, Progress};
+pub use clean::{Cleaned, CompactError, CompactionJob, Pace, Progress};
 pub(super) use replace::settle;
 pub(crate) use replace::{Fate, unsettled};

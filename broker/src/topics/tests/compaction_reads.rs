@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::log::compaction::CompactError;
 
-const KEYS: u8 = 20;
+pub(super) const KEYS: u8 = 20;
 
-fn keyed(key: u8, value: Option<&str>, timestamp: i64) -> NewRecord {
+pub(super) fn keyed(key: u8, value: Option<&str>, timestamp: i64) -> NewRecord {
     NewRecord {
         timestamp,
         key: Some(Bytes::copy_from_slice(&[key])),
@@ -17,21 +17,26 @@ fn keyed(key: u8, value: Option<&str>, timestamp: i64) -> NewRecord {
 }
 
 /// A topic that is compacted at every chance, in segments of a few batches.
-fn eager_partition(world: &World, configs: &[(&str, &str)]) -> Arc<Partition> {
+pub(super) fn eager_partition(world: &World, configs: &[(&str, &str)]) -> Arc<Partition> {
     let own = [
         ("cleanup.policy", "compact"),
         ("min.cleanable.dirty.ratio", "0"),
     ];
-    let topic = world.create("eager", 1, &[&own, configs].concat());
+    world.create("eager", 1, &[&own, configs].concat());
+    with_small_segments(world)
+}
+
+/// The partition, which has segments of a few batches from now on.
+pub(super) fn with_small_segments(world: &World) -> Arc<Partition> {
     let partition = world.partition("eager");
-    let mut config = topic.config().log.clone();
+    let mut config = world.topics.topic("eager").unwrap().config().log.clone();
     config.segment_bytes = 2000;
     config.index_interval_bytes = 200;
     partition.log.set_config(config);
     partition
 }
 
-fn append_round(partition: &Partition, round: i64) {
+pub(super) fn append_round(partition: &Partition, round: i64) {
     for key in 0..KEYS {
         let record = keyed(key, Some(&format!("{round:050}")), NOW + round);
         let batch = batch_of(&[record]).build().unwrap().unwrap();
@@ -39,7 +44,7 @@ fn append_round(partition: &Partition, round: i64) {
     }
 }
 
-fn compact(world: &World) -> usize {
+pub(super) fn compact(world: &World) -> usize {
     let look = || world.topics.compact_dirtiest(1 << 20, &mut |_| true);
     let mut runs = 0;
     while let Some(run) = look().unwrap().run {
@@ -50,7 +55,7 @@ fn compact(world: &World) -> usize {
 }
 
 /// Keys with their offsets, as a consumer that reads everything sees them.
-fn keys(partition: &Partition) -> Vec<(u8, i64)> {
+pub(super) fn keys(partition: &Partition) -> Vec<(u8, i64)> {
     let mut keys = Vec::new();
     let mut next = 0;
     loop {

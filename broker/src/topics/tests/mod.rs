@@ -5,6 +5,7 @@ mod checkpoint;
 mod compaction;
 mod compaction_reads;
 mod damage;
+mod deleted_keys;
 mod directory;
 mod durability;
 mod failure;

@@ -1,0 +1,142 @@
+//! What was deleted by its key from a compacted log stays deleted, whatever becomes of a segment that was damaged meanwhile.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::compaction_reads::{
+    KEYS, append_round, compact, eager_partition, keyed, with_small_segments,
+};
+use super::*;
+use crate::log::DamagedRange;
+use crate::offline::{RepairOptions, repair};
+
+/// A log whose first segment has the values of keys that are deleted, and a damaged batch, and was left alone by
+/// compactions; its file, and what that held before.
+struct Left {
+    world: World,
+    path: PathBuf,
+    whole: Vec<u8>,
+}
+
+fn append_one(world: &World, record: NewRecord) {
+    let batch = batch_of(&[record]).build().unwrap().unwrap();
+    append(&world.partition("eager"), batch).unwrap();
+}
+
+/// Records of a key that nobody deletes, enough for some segments.
+fn append_others(world: &World) {
+    let filler = "x".repeat(900);
+    for _ in 0..5 {
+        append_one(world, keyed(KEYS, Some(&filler), NOW + 2));
+    }
+}
+
+/// Compacts what there is to compact, again when horizons have passed.
+fn compact_all(world: &World) {
+    for _ in 0..3 {
+        append_others(world);
+        compact(world);
+        world.clock.advance(Duration::from_secs(10));
+    }
+}
+
+impl Left {
+    fn new(policy: &str) -> Self {
+        let world = World::new();
+        let configs = [("delete.retention.ms", "0"), ("cleanup.policy", policy)];
+        let partition = eager_partition(&world, &configs);
+        append_round(&partition, 0);
+        let path = world.directory.path().join("data/topics/eager-0");
+        let path = path.join("00000000000000000000.log");
+        let whole = fs::read(&path).unwrap();
+        let mut rotten = whole.clone();
+        rotten[100] ^= 1;
+        fs::write(&path, rotten).unwrap();
+        let pace = &mut |_| true;
+        append_others(&world);
+        drop(world.topics.compact_dirtiest(1 << 20, pace).unwrap());
+        let damaged: [DamagedRange; 1] = partition.log.damaged().try_into().unwrap();
+        assert_eq!(damaged[0].begin, 0);
+        for key in 0..KEYS {
+            append_one(&world, keyed(key, None, NOW + 1));
+        }
+        compact_all(&world);
+        assert_eq!(compact(&world), 0, "nothing is compacted for ever");
+        Self { world, path, whole }
+    }
+
+    /// Compacts all of it, and looks for what was deleted.
+    fn assert_stays_deleted(self, what: &str) {
+        let world = self.world;
+        let partition = with_small_segments(&world);
+        assert_eq!(partition.log.damaged(), [], "{what}");
+        compact_all(&world);
+        let mut next = partition.offsets().log_start.0;
+        let mut has_value = std::collections::BTreeMap::new();
+        loop {
+            let outcome = partition.read(read_request(next)).unwrap();
+            if outcome.records.is_empty() {
+                break;
+            }
+            for batch in record_batch::batches(outcome.records.concat().into()) {
+                let batch = batch.unwrap();
+                next = batch.header().last_offset() + 1;
+                let records = batch.records(1 << 20).unwrap().map(Result::unwrap);
+                has_value.extend(records.map(|it| (it.key.unwrap()[0], it.value.is_some())));
+            }
+        }
+        has_value.retain(|_, has_value| *has_value);
+        let left: Vec<_> = has_value.into_keys().collect();
+        assert_eq!(left, [KEYS], "{what}");
+    }
+}
+
+/// Mutations: `Cleaned::whole_to` that is `to`; `cleaned_to` that believes in `around` whatever is damaged.
+#[test]
+fn a_damaged_segment_that_is_whole_again_brings_nothing_back() {
+    let left = Left::new("compact");
+    fs::write(&left.path, &left.whole).unwrap();
+    left.world
+        .partition("eager")
+        .log
+        .scrub(&mut |_| true)
+        .unwrap();
+    left.assert_stays_deleted("read again by a scrub");
+    let Left { world, path, whole } = Left::new("compact");
+    let (directory, clock) = world.stopped();
+    fs::write(&path, &whole).unwrap();
+    let world = World::at(directory, clock);
+    let left = Left { world, path, whole };
+    left.assert_stays_deleted("whole again at a start");
+}
+
+/// Mutation: `Cleaned::whole_to` that is `to`.
+#[test]
+fn a_segment_that_is_repaired_brings_nothing_back() {
+    let Left { world, path, whole } = Left::new("compact");
+    let (directory, clock) = world.stopped();
+    let (data, options) = (directory.path().join("data"), RepairOptions::default());
+    let mut told = Vec::new();
+    let tally = repair(&data, &options, &mut told, &mut |_| ()).unwrap();
+    assert!(tally.is_sound(), "{}", String::from_utf8_lossy(&told));
+    let world = World::at(directory, clock);
+    let left = Left { world, path, whole };
+    left.assert_stays_deleted("repaired");
+}
+
+/// Mutation: `look_below` that looks for nothing has the partition compacted no more.
+#[test]
+fn damage_below_the_log_start_neither_ends_compaction_nor_brings_anything_back() {
+    let left = Left::new("compact,delete");
+    let partition = left.world.partition("eager");
+    wait(partition.delete_records(Some(Offset(2)))).unwrap();
+    assert_eq!(partition.log.damaged(), []);
+    compact_all(&left.world);
+    let look = left.world.topics.compact_dirtiest(1 << 20, &mut |_| true);
+    assert_eq!(look.unwrap().uncleanable, 0);
+    drop(partition);
+    let Left { world, path, whole } = left;
+    let (directory, clock) = world.stopped();
+    let world = World::at(directory, clock);
+    Left { world, path, whole }.assert_stays_deleted("deleted records");
+}
