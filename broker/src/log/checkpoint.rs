@@ -307,14 +307,17 @@ impl Checkpoint {
         let elapsed = started.elapsed();
         self.unsynced.lock().last_took = elapsed;
         let text = {
-            let mut points = self.points.lock();
-            let ends = std::mem::take(&mut self.unsynced.lock().taken.ends);
-            points.advance(&ends, taken.live);
+            let mut points = self.points.lock().clone();
+            points.advance(&self.unsynced.lock().taken.ends, taken.live);
             points.to_text()
         };
         let space = self.extents.space();
         space
             .when_there_is_room(|| self.disk().replace_file(&self.points_file, text.as_bytes()))?;
+        // Only now may anybody go by them: what is rewritten before its point on the disk is taken for harmed.
+        let mut points = self.points.lock();
+        points.advance(&self.unsynced.lock().taken.ends, taken.live);
+        drop(points);
         self.extents.recycle(taken.retired)?;
         self.unsynced.lock().taken = Taken::default();
         if let Some(observe) = self.observer.get() {

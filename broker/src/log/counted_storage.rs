@@ -43,6 +43,8 @@ pub(crate) enum HeldAt {
     Allocation,
     /// The removal of a file.
     Removal,
+    /// A file takes another name.
+    Rename,
 }
 
 /// How long somebody is held at most: who cannot do anything meanwhile fails.
@@ -133,6 +135,7 @@ impl Storage for CountedStorage {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        wait_if_held(&self.hold, HeldAt::Rename);
         self.storage.rename(from, to)
     }
 

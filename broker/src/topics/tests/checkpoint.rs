@@ -46,10 +46,20 @@ fn during_a_checkpoint(
     counted: &CountedStorage,
     meanwhile: impl FnOnce(&mpsc::Sender<()>),
 ) {
+    held_at(HeldAt::SyncOfPartition, world, counted, meanwhile);
+}
+
+/// The same, at whatever step.
+fn held_at(
+    at: HeldAt,
+    world: &FaultyWorld,
+    counted: &CountedStorage,
+    meanwhile: impl FnOnce(&mpsc::Sender<()>),
+) {
     let (held, is_held) = mpsc::channel();
     let (released, release) = mpsc::channel();
     counted.hold(Hold {
-        at: HeldAt::SyncOfPartition,
+        at,
         after: 0,
         held,
         release,
@@ -100,6 +110,20 @@ fn a_checkpoint_brings_no_log_back_that_was_deleted_while_it_ran() {
         world.drive(world.topics.delete(partition.topic())).unwrap();
     });
     assert_eq!(checkpoint.point(partition.log.key()), 0);
+}
+
+/// Retention and compaction go by the point: what they take before one that the disk does not know would be missed there.
+///
+/// Mutation: `sync_noted` that advances the points before it has written them.
+#[test]
+fn nobody_goes_by_a_recovery_point_that_is_not_on_the_disk() {
+    let (world, counted) = world_with(1);
+    let checkpoint = &world.topics.0.checkpoint;
+    let log = world.partition("orders").log.key();
+    held_at(HeldAt::Rename, &world, &counted, |_| {
+        assert_eq!(checkpoint.point(log), 0);
+    });
+    assert_eq!(checkpoint.point(log), 1);
 }
 
 /// What a thread does with a world.
