@@ -86,7 +86,8 @@ impl PartitionLog {
         }
     }
 
-    /// Forgets damage of which it turned out that there is none.
+    /// Forgets damage, so that it is found anew.
+    #[cfg(test)]
     pub(crate) fn forget_damage(&self, ranges: &[DamagedRange]) {
         if ranges.is_empty() {
             return;

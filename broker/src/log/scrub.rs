@@ -8,7 +8,6 @@
 use std::io::ErrorKind;
 
 use super::StorageError;
-use super::damage::DamagedRange;
 use super::partition_log::PartitionLog;
 use super::segment::SealedSegment;
 use super::sound_walk::{Found, Ground, SoundWalk};
@@ -26,11 +25,8 @@ impl PartitionLog {
     pub fn scrub(&self, pace: ScrubPace<'_>) -> Result<bool, StorageError> {
         let view = self.view.lock();
         let sealed = view.sealed.clone();
-        let active_base = view.active.as_ref().map(|active| active.base_offset);
         drop(view);
-        if let Some(base) = active_base {
-            self.look_again(base)?;
-        }
+        self.look_again(i64::MIN)?;
         for segment in sealed {
             match self.scrub_segment(&segment, pace) {
                 Ok(true) => {}
@@ -54,28 +50,20 @@ impl PartitionLog {
             is_read_once: true,
             ..segment.ground(&file)
         });
-        let known = self.damaged();
-        let mut healed: Vec<DamagedRange> = Vec::new();
         loop {
             match walk.next_batch()? {
                 Found::Batch(_, batch) => {
-                    let offset = batch.header().base_offset;
-                    healed.extend(known.iter().find(|known| known.contains(offset)));
                     if !pace(batch.bytes().len()) {
                         return Ok(false);
                     }
                 }
                 Found::Hole(hole) => {
                     if let Some(range) = hole.range() {
-                        healed.retain(|healed| healed.within(&(range.begin..range.end)).is_none());
                         self.note_damage(&segment.file, range);
                     }
                 }
-                Found::End => break,
+                Found::End => return Ok(true),
             }
         }
-        healed.dedup();
-        self.forget_damage(&healed);
-        Ok(true)
     }
 }

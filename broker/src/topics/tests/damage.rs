@@ -572,3 +572,25 @@ fn lost_events_of_the_metadata_prevent_the_start() {
         );
     }
 }
+
+/// Mutation: `scrub` that forgets a range of which it reads a batch.
+#[test]
+fn a_scrub_forgets_no_more_of_a_damaged_range_than_is_well_again() {
+    let at = |number: i64| (number / 3 * 3, number % 3 * batch_size() + 70);
+    for (one, other) in [(3, 4), (4, 3), (5, 6), (6, 5)] {
+        let world = filled();
+        let partition = world.partition("orders");
+        let turn = |number| {
+            let (base, position) = at(number);
+            flip(&segment(&world, base), position, 4);
+        };
+        turn(one);
+        turn(other);
+        assert!(partition.log.scrub(&mut |_| true).unwrap());
+        let both = range(one.min(other), one.max(other) + 1);
+        assert_eq!(partition.log.damaged(), [both]);
+        turn(other);
+        assert!(partition.log.scrub(&mut |_| true).unwrap());
+        assert_eq!(partition.log.damaged(), [range(one, one + 1)]);
+    }
+}
