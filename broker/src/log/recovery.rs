@@ -149,21 +149,24 @@ impl Recovery<'_> {
         Ok((opened, recovery))
     }
 
-    /// Where the log begins by the file that says so. One without a checksum is believed where it says what the
-    /// segments say, or that there were some before them.
+    /// Where the log begins by the file that says so: at its first segment, or before those that the disk lost. Nobody
+    /// drops what is not durable, so one that says more is not of this log.
     fn noted_start(&self, bases: &[i64]) -> Result<Option<i64>, StorageError> {
         let Recovery {
             context, options, ..
         } = self;
         let noted = log_start::read(&context.disk, &options.directory, self.trust(0))?;
-        let is_believed = |noted: &NotedStart| {
-            noted.is_checked
-                || match bases.first() {
-                    Some(first) => noted.offset <= *first || bases.contains(&noted.offset),
-                    None => noted.offset <= self.known_end().unwrap_or(i64::MAX),
-                }
+        let is_there = |noted: &NotedStart| match bases.first() {
+            Some(first) => noted.offset <= *first || bases.contains(&noted.offset),
+            None => self.may_have_dropped(noted),
         };
-        Ok(noted.filter(is_believed).map(|noted| noted.offset))
+        Ok(noted.filter(is_there).map(|noted| noted.offset))
+    }
+
+    /// Whether a log without segments may begin there.
+    fn may_have_dropped(&self, noted: &NotedStart) -> bool {
+        let is_unknown = self.options.recovery_point.offset == 0 && noted.is_checked;
+        is_unknown || noted.offset <= self.known_end().unwrap_or(i64::MAX)
     }
 
     /// Where the log ends by what is not in its directory, if anything tells.

@@ -21,7 +21,13 @@ fn stopped(is_clean: bool, file: &str) -> (World, PathBuf) {
 #[test]
 fn whatever_the_file_says_of_the_log_start_no_record_is_deleted_or_hidden() {
     let flipped = with_checksum("1\n0\n".to_owned()).replace("1\n0\n", "1\n4\n");
-    for text in ["0\n4\n", "0\n11\n", "0\n9000\n", "", "\u{0}\u{0}", &flipped] {
+    // As another log has them.
+    let others = [4, 9000].map(|offset| with_checksum(format!("1\n{offset}\n")));
+    let unchecked = ["0\n4\n", "0\n11\n", "0\n9000\n", "", "\u{0}\u{0}", &flipped];
+    for text in unchecked
+        .into_iter()
+        .chain(others.each_ref().map(String::as_str))
+    {
         for is_clean in [true, false] {
             let (world, path) = stopped(is_clean, "log-start-offset");
             assert!(
