@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::commit_log::{CommitLogFacts, Extents, Live, Retired};
 use super::disk::Disk;
-use super::flush::FlushQueue;
+use super::flush::{FailAtPanic, FlushQueue};
 use super::recovery_points::{RecoveryPoint, RecoveryPoints};
 use super::space::Room;
 use super::storage::Volume;
@@ -289,6 +289,8 @@ impl Checkpoint {
         live: Option<Live>,
         pace: Pace,
     ) -> Result<(), StorageError> {
+        // What was taken by then is noted nowhere else.
+        let _end = FailAtPanic(&self.queue, "sync");
         let outcome = match self.queue.failure() {
             Some(failure) => Err(failure),
             None => self.sync_noted(live, pace),

@@ -160,6 +160,12 @@ impl FlushQueue {
         self.arrived.notify_all();
     }
 
+    /// Whether nothing more is taken.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.waiting.lock().is_closed
+    }
+
     fn push(
         &self,
         log: &Arc<PartitionLog>,
@@ -281,7 +287,7 @@ pub fn look_until_closed(
 
 /// Fails the queue when the thread dies that does what is named, so that nobody waits for ever or is
 /// refused for ever.
-struct FailAtPanic<'a>(&'a FlushQueue, &'static str);
+pub(super) struct FailAtPanic<'a>(pub(super) &'a FlushQueue, pub(super) &'static str);
 
 impl Drop for FailAtPanic<'_> {
     fn drop(&mut self) {

@@ -129,10 +129,11 @@ fn nobody_goes_by_a_recovery_point_that_is_not_on_the_disk() {
 /// What a thread does with a world.
 type Thread = fn(FaultyWorld);
 
-/// Mutations: `flush_until_closed`, `checkpoint_until_closed` or `look_until_closed` without `FailAtPanic`.
+/// Mutations: `flush_until_closed`, `checkpoint_until_closed` or `look_until_closed`, or `run_alone`, which retention and compaction call
+/// too, without `FailAtPanic`.
 #[test]
 fn when_a_thread_dies_that_the_log_needs_everybody_is_told() {
-    let threads: [(&str, Thread); 3] = [
+    let threads: [(&str, Thread); 4] = [
         ("flush", |world| {
             let queue = &world.topics.0.queue;
             let journal = world.journal.into_inner();
@@ -141,6 +142,11 @@ fn when_a_thread_dies_that_the_log_needs_everybody_is_told() {
         ("sync", |world| {
             let registry = &world.topics.0;
             checkpoint_until_closed(&registry.queue, &registry.checkpoint, || panic!("as told"));
+        }),
+        ("sync", |world| {
+            let checkpoint = &world.topics.0.checkpoint;
+            checkpoint.observe(|_| panic!("as told"));
+            checkpoint.run().unwrap();
         }),
         ("look for room", |world| {
             let registry = &world.topics.0;
