@@ -60,6 +60,10 @@ impl Topics {
         if let Some(failure) = self.0.queue.failure() {
             return Err(vec![failure]);
         }
+        // Behind the mark of a clean stop nothing may change.
+        if self.0.queue.is_closed() {
+            return Ok(());
+        }
         // First what makes room: the rest may wait for it. What fails is tried again below.
         self.0.remove_dead(&mut Failures::default());
         let mut failures = Failures::default();

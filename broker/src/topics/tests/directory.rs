@@ -643,3 +643,17 @@ fn a_topic_that_contradicts_changed_defaults_is_served_and_told() {
     let topics = Topics::open(changed, clock, |_| ()).unwrap();
     assert_eq!(topics.recovery().contradictions, []);
 }
+
+/// Mutation: `retention_check` that does not ask whether the queue is closed.
+#[test]
+fn behind_the_mark_of_a_clean_stop_no_upkeep_changes_anything() {
+    let world = World::new();
+    world.create("orders", 1, &[("retention.ms", "1000")]);
+    append(&world.partition("orders"), batch(&["kept"])).unwrap();
+    world.clock.advance(Duration::from_secs(2));
+    world.topics.close().unwrap();
+    let left = world.files("orders-0");
+    world.topics.retention_check().unwrap();
+    assert_eq!(world.files("orders-0"), left);
+    assert_eq!(world.partition("orders").offsets().log_start, Offset(0));
+}
