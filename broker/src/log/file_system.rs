@@ -339,13 +339,15 @@ fn told(error: io::Error, mode: OpenMode) -> io::Error {
     }
 }
 
-/// Syncs every file and every directory, one by one.
+/// Syncs every file and every directory, one by one. What else has a name is not ours, and need not be there to be opened.
 fn sync_tree(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => sync_tree(&entry.path())?,
-            false => File::open(entry.path())?.sync_data()?,
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            sync_tree(&entry.path())?;
+        } else if kind.is_file() {
+            File::open(entry.path())?.sync_data()?;
         }
     }
     File::open(directory)?.sync_all()
@@ -433,6 +435,19 @@ mod tests {
             read(&*file) == 0
         });
         assert!(is_cold);
+    }
+
+    /// Mutation: `sync_tree` that opens whatever has a name.
+    #[test]
+    fn what_is_no_file_is_not_synced_and_fails_no_sync_of_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().join("inside");
+        fs::create_dir(&inside).unwrap();
+        fs::write(inside.join("file"), b"x").unwrap();
+        std::os::unix::fs::symlink("/nowhere", inside.join("link")).unwrap();
+        let socket = std::os::unix::net::UnixListener::bind(inside.join("socket"));
+        sync_tree(directory.path()).unwrap();
+        drop(socket.unwrap());
     }
 
     #[test]
