@@ -8,6 +8,7 @@
 //! are lost, what is no torn end for a start is damage here too ([`Backing`](crate::log::backing::Backing)).
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,8 @@ const QUARANTINED: &str =
     "the next start moves the directory to quarantine/ and begins an empty log";
 /// The same, where that was deleted.
 const REMOVED: &str = "the next start removes the directory and begins an empty log: copy it first";
+/// What becomes of what belongs to no topic.
+const MOVED: &str = "the next start moves it to quarantine/";
 /// What becomes of a wrong epoch.
 const EPOCH: &str = "no record is lost, and nothing is mended; look after the disk";
 /// What a start does.
@@ -62,6 +65,17 @@ pub(super) struct LogCheck {
     pub(super) bytes: u64,
     /// Whether a start has to come before a mend: a stop came in the middle of a compaction.
     pub(super) is_unsettled: bool,
+}
+
+impl LogCheck {
+    /// Of what is no directory, and has the name of no partition.
+    fn of_no_log(site: &LogSite) -> Self {
+        let finding = Finding::new(Severity::Note, &site.directory, "it is no directory", MOVED);
+        Self {
+            findings: vec![finding.with_partition(&site.name)],
+            ..Self::default()
+        }
+    }
 }
 
 /// What is to become of a segment.
@@ -97,7 +111,12 @@ struct Checking<'a> {
 
 /// Checks a log.
 pub(super) fn check_log(home: &Home, site: &LogSite) -> Result<LogCheck, StorageError> {
-    let mut names = home.disk.list(&site.directory)?;
+    let mut names = match home.disk.list(&site.directory) {
+        Err(error) if site.key.is_none() && error.cause.kind() == ErrorKind::NotADirectory => {
+            return Ok(LogCheck::of_no_log(site));
+        }
+        listed => listed?,
+    };
     names.sort_unstable();
     let mut checking = Checking {
         home,
@@ -419,8 +438,7 @@ impl Checking<'_> {
                     }
                     _ => format!("{} knows no such topic", root.display()),
                 };
-                let advice = "the next start moves the directory away";
-                self.tell(Finding::new(Severity::Note, &path, reason, advice));
+                self.tell(Finding::new(Severity::Note, &path, reason, MOVED));
             }
         }
         Ok(())

@@ -382,3 +382,17 @@ fn a_last_extent_that_is_gone_is_damage_though_those_before_it_are_there() {
     let is_told = said.contains("the extents that are needed are missing");
     assert!(tally.damaged == 1 && is_told, "{said}");
 }
+
+/// Mutation: `check_log` that takes what is no directory for a log that cannot be read.
+#[test]
+fn a_file_beside_the_partitions_is_no_damage() {
+    let mut world = World::new();
+    world.create("orders", 1, &[]);
+    append(&world.partition("orders"), batch(&["one"])).unwrap();
+    world.topics.close().unwrap();
+    fs::write(world.data().join("topics/notes.txt"), "mine").unwrap();
+    world.let_go();
+    let (tally, text) = world.verified();
+    assert!(tally.is_sound(), "{text}");
+    assert!(text.contains("it is no directory"), "{text}");
+}
