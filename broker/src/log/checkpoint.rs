@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::commit_log::{CommitLogFacts, Extents, Live, Retired};
 use super::disk::Disk;
 use super::flush::{FailAtPanic, FlushQueue};
+use super::partition_log::LogContext;
 use super::recovery_points::{RecoveryPoint, RecoveryPoints};
 use super::space::Room;
 use super::storage::Volume;
@@ -55,6 +57,7 @@ pub(super) struct Unsynced {
 /// The checkpoint of a data directory.
 #[derive(Debug)]
 pub struct Checkpoint {
+    context: Arc<LogContext>,
     /// Fails when a checkpoint does.
     queue: Arc<FlushQueue>,
     extents: Arc<Extents>,
@@ -165,6 +168,7 @@ impl Checkpoint {
     /// # Errors
     /// [`StorageError`].
     pub fn new(
+        context: Arc<LogContext>,
         queue: Arc<FlushQueue>,
         extents: Arc<Extents>,
         points_file: PathBuf,
@@ -175,6 +179,7 @@ impl Checkpoint {
         let directory = points_file.parent().unwrap_or(&points_file);
         let volume = extents.disk().volume(directory)?;
         Ok(Self {
+            context,
             queue,
             extents,
             points_file,
@@ -306,6 +311,7 @@ impl Checkpoint {
         };
         let started = Instant::now();
         self.sync(&taken.dirty, pace)?;
+        self.context.checkpoints.fetch_add(1, Ordering::AcqRel);
         let elapsed = started.elapsed();
         self.unsynced.lock().last_took = elapsed;
         let text = {

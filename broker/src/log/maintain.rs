@@ -9,7 +9,7 @@ use parking_lot::MutexGuard;
 use super::StorageError;
 use super::checkpoint::{Checkpoint, Dirty, Unsynced};
 use super::log_start;
-use super::partition_log::{PartitionLog, Tending, Writer};
+use super::partition_log::{PartitionLog, SegmentName, Tending, Writer};
 use super::retention::{self, PartitionFacts, SegmentFacts};
 use super::segment::SealedSegment;
 
@@ -224,7 +224,7 @@ impl PartitionLog {
         }
         let mut dirty = Dirty::default();
         self.make_directory(&mut writer, &mut dirty)?;
-        writer.has_begun_segment = true;
+        writer.name = SegmentName::New;
         let begun = self.create_segment(&mut writer, next_offset)?;
         // Whoever flushes into it from here on does not know that its name is new.
         dirty.directories.insert(self.directory.clone());

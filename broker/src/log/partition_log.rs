@@ -43,6 +43,8 @@ pub struct LogContext {
     pub(crate) space: Arc<Space>,
     /// Segments taken out of logs so far.
     pub(crate) retired: AtomicU64,
+    /// Checkpoints that have synced what they took, so far.
+    pub(super) checkpoints: AtomicU64,
     pub(crate) damages: Damages,
 }
 
@@ -59,6 +61,7 @@ impl LogContext {
             buffers: ReadBuffers::new(limits::READ_BUFFER_BYTES_KEPT),
             space,
             retired: AtomicU64::new(0),
+            checkpoints: AtomicU64::new(0),
             damages: Damages::default(),
         })
     }
@@ -165,6 +168,35 @@ pub struct LogOptions {
     pub on_change: Box<dyn Fn() + Send + Sync>,
 }
 
+/// Whether the name of a segment is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SegmentName {
+    /// It is.
+    Durable,
+    /// Nobody knows yet that it is to be synced.
+    New,
+    /// It was noted for the next checkpoint, behind so many.
+    NotedAfter(u64),
+}
+
+impl SegmentName {
+    /// The name of a segment that was noted just now.
+    pub(super) fn noted(context: &LogContext) -> Self {
+        Self::NotedAfter(context.checkpoints.load(Ordering::Acquire))
+    }
+
+    /// Whether it is durable by now. A checkpoint that ran already when it was noted has not taken it.
+    pub(super) fn is_durable(self, context: &LogContext) -> bool {
+        match self {
+            Self::Durable => true,
+            Self::New => false,
+            Self::NotedAfter(count) => {
+                context.checkpoints.load(Ordering::Acquire) >= count.saturating_add(2)
+            }
+        }
+    }
+}
+
 /// What the next flush continues from.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -177,8 +209,8 @@ pub(super) struct Writer {
     pub(super) has_directory: bool,
     /// Whether the directory tells where the log begins.
     pub(super) has_start: bool,
-    /// Whether the name of the active segment may not be durable.
-    pub(super) has_begun_segment: bool,
+    /// Whether the name of the active segment is durable.
+    pub(super) name: SegmentName,
     pub(super) is_closed: bool,
 }
 
@@ -299,7 +331,7 @@ impl PartitionLog {
                 epochs: opened.epochs.clone(),
                 has_directory: opened.has_directory,
                 has_start: opened.has_start,
-                has_begun_segment: false,
+                name: SegmentName::Durable,
                 is_closed: false,
             }),
             published: Condvar::new(),
@@ -391,6 +423,9 @@ impl PartitionLog {
         };
         let mut writer = self.writer.lock();
         let steps = std::mem::take(&mut writer.steps);
+        if writer.name == SegmentName::New {
+            writer.name = SegmentName::noted(&self.context);
+        }
         let interval = self.config.load().index_interval_bytes;
         let mut view = self.view.lock();
         for step in &steps {

@@ -14,7 +14,7 @@ use super::label::LABEL_FILE;
 use super::leader_epochs;
 use super::log_start;
 use super::open_files::SegmentFile;
-use super::partition_log::{ActiveWriter, PartitionLog, WriteStep, Writer};
+use super::partition_log::{ActiveWriter, PartitionLog, SegmentName, WriteStep, Writer};
 use super::segment::{LOG, file_name};
 use super::storage::OpenMode;
 
@@ -137,30 +137,30 @@ impl PartitionLog {
         dirty: &mut Dirty,
     ) -> Result<(), StorageError> {
         self.make_directory(writer, dirty)?;
-        if writer.has_begun_segment {
+        if !writer.name.is_durable(&self.context) {
             // Else a power cut could leave this one and take the one before.
             self.context.disk.sync_dir(&self.directory)?;
         }
         self.unsaved
             .seal(writer.active.as_ref().map_or(0, |full| full.size));
-        self.note_start(writer)?;
+        self.note_start(writer, dirty)?;
         self.create_segment(writer, batch.header().base_offset)?;
-        writer.has_begun_segment = true;
+        writer.name = SegmentName::New;
         dirty.directories.insert(self.directory.clone());
         Ok(())
     }
 
-    /// Notes where the log begins, before its second segment does.
-    fn note_start(&self, writer: &mut Writer) -> Result<(), StorageError> {
+    /// Notes where the log begins, when its second segment does. Whoever drops one makes it durable first.
+    fn note_start(&self, writer: &mut Writer, dirty: &mut Dirty) -> Result<(), StorageError> {
         let Some(active) = writer.active.as_ref().filter(|_| !writer.has_start) else {
             return Ok(());
         };
         let first = self.view.lock().first_base().unwrap_or(active.base_offset);
         let path = self.directory.join(log_start::LOG_START_FILE);
         let text = log_start::text(first.min(active.base_offset));
-        // One that is not whole would say that the log begins elsewhere.
         let (disk, space) = (&self.context.disk, &self.context.space);
-        space.when_there_is_room(|| disk.replace_file(&path, text.as_bytes()))?;
+        space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))?;
+        dirty.files.insert(path);
         writer.has_start = true;
         Ok(())
     }

@@ -260,6 +260,7 @@ impl FoundJournal {
             points.live(),
         )?;
         let checkpoint = Checkpoint::new(
+            Arc::clone(context),
             Arc::clone(queue),
             Arc::clone(&extents),
             file,

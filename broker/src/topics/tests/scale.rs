@@ -30,6 +30,12 @@ fn create_many(world: &FaultyWorld) -> Arc<Topic> {
     world.drive(many).unwrap().unwrap()
 }
 
+/// A topic of one partition.
+fn other(world: &FaultyWorld) -> Arc<Topic> {
+    world.create("other");
+    world.topics.topic("other").unwrap()
+}
+
 /// Writes a record to each partition, in one flush.
 fn append_to_each(world: &FaultyWorld, topic: &Topic, value: &str) {
     let partitions = topic.partitions();
@@ -68,6 +74,37 @@ fn a_checkpoint_of_many_files_is_one_sync_of_the_whole_and_one_of_a_few_is_not()
         let partition = world.topics.partition("many", PartitionId(number)).unwrap();
         let expected = if number == 7 { 2 } else { 1 };
         assert_eq!(values(&partition, 0).len(), expected);
+    }
+}
+
+/// Mutations: `note_start` that makes its file durable; `SegmentName::is_durable` that is false for what was noted.
+#[test]
+fn segments_that_all_begin_in_one_flush_take_no_sync_each() {
+    let (mut world, counted) = counted_world();
+    let topic = create_many(&world);
+    for partition in topic.partitions().iter() {
+        let mut config = topic.config().log.clone();
+        config.segment_bytes = 1;
+        partition.log.set_config(config);
+    }
+    let other = other(&world);
+    for value in ["a", "b", "c", "d"] {
+        counted.take_uses();
+        append_to_each(&world, &topic, value);
+        let uses = counted.take_uses();
+        assert!(uses.file_syncs <= 2, "{uses:?}");
+        assert_eq!(uses.directory_syncs, 0, "{value}");
+        // One checkpoint may have begun before a segment did.
+        for _ in 0..2 {
+            append_to_each(&world, &other, value);
+            world.topics.0.checkpoint.run().unwrap();
+        }
+    }
+    world.storage.cut_power();
+    world.reopen();
+    for number in 0..MANY {
+        let partition = world.topics.partition("many", PartitionId(number)).unwrap();
+        assert_eq!(values(&partition, 0).len(), 4);
     }
 }
 
