@@ -32,7 +32,9 @@ use crate::log::{
 };
 
 /// What can be done about lost records.
-const REPAIR: &str = "restore from a backup, or let sluice log repair take them out of the way";
+const REPAIR: &str = "restore from a backup (of a compacted log never a segment alone), or let sluice log repair take them out of the way";
+/// What nobody can ask for any more.
+const DELETED: &str = "nothing that can be read is lost: it is below the log start; sluice log repair takes it out of the way of compaction";
 /// What becomes of a derived file.
 const REBUILT: &str = "nothing is lost: the broker makes it again; sluice log repair removes it";
 /// What becomes of bytes that are in the place of nothing.
@@ -370,7 +372,9 @@ impl Checking<'_> {
         let point = self.site.point;
         let is_lost = offsets.start < point || self.site.backing.may_have_lost(offsets.start);
         let is_settled = self.home.is_clean || is_lost;
+        let is_deleted = !offsets.is_empty() && offsets.end <= self.site.log_start;
         let (severity, advice) = match self.site.key {
+            _ if is_deleted => (Severity::Note, DELETED),
             _ if !is_settled => (Severity::Note, UNFINISHED),
             Some(LogKey::METADATA) => (Severity::Damage, RESTORE),
             Some(_) | None => (Severity::Damage, REPAIR),

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::change::label;
+use super::damage::{filled, flip, segment};
 use super::*;
 use crate::log::commit_log::FoundExtent;
 use crate::log::{Disk, FileSystem, with_checksum};
-use crate::offline::{Form, Tally, verify};
+use crate::offline::{Form, RepairOptions, Tally, repair, verify};
 
 impl World {
     pub(super) fn data(&self) -> PathBuf {
@@ -395,4 +396,27 @@ fn a_file_beside_the_partitions_is_no_damage() {
     let (tally, text) = world.verified();
     assert!(tally.is_sound(), "{text}");
     assert!(text.contains("it is no directory"), "{text}");
+}
+
+/// Mutation: `lost` that does not ask where the log starts.
+#[test]
+fn damage_below_the_log_start_is_a_note_and_repair_takes_it_out_of_the_way() {
+    let mut world = filled();
+    let partition = world.partition("orders");
+    flip(&segment(&world, 3), 70, 4);
+    wait(partition.delete_records(Some(Offset(4)))).unwrap();
+    drop(partition);
+    world.topics.close().unwrap();
+    world.let_go();
+    let (tally, text) = world.verified();
+    assert!(tally.is_sound(), "{text}");
+    assert!(text.contains("it is below the log start"), "{text}");
+    let options = RepairOptions::default();
+    repair(&world.data(), &options, &mut Vec::new(), &mut |_| ()).unwrap();
+    let (_, text) = world.verified();
+    assert!(!text.contains("it is below the log start"), "{text}");
+    let world = world.reopened();
+    let partition = world.partition("orders");
+    assert_eq!(partition.log.damaged(), []);
+    assert_eq!(values(&partition, 4).len(), 7);
 }
