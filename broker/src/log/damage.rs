@@ -120,6 +120,7 @@ impl DamagedRanges {
     }
 
     /// Forgets a range of exactly these offsets.
+    #[cfg(test)]
     pub(super) fn forget(&mut self, range: DamagedRange) {
         self.replace(range, &[]);
     }
