@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sluice_broker::log::{
-    Checkpoint, CommitLog, CommitLogConfig, Disk, Durability, FileSystem, FlushQueue, Journal,
-    LogConfig, LogContext, LogKey, LogOptions, PartitionLog, RecoveryPoint, RecoveryPoints, Replay,
-    Retention, SegmentWriter, Space, SpaceConfig, SyncPool, checkpoint_until_closed, flush_once,
+    Checkpoint, CommitLog, CommitLogConfig, Disk, Durability, FileSystem, FlushQueue, FoundPoints,
+    Journal, LogConfig, LogContext, LogKey, LogOptions, PartitionLog, RecoveryPoint,
+    RecoveryPoints, Replay, Retention, SegmentWriter, Space, SpaceConfig, SyncPool,
+    checkpoint_until_closed, flush_once,
 };
 use sluice_protocol::Uuid;
 use sluice_protocol::compression::Compression;
@@ -101,10 +102,13 @@ impl Partitions {
         let config = CommitLogConfig::default();
         let (replay, extents) = Replay::open(&disk, &space, &commit_log, config, true, None)?;
         let checkpoint = Arc::new(Checkpoint::new(
+            Arc::clone(&context),
             Arc::clone(&queue),
             Arc::clone(&extents),
-            directory.join("points"),
-            RecoveryPoints::default(),
+            FoundPoints {
+                path: directory.join("points"),
+                points: RecoveryPoints::default(),
+            },
             SyncPool::new(7)?,
             INTERVAL,
         )?);

@@ -19,7 +19,7 @@ use super::commit_log::{CommitLogFacts, Extents, Live, Retired};
 use super::disk::Disk;
 use super::flush::{FailAtPanic, FlushQueue};
 use super::partition_log::LogContext;
-use super::recovery_points::{RecoveryPoint, RecoveryPoints};
+use super::recovery_points::{FoundPoints, RecoveryPoint, RecoveryPoints};
 use super::space::Room;
 use super::storage::Volume;
 use super::sync_pool::{Pace, SyncPool};
@@ -163,7 +163,7 @@ impl Waiting {
 }
 
 impl Checkpoint {
-    /// A checkpoint that continues from `points`. `interval` is that of [`Durability::Interval`](super::Durability).
+    /// A checkpoint that continues from what was `found`. `interval` is that of [`Durability::Interval`](super::Durability).
     ///
     /// # Errors
     /// [`StorageError`].
@@ -171,11 +171,14 @@ impl Checkpoint {
         context: Arc<LogContext>,
         queue: Arc<FlushQueue>,
         extents: Arc<Extents>,
-        points_file: PathBuf,
-        points: RecoveryPoints,
+        found: FoundPoints,
         pool: SyncPool,
         interval: Duration,
     ) -> Result<Self, StorageError> {
+        let FoundPoints {
+            path: points_file,
+            points,
+        } = found;
         let directory = points_file.parent().unwrap_or(&points_file);
         let volume = extents.disk().volume(directory)?;
         Ok(Self {

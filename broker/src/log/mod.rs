@@ -108,8 +108,8 @@ pub use quarantine::DamageNews;
 pub use read::{LogRead, LogReadError};
 pub use recovery::{ChangedEnd, LastStop, LogRecovery};
 pub use recovery_points::{
-    PointPlace, PointsState, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints, offsets_text,
-    parse_offsets,
+    FoundPoints, PointPlace, PointsState, RECOVERY_POINTS_FILE, RecoveryPoint, RecoveryPoints,
+    offsets_text, parse_offsets,
 };
 pub use saved_index::{SavedEntries, SavedIndex};
 pub use scrub::ScrubPace;

@@ -14,6 +14,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::str::Split;
 
 use super::checked_text::{checked, with_checksum};
@@ -53,6 +54,15 @@ pub struct PointPlace {
     pub position: u64,
     /// What of its indexes is durable.
     pub saved: SavedIndex,
+}
+
+/// What a start found, and where it goes on with it.
+#[derive(Clone, Debug)]
+pub struct FoundPoints {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub points: RecoveryPoints,
 }
 
 /// What is known after an unclean stop of how far logs were durable, and of what is needed of the commit log.

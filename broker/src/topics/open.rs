@@ -24,10 +24,11 @@ use super::{Partition, Topic, Topics, TopicsConfig};
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
-    Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed, Journal,
-    LastStop, LogContext, LogKey, LogRecovery, OpenError, RECOVERY_POINTS_FILE, RecoveryPoints,
-    Replay, SegmentWriter, Space, StorageError, SyncPool, Unclean, checkpoint_until_closed,
-    flush_once, flush_until_closed, labelled_directory, look_until_closed, open_files_limit,
+    Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed,
+    FoundPoints, Journal, LastStop, LogContext, LogKey, LogRecovery, OpenError,
+    RECOVERY_POINTS_FILE, RecoveryPoints, Replay, SegmentWriter, Space, StorageError, SyncPool,
+    Unclean, checkpoint_until_closed, flush_once, flush_until_closed, labelled_directory,
+    look_until_closed, open_files_limit,
 };
 use crate::model::{LeaderEpoch, PartitionId};
 
@@ -263,8 +264,10 @@ impl FoundJournal {
             Arc::clone(context),
             Arc::clone(queue),
             Arc::clone(&extents),
-            file,
-            points.clone(),
+            FoundPoints {
+                path: file,
+                points: points.clone(),
+            },
             pool,
             config.sync_interval,
         )?;
