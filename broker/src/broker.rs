@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Config, InvalidConfig};
 use crate::groups::{Coordinator, LoadError};
 use crate::handlers::{Handlers, Services, Turns};
-use crate::log::{Disk, FileSystem, LossKind, OpenError, Room, Space, StorageError};
+use crate::log::{Disk, FileSystem, OpenError, Room, Space, StorageError};
 use crate::net::acceptor::Acceptor;
 use crate::net::listener::Listeners;
 use crate::net::request_buffers::RequestBuffers;
@@ -148,6 +148,7 @@ impl Broker {
             phase.watch(),
         ));
         tokio::spawn(count_producers(Arc::clone(&services), phase.watch()));
+        tokio::spawn(count_damaged_extents(Arc::clone(&services), phase.watch()));
         Ok(Self {
             addresses: listeners.addresses,
             connector: Connector::new(acceptor, Handle::current()),
@@ -310,13 +311,7 @@ async fn open(
         let observe = move |observation| observed(&observation, &space, &of_work);
         let topics = Topics::open(config, clock.clone(), observe)?;
         tell_recovery(topics.recovery(), &telemetry);
-        let kept = topics.damaged_extents().map_err(OpenError::from)?;
-        let gone = topics
-            .recovery()
-            .losses
-            .iter()
-            .filter(|loss| loss.kind == LossKind::Extents);
-        let count = kept.saturating_add(gone.count());
+        let count = topics.damaged_extents().map_err(OpenError::from)?;
         DamagedExtents { count }.emit(&telemetry);
         topics.observe_damage(move |news| tell_damage(news, &telemetry));
         let disk = Disk::new(FileSystem);
@@ -363,6 +358,27 @@ async fn count_producers(services: Arc<Services>, phase: PhaseWatch) {
         ProducersCounted { known, max }.emit(&services.telemetry);
         tokio::select! {
             () = tokio::time::sleep(PRODUCERS_COUNT_INTERVAL) => {}
+            () = phase.reached(Phase::Draining) => return,
+        }
+    }
+}
+
+/// Tells how many damaged extents of the commit log are kept, again and again, until somebody removed all of them, for
+/// only a start keeps any, or the broker drains.
+async fn count_damaged_extents(services: Arc<Services>, phase: PhaseWatch) {
+    let topics = &services.config.topics;
+    let interval = topics.retention_check_interval.min(REMOVAL_CHECK_INTERVAL);
+    loop {
+        let topics = services.topics.clone();
+        // What cannot be counted now stays as it was told.
+        if let Ok(Ok(count)) = spawn_blocking(move || topics.damaged_extents()).await {
+            DamagedExtents { count }.emit(&services.telemetry);
+            if count == 0 {
+                return;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
             () = phase.reached(Phase::Draining) => return,
         }
     }

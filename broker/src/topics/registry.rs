@@ -18,8 +18,8 @@ use super::upkeep::Graveyard;
 use super::{CreateTopicError, Partition, Topic};
 use crate::clock::Clock;
 use crate::log::{
-    Checkpoint, CommitLogConfig, DamageNews, DataDirectory, FlushQueue, LogContext, Space,
-    SpaceConfig, StorageError,
+    Checkpoint, CommitLogConfig, DamageNews, DataDirectory, FlushQueue, LogContext, LossKind,
+    Space, SpaceConfig, StorageError,
 };
 use crate::model::{PartitionId, TopicName, Uuid};
 
@@ -228,13 +228,16 @@ impl Topics {
         self.0.log_context.damages.observe(observer);
     }
 
-    /// Damaged extents of the commit log that are kept.
+    /// Damaged extents of the commit log that are kept, and one more where the start missed all that it needed.
     ///
     /// # Errors
     /// [`StorageError`].
     pub fn damaged_extents(&self) -> Result<usize, StorageError> {
         let directory = self.0.directory.damaged_extents();
-        Ok(self.0.log_context.list(&directory)?.len())
+        let kept = self.0.log_context.list(&directory)?.len();
+        let losses = self.recovery().losses.iter();
+        let gone = losses.filter(|loss| loss.kind == LossKind::Extents);
+        Ok(kept.saturating_add(gone.count()))
     }
 
     /// Resolves when the disk failed: nothing is acknowledged any more, and the process should end.

@@ -150,3 +150,30 @@ async fn localhost_is_served_wherever_clients_look_for_it() {
     let metadata = client.ask(&request, 12).await;
     assert_eq!(metadata.brokers[0].host, "localhost");
 }
+
+/// Mutation: a count at the start alone.
+#[tokio::test]
+async fn a_damaged_extent_that_is_kept_is_counted_until_somebody_removes_it() {
+    const METRIC: &str = "sluice_broker_commit_log_damaged_extents";
+    let directory = tempfile::tempdir().unwrap();
+    let kept = directory.path().join("commit-log/damaged/00000001.extent");
+    let world = World::reopened(directory, |_config| ()).await;
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "").unwrap();
+    let World {
+        broker, directory, ..
+    } = world;
+    broker.shutdown(SOON).await;
+
+    let often = |config: &mut Config| {
+        config.topics.retention_check_interval = Duration::from_millis(10);
+    };
+    let world = World::reopened(directory, often).await;
+    assert_eq!(world.metric(METRIC), 1.0);
+    std::fs::remove_file(&kept).unwrap();
+    let began = Instant::now();
+    while world.metric(METRIC) > 0.0 {
+        assert!(began.elapsed() < SOON, "it stays counted");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
