@@ -329,6 +329,7 @@ impl Registry {
         found: &FoundJournal,
     ) -> Result<Topics, OpenError> {
         let labelled = self.sort_out(disk, state, &found.points)?;
+        self.find_graves();
         let cleaned = CleanedLogs::read(disk, &self.config.directory)?;
         self.report.are_cleaned_unknown = cleaned == CleanedLogs::Unknown;
         let (topics, expected) = self.expected(state, &found.points, &labelled, &cleaned)?;

@@ -12,7 +12,7 @@ use crate::log::{Dropped, OpenError, StorageError};
 #[derive(Debug, Default)]
 pub(super) struct Graveyard {
     files: Vec<(Instant, Vec<PathBuf>)>,
-    /// Directories of topics that this process deleted; those of an earlier one may go at once.
+    /// Directories of deleted topics; those that an earlier process deleted may go at once.
     directories: HashMap<PathBuf, Instant>,
 }
 
@@ -144,6 +144,15 @@ impl Registry {
             // If it panicked, the queue has failed, which says so.
             drop(thread.join());
         }
+    }
+
+    /// Has what an earlier process left of deleted topics removed at the first look. Where that cannot be listed, the
+    /// first check says so.
+    pub(super) fn find_graves(&mut self) {
+        let now = self.clock.now();
+        let found = self.log_context.list(&self.directory.deleted());
+        let graves = found.into_iter().flatten().map(|grave| (grave, now));
+        self.graveyard.get_mut().directories.extend(graves);
     }
 
     fn tend(&self, partition: &Partition, failures: &mut Failures) {
