@@ -9,9 +9,9 @@ use crate::log::{
 use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogHarm, CommitLogLooked,
     CommitLogReplayed, CompactionFailed, CompactionLooked, CompactionUndone, ConfigsContradict,
-    DamageCounted, DirectoryOpened, DirectoryQuarantined, DirectoryUpgraded, ExtentsOf, LogChanged,
-    LogFlushed, PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked,
-    SpaceUnknown, TailCut, Telemetry,
+    DamageCounted, DirectoryOpened, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed,
+    PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown,
+    StrangerQuarantined, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -178,8 +178,8 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
     if report.are_cleaned_unknown {
         CleanedLogsUnknown.emit();
     }
-    for directory in &report.quarantined {
-        DirectoryQuarantined { directory }.emit();
+    for name in &report.quarantined {
+        StrangerQuarantined { name }.emit();
     }
     for (topic, contradiction) in &report.contradictions {
         ConfigsContradict {

@@ -11,7 +11,7 @@
 //! producer-ids      the first producer id that was never reserved
 //! topics/           a directory <topic>-<partition> for each partition that ever held a record
 //! deleted/          partitions of deleted topics, on their way out
-//! quarantine/       partition directories that belong to no topic; nothing reads or removes them
+//! quarantine/       what was in topics/ and is no partition's directory; nothing reads or removes it
 //!
 //! cleaner-offset-checkpoint   how far each compacted log is compacted
 //! ```
@@ -274,7 +274,7 @@ impl DataDirectory {
         self.path.join("deleted")
     }
 
-    /// Where directories go that belong to no topic.
+    /// Where goes what was in [`topics`](Self::topics) and is no partition's directory.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
         self.path.join("quarantine")

@@ -82,6 +82,14 @@ impl Disk {
         }
     }
 
+    /// Whether there is a directory, or nothing, and not something else.
+    pub(crate) fn is_directory(&self, path: &Path) -> Result<bool, StorageError> {
+        match self.list(path) {
+            Err(error) if error.cause.kind() == ErrorKind::NotADirectory => Ok(false),
+            listed => listed.map(|_names| true),
+        }
+    }
+
     pub(crate) fn create_dir(&self, directory: &Path) -> Result<(), StorageError> {
         self.0
             .create_dir(directory)

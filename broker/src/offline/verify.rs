@@ -98,8 +98,24 @@ pub(super) fn failed_alone(
     if error.cause.kind() == io::ErrorKind::OutOfMemory {
         return Err(error);
     }
-    let finding = Finding::new(Severity::Damage, &error.path, &error, advice);
+    let finding = match error.cause.kind() == io::ErrorKind::NotADirectory {
+        true => no_directory(site),
+        false => Finding::new(Severity::Damage, &error.path, &error, advice),
+    };
     Ok(finding.with_partition(&site.name))
+}
+
+/// The finding that there is something in the place of a log, or among the logs, that is no directory.
+fn no_directory(site: &LogSite) -> Finding {
+    let reason = "it is no directory";
+    let (severity, advice) = match site.point > site.log_start {
+        true => (
+            Severity::Damage,
+            "put the partition's directory back from a backup; a start moves this to quarantine/ and goes on without its records",
+        ),
+        false => (Severity::Note, "the next start moves it to quarantine/"),
+    };
+    Finding::new(severity, &site.directory, reason, advice)
 }
 
 /// What is wrong with what belongs to no partition.

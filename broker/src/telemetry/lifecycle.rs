@@ -114,15 +114,18 @@ impl LogChanged<'_> {
     }
 }
 
-/// A directory that belongs to no topic was put aside.
-pub(crate) struct DirectoryQuarantined<'a> {
-    pub(crate) directory: &'a str,
+/// What is no partition's directory, though it was in the place of them, was put aside.
+pub(crate) struct StrangerQuarantined<'a> {
+    pub(crate) name: &'a str,
 }
 
-impl DirectoryQuarantined<'_> {
+impl StrangerQuarantined<'_> {
     pub(crate) fn emit(self) {
-        let directory = self.directory;
-        tracing::warn!(directory, "directory of no topic moved to quarantine");
+        let name = self.name;
+        tracing::warn!(
+            name,
+            "moved from topics/ to quarantine/, where nobody reads or removes it: it is no partition's directory"
+        );
     }
 }
 

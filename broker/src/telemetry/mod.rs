@@ -33,8 +33,8 @@ pub(crate) use groups::{
 };
 pub(crate) use lifecycle::{
     BrokerListening, BrokerStopped, CloseFailed, CompactionUndone, ConfigsContradict,
-    DirectoryOpened, DirectoryQuarantined, DirectoryUpgraded, LogChanged, LogFlushed,
-    RetentionFailed, SavingFailed, TailCut,
+    DirectoryOpened, DirectoryUpgraded, LogChanged, LogFlushed, RetentionFailed, SavingFailed,
+    StrangerQuarantined, TailCut,
 };
 pub use metric::{METRICS, Metric};
 pub(crate) use producers::ProducersCounted;

@@ -24,7 +24,7 @@ pub struct RecoveryReport {
     pub damaged_logs: Vec<DamagedLog>,
     /// Logs that do not end as a clean stop left them.
     pub changed_logs: Vec<ChangedLog>,
-    /// Directories that belong to no topic, by name; they were moved to `quarantine/`.
+    /// What was found in `topics/` and is no partition's directory, by name; it was moved to `quarantine/`.
     pub quarantined: Vec<String>,
     /// Bytes of batches that the commit log had and the segments perhaps lacked.
     pub replayed_bytes: u64,

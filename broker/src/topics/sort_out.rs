@@ -1,4 +1,4 @@
-//! Comparing the directories there are with the partitions there should be.
+//! Comparing what there is in `topics/` with the partitions there should be.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -21,8 +21,8 @@ struct Home {
 }
 
 impl Registry {
-    /// Moves away the directories that belong to no topic: those of deleted topics to be removed,
-    /// others to be kept. Returns the names of those that say whose they are, letter for letter.
+    /// Moves away what is no partition's directory: those of deleted topics to be removed, others, and files, to be kept.
+    /// Returns the names of the directories that say whose they are, letter for letter.
     pub(super) fn sort_out(
         &mut self,
         disk: &Disk,
@@ -51,7 +51,7 @@ impl Registry {
                     labelled.insert(name);
                 }
                 // A power cut may have taken the label, or the disk changed it.
-                (Some(_), None) => {}
+                (Some(_), None) if disk.is_directory(&topics.join(&name))? => {}
                 (Some(home), Some(topic)) if is_nearly(topic, home.topic) => {}
                 (Some(_) | None, _) => strangers.push((name, found)),
             }
@@ -60,7 +60,7 @@ impl Registry {
         Ok(labelled)
     }
 
-    /// Moves directories, each with its label.
+    /// Moves directories and files, each with its label.
     fn move_away(
         &mut self,
         disk: &Disk,

@@ -364,6 +364,30 @@ fn a_directory_of_nobody_is_put_aside_and_not_removed() {
     assert_eq!(values(&world.partition("orders"), 0), pairs(&[(0, "a")]));
 }
 
+/// Mutation: `sort_out` that takes a file for a directory without a label.
+#[test]
+fn a_file_in_the_place_of_a_partition_is_put_aside_and_what_was_durable_there_is_told_as_lost() {
+    for is_clean in [true, false] {
+        let world = World::new();
+        world.create("orders", 1, &[]);
+        append(&world.partition("orders"), batch(&["a", "b"])).unwrap();
+        world.end(is_clean);
+        let home = world.directory.path().join("data/topics/orders-0");
+        std::fs::remove_dir_all(&home).unwrap();
+        std::fs::write(&home, "a file").unwrap();
+        let world = world.reopened();
+        assert_eq!(world.topics.recovery().quarantined, ["orders-0"]);
+        let logs = world.topics.recovery().damaged_logs.iter();
+        let lost: Vec<_> = logs.map(|log| log.directory.as_str()).collect();
+        assert_eq!(lost, ["orders-0"], "clean: {is_clean}");
+        let appended = append(&world.partition("orders"), batch(&["c"])).unwrap();
+        assert_eq!(appended.base_offset, Offset(2), "clean: {is_clean}");
+        let quarantine = world.directory.path().join("data/quarantine");
+        let kept = std::fs::read_dir(quarantine).unwrap().next().unwrap();
+        assert_eq!(std::fs::read(kept.unwrap().path()).unwrap(), b"a file");
+    }
+}
+
 /// Mutation: the whole name in `sort_out`'s `unique`.
 #[test]
 fn a_kill_before_the_directory_of_a_deleted_topic_is_moved_is_made_up_for_however_long_its_name() {

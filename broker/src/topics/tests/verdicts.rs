@@ -303,6 +303,19 @@ fn later_generation() -> Vec<u8> {
     fs::read(last.max().unwrap().1).unwrap()
 }
 
+/// Mutation: `failed_alone` that takes what is no directory for one that the disk does not read.
+#[test]
+fn a_check_says_of_a_file_in_the_place_of_a_partition_that_its_records_are_lost() {
+    let world = closed();
+    let home = world.data().join("topics/orders-0");
+    fs::remove_dir_all(&home).unwrap();
+    fs::write(&home, "a file").unwrap();
+    let (tally, said) = world.verified();
+    let damage = said.lines().find(|line| line.starts_with("damage "));
+    let is_told = damage.is_some_and(|line| line.contains("it is no directory"));
+    assert!(is_told && tally.damaged == 1, "{said}");
+}
+
 /// What happens to an extent.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
