@@ -8,14 +8,15 @@ use crate::log::commit_log::{DAMAGED_DIRECTORY, FoundExtent, Live, Loss, is_unfi
 use crate::log::{RecoveryPoints, StorageError};
 
 /// What is lost where the last stop was a clean one.
-const NOT_NEEDED: &str =
-    "nothing is lost: the last stop was clean, and no start reads it; look after the disk";
+const NOT_NEEDED: &str = "nothing is lost: the last stop was clean, and no start reads it; start and stop the broker, \
+     which makes it anew, and look after the disk";
 /// What is lost otherwise.
 const NEEDED: &str =
     "what is missing was acknowledged: restore from a backup, or start, which uses the rest";
 
 /// What to do with what came from elsewhere.
-const MOVE: &str = "move it away; a start does that too, and reads the others";
+const MOVE: &str =
+    "nothing is lost for it: start the broker, which moves it away and reads the others";
 
 /// What was being made when the process ended.
 const UNFINISHED: &str = "it was not finished, and nothing is in it";
@@ -39,15 +40,13 @@ pub(super) fn check_commit_log(home: &Home) -> Result<Vec<Finding>, StorageError
         ..live
     });
     let losses = walk_row(&directory, &extents, live, |_| ())?;
-    let look_after = if home.is_clean { NOT_NEEDED } else { NEEDED };
     let tell = |loss: Loss| {
-        let advice = if loss.kind.is_stray() {
-            MOVE
-        } else {
-            look_after
+        let (severity, advice) = match (loss.kind.is_stray(), home.is_clean) {
+            (true, _) => (Severity::Note, MOVE),
+            (false, true) => (Severity::Derived, NOT_NEEDED),
+            (false, false) => (Severity::Damage, NEEDED),
         };
-        Finding::new(Severity::Damage, &loss.path, loss.kind.reason(), advice)
-            .with_bytes(loss.bytes)
+        Finding::new(severity, &loss.path, loss.kind.reason(), advice).with_bytes(loss.bytes)
     };
     let mut findings: Vec<_> = losses.into_iter().map(tell).collect();
     findings.extend(unfinished(home, &directory)?);
