@@ -112,6 +112,9 @@ async fn serves_all_else(world: &World) {
     let told = http.post("/topics/old", json, &record).await;
     let told = told["offsets"][0]["error"].as_str().unwrap_or_default();
     assert!(told.contains("the disk is full"), "{told}");
+    let told = http.post("/topics/unheard-of", json, &record).await;
+    let told = told["message"].as_str().unwrap_or_default();
+    assert!(told.contains("the disk is full"), "{told}");
 
     let clients = client(world.bootstrap());
     let admin = clients.admin();

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use sluice_protocol::ErrorCode;
 
 use super::ProduceError;
-use crate::admin::Admin;
+use crate::admin::{Admin, NewTopic};
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::metadata::{Scope, Topic};
@@ -52,7 +52,7 @@ impl Cluster {
             let passes = code == ErrorCode::LeaderNotAvailable
                 || (code == ErrorCode::UnknownTopicOrPartition && self.may_create_topics().await);
             if !passes || Instant::now() + LOOK_INTERVAL >= deadline {
-                return Err(absent(code, name));
+                return Err(self.absent(code, name).await);
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
@@ -69,6 +69,29 @@ impl Cluster {
         Ok(answer.unwrap_or(Err(ErrorCode::UnknownTopicOrPartition)))
     }
 
+    /// Why there is no topic to produce to.
+    async fn absent(self: &Arc<Self>, code: ErrorCode, name: &str) -> ProduceError {
+        if code == ErrorCode::UnknownTopicOrPartition {
+            let topic = name.to_owned();
+            return ProduceError::UnknownTopic { topic };
+        }
+        ProduceError::refused(code, self.why_not_created(code, name).await)
+    }
+
+    /// What the broker says that would have to create the topic: an answer that tells of a topic has a code alone.
+    async fn why_not_created(self: &Arc<Self>, refused: ErrorCode, name: &str) -> Option<String> {
+        let topic = NewTopic {
+            name: name.to_owned(),
+            ..NewTopic::default()
+        };
+        let admin = Admin::new(Arc::clone(self), Purpose::Discovery);
+        let checked = admin.create_topics(vec![topic], true).await.pop();
+        match checked {
+            Some((_, Err(ClientError::Kafka { code, message }))) if code == refused => message,
+            _ => None,
+        }
+    }
+
     async fn may_create_topics(self: &Arc<Self>) -> bool {
         if let Some(setting) = self.auto_creation().known() {
             return setting.unwrap_or(true);
@@ -83,13 +106,4 @@ impl Cluster {
 fn is_writable(topic: &Topic) -> bool {
     let mut partitions = topic.partitions.iter();
     partitions.any(|partition| partition.leader.is_some())
-}
-
-fn absent(code: ErrorCode, name: &str) -> ProduceError {
-    if code == ErrorCode::UnknownTopicOrPartition {
-        return ProduceError::UnknownTopic {
-            topic: name.to_owned(),
-        };
-    }
-    ProduceError::refused(code, None)
 }

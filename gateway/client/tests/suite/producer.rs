@@ -6,7 +6,7 @@ use sluice_client::{
     Acks, Client, Compression, ErrorCode, ProduceError, ProduceRecord, ProducerSettings,
 };
 
-use crate::target::{client, topic, unique};
+use crate::target::{bundled, client, topic, unique};
 
 fn record(value: impl Into<Bytes>) -> ProduceRecord {
     ProduceRecord {
@@ -174,4 +174,15 @@ async fn a_missing_topic_is_created_where_the_cluster_creates_topics() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::InvalidTopicException));
+}
+
+#[tokio::test]
+async fn who_produces_to_a_topic_that_cannot_be_created_hears_why() {
+    let client = bundled(|settings| settings.topics.topics_max = 1).await;
+    topic(&client, 1).await;
+    let producer = client.producer(ProducerSettings::default());
+    let refused = producer.send("one-more", vec![record("x")]).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::PolicyViolation));
+    assert!(error.to_string().contains("broker.topics_max"), "{error}");
 }

@@ -51,8 +51,14 @@ pub(crate) async fn client() -> World {
             _broker: None,
         };
     }
+    bundled(|_| ()).await
+}
+
+/// A client of a bundled broker of its own, with other settings than those for tests.
+pub(crate) async fn bundled(change: impl FnOnce(&mut sluice_broker::Config)) -> World {
     let directory = TempDir::new().unwrap();
-    let settings = sluice_broker::Config::for_testing(directory.path());
+    let mut settings = sluice_broker::Config::for_testing(directory.path());
+    change(&mut settings);
     let broker = Broker::start(settings, &prometheus::Registry::new())
         .await
         .unwrap();
