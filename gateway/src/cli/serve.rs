@@ -16,7 +16,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sluice::app::{AppState, app};
 use sluice_broker::Broker;
-use sluice_broker::log::{DiskFull, StorageError};
+use sluice_broker::log::{DiskFull, Room, StorageError};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -49,8 +49,12 @@ pub(super) async fn serve(
         let space = broker.space();
         let check = move || {
             let DiskFull { of, free, needed } = space.refusal()?;
+            let refused = match space.room() {
+                Room::Exhausted => "produces refused, commits and joins too",
+                Room::Low | Room::Enough => "produces refused",
+            };
             Some(format!(
-                "disk full, produces refused: {free} {of} are free, and {needed} must be before they are taken \
+                "disk full, {refused}: {free} {of} are free, and {needed} must be before they are taken \
                  again; delete topics or records, or make room otherwise"
             ))
         };
