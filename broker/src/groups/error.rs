@@ -22,13 +22,15 @@ pub enum Unavailable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitReached {
     /// There are as many groups as may be.
-    #[error("there are {max} groups already; raise groups_max to allow more")]
+    #[error("there are {max} groups already; delete some, or raise broker.groups_max")]
     Groups {
         /// The limit.
         max: usize,
     },
     /// The group has as many members as may be.
-    #[error("the group has {max} members already; raise members_per_group_max to allow more")]
+    #[error(
+        "the group has {max} members, the most there may be; let further ones use another group"
+    )]
     Members {
         /// The limit.
         max: usize,
@@ -36,7 +38,7 @@ pub enum LimitReached {
     /// The members' metadata and assignments take as much memory as they may.
     #[error(
         "metadata and assignments of the group would take {bytes} bytes where {max} are allowed; \
-         raise member_bytes_per_group_max to allow more"
+         have fewer members, or topics, in it"
     )]
     MemberBytes {
         /// Bytes they would take.
@@ -46,15 +48,17 @@ pub enum LimitReached {
     },
     /// The group has offsets for as many partitions as it may.
     #[error(
-        "the group has offsets for {max} partitions already; raise offsets_per_group_max to allow \
-         more"
+        "the group has offsets for {max} partitions, the most there may be; delete those that it \
+         needs no more, or use another group"
     )]
     Offsets {
         /// The limit.
         max: usize,
     },
     /// All groups together take as much memory as they may.
-    #[error("groups take {max} bytes already; raise memory_max to allow more")]
+    #[error(
+        "groups take {max} bytes, their limit; delete groups or offsets, or raise broker.group_memory_max"
+    )]
     Memory {
         /// The limit.
         max: usize,

@@ -41,7 +41,8 @@ pub enum CreateTopicError {
     },
     /// More partitions than the broker is configured to have.
     #[error(
-        "{partitions} partitions exceed the {left} that are left of the broker's limit of {limit}"
+        "{partitions} partitions exceed the {left} that are left of the broker's limit of {limit} (broker.partitions_max); \
+         ask for fewer, delete topics, or raise it"
     )]
     TooManyPartitions {
         /// The number asked for.
@@ -52,7 +53,9 @@ pub enum CreateTopicError {
         limit: usize,
     },
     /// More topics than the broker is configured to have.
-    #[error("the broker has {limit} topics, its limit")]
+    #[error(
+        "the broker has {limit} topics, its limit (broker.topics_max); delete topics, or raise it"
+    )]
     TooManyTopics {
         /// The limit.
         limit: usize,
@@ -106,7 +109,8 @@ pub enum AddPartitionsError {
     },
     /// More partitions than the broker is configured to have.
     #[error(
-        "{added} more partitions exceed the {left} that are left of the broker's limit of {limit}"
+        "{added} more partitions exceed the {left} that are left of the broker's limit of {limit} (broker.partitions_max); \
+         ask for fewer, delete topics, or raise it"
     )]
     TooManyPartitions {
         /// The number to add.
