@@ -41,6 +41,8 @@ const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
 /// The format that this module reads and writes. It grows with every change that an older version
 /// could not read.
 pub(crate) const FORMAT_VERSION: u32 = 4;
+/// The node whose directory is looked at where nobody says which it is: the only one there is.
+const NODE_ID: i32 = 1;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -363,9 +365,17 @@ fn lacks_meta(names: &[String], holds: &str, node_id: i32) -> String {
     if !names.iter().any(|name| name == METADATA_DIRECTORY) {
         return format!("{lacks}; name an empty directory");
     }
-    let lines = meta(&id_text(random_id()), node_id).replace('\n', "\\n");
     format!(
-        "{lacks}; if this is a data directory of Sluice restore {META_FILE} from a backup, \
+        "{lacks}; {}",
+        how_to_restore(&id_text(random_id()), node_id)
+    )
+}
+
+/// How a directory gets its properties back.
+fn how_to_restore(cluster_id: &str, node_id: i32) -> String {
+    let lines = meta(cluster_id, node_id).replace('\n', "\\n");
+    format!(
+        "if this is a data directory of Sluice restore {META_FILE} from a backup, \
          or write it anew by: printf '{lines}' > {META_FILE}"
     )
 }
@@ -410,12 +420,12 @@ pub(crate) fn is_ours(text: &str) -> bool {
 
 /// Whether this version may look at the directory at `path`, whose `meta.properties` has this text.
 pub(crate) fn check_meta(path: &Path, text: &str) -> Result<(), OpenError> {
-    Meta::parse(path, text).map(drop)
+    Meta::parse(path, text, NODE_ID).map(drop)
 }
 
 /// The cluster of the directory at `path`, which must be this node's.
 fn meta_of(path: &Path, node_id: i32, text: &str) -> Result<Meta, OpenError> {
-    let found = Meta::parse(path, text)?;
+    let found = Meta::parse(path, text, node_id)?;
     match found.node_id == node_id {
         true => Ok(found),
         false => Err(OpenError::OtherNode {
@@ -442,11 +452,19 @@ struct Meta {
 }
 
 impl Meta {
-    fn parse(path: &Path, text: &str) -> Result<Self, OpenError> {
+    /// What the text says of the directory at `path`. Where it does not say all, it is to be written anew with what it
+    /// does, and this `node_id`.
+    fn parse(path: &Path, text: &str, node_id: i32) -> Result<Self, OpenError> {
         let properties = properties(text);
-        let unreadable = |reason: &str| OpenError::Unreadable {
-            path: path.join(META_FILE),
-            reason: reason.to_owned(),
+        let unreadable = |reason: &str| {
+            let is_id = |id: &&str| parse_id(id).is_some();
+            let cluster_id = properties.get("cluster.id").copied().filter(is_id);
+            let cluster_id = cluster_id.map_or_else(|| id_text(random_id()), str::to_owned);
+            let restore = how_to_restore(&cluster_id, node_id);
+            OpenError::Unreadable {
+                path: path.join(META_FILE),
+                reason: format!("{reason}; {restore}; else name another directory"),
+            }
         };
         let property = |key: &str| {
             let missing = || unreadable(&format!("{key} is missing"));
@@ -556,13 +574,26 @@ mod tests {
         drop(open(&path).unwrap());
         std::fs::create_dir(path.join(METADATA_DIRECTORY)).unwrap();
         std::fs::remove_file(path.join(META_FILE)).unwrap();
-        let refusal = open(&path).unwrap_err().to_string();
+        make_good_as_told(&path);
+        let text = std::fs::read_to_string(path.join(META_FILE)).unwrap();
+        std::fs::write(path.join(META_FILE), text.replace("format=4", "format=x")).unwrap();
+        make_good_as_told(&path);
+        let found = std::fs::read_to_string(path.join(META_FILE)).unwrap();
+        assert_eq!(found, text, "what could be read stays");
+        std::fs::write(path.join(META_FILE), "").unwrap();
+        make_good_as_told(&path);
+    }
+
+    /// Does what the refusal says.
+    fn make_good_as_told(path: &Path) {
+        let refusal = open(path).unwrap_err().to_string();
         assert!(!refusal.contains("name an empty directory"), "{refusal}");
         let (_, command) = refusal.split_once("anew by: printf '").unwrap();
         let (lines, target) = command.split_once("' > ").unwrap();
+        let (target, _) = target.split_once(';').unwrap_or((target, ""));
         // As printf(1) does. A shell would hold the locks of other tests for a moment.
         std::fs::write(path.join(target), lines.replace("\\n", "\n")).unwrap();
-        assert!(!open(&path).unwrap().is_new());
+        assert!(!open(path).unwrap().is_new());
     }
 
     #[test]
