@@ -150,7 +150,7 @@ pub const KEYS: &[ConfigKey] = keys! {
     "segment.bytes": Int = "1073741824", Rule::Number(1_048_576, I32_MAX), Obeyed, Some("log.segment.bytes"),
         "Size at which a new segment is begun. Retention works on whole segments.";
     "segment.index.bytes": Int = "10485760", Rule::Number(4, I32_MAX), Obeyed, Some("log.index.size.max.bytes"),
-        "Largest offset index of a segment that compaction makes of several. Not allocated beforehand.";
+        "Size of an index at which a new segment is begun (4096 at least), and largest offset index of a segment that compaction makes of several. Not allocated beforehand.";
     "segment.jitter.ms": Long = "0", Rule::Number(0, i64::MAX), Stored, Some("log.roll.jitter.ms"),
         "Largest random amount by which `segment.ms` is shortened. Without effect.";
     "segment.ms": Long = "604800000", Rule::Number(1, i64::MAX), Obeyed, Some("log.roll.ms"),
