@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Bytes into which one batch is decompressed where its records must be looked at.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes into which a small compressed batch is decompressed on a thread that serves connections: some
+/// milliseconds at the worst. What producers make of 16 KiB is rarely larger, as text gives a tenth.
+pub const LIGHT_CONTENT_BYTES_MAX: usize = 256 * 1024;
+
 /// Topics, partitions, groups and the like that one request may name, where the broker may not have
 /// more of them.
 pub const REQUEST_ELEMENTS_MAX: usize = 100_000;
@@ -61,4 +65,5 @@ pub const PRODUCER_EXPIRATION: Duration = Duration::from_hours(24);
 /// Bytes of the metadata log from which on it is replaced by a snapshot, if that is much smaller.
 pub const METADATA_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+const _: () = assert!(LIGHT_CONTENT_BYTES_MAX <= DECOMPRESSED_BATCH_BYTES_MAX);
 const _: () = assert!(DECOMPRESSED_BATCH_BYTES_MAX <= FLUSH_QUEUE_BYTES_MAX);

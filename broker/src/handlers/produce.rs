@@ -10,7 +10,8 @@
 //!
 //! All partitions are appended to before the first wait for the disk, so requests of one connection
 //! keep their order without waiting for each other's flush. Where a batch has to be unpacked first, away
-//! from the threads that serve connections, the requests behind it wait for that.
+//! from the threads that serve connections, the requests behind it wait for that. Where it is small its records are
+//! looked at on such a thread, which others have in between ([`Glance`]).
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -20,11 +21,12 @@ use sluice_protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
-use sluice_protocol::record_batch::{Origin, ValidatedBatch};
+use sluice_protocol::record_batch::{Compression, Origin, ValidatedBatch};
 
 use super::call::Call;
 use super::dispatch::Answer;
 use super::error::{Refusal, RequestError};
+use crate::limits::LIGHT_CONTENT_BYTES_MAX;
 use crate::model::{Acks, PartitionId, TopicName};
 use crate::topics::{Appended, Appending};
 
@@ -38,11 +40,13 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
     let timeout_ms = request.timeout_ms.max(TIMEOUT_MIN_MS);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     let turn = call.peer.append_turn.lock().await;
+    let mut glance = Glance::default();
     for topic in last_of_each(request.topic_data) {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in topic.partition_data {
             let index = data.index;
-            partitions.push((index, append(call, &topic.name, data, &acks).await));
+            let appending = append(call, &topic.name, data, &acks, &mut glance).await;
+            partitions.push((index, appending));
         }
         topics.push((topic.name, partitions));
     }
@@ -107,6 +111,7 @@ async fn append(
     topic: &str,
     data: PartitionProduceData,
     acks: &Result<Acks, RequestError>,
+    glance: &mut Glance,
 ) -> Result<Appending, Refusal> {
     let acks = acks.clone()?;
     if TopicName::parse(topic).is_ok_and(|name| name.is_internal()) {
@@ -118,12 +123,33 @@ async fn append(
     };
     let records = data.records.unwrap_or_default();
     let batch = ValidatedBatch::parse(records, origin)?;
-    if !partition.must_unpack(&batch) {
-        return Ok(partition.append(batch, acks)?);
+    glance.at(&batch).await;
+    if let Some(appending) = partition.append_light(batch.clone(), acks)? {
+        return Ok(appending);
     }
     let turn = &call.services.turns.unpacking;
     let appending = call.blocking_in_turn(turn, move || partition.append(batch, acks));
     Ok(appending.await??)
+}
+
+/// Bytes of records that a request looked at since it last let others have the thread.
+#[derive(Default)]
+struct Glance(usize);
+
+impl Glance {
+    /// Lets others have the thread where this batch is one too many. What is compressed may take as much as a
+    /// look takes at all.
+    async fn at(&mut self, batch: &ValidatedBatch) {
+        let bytes = match batch.header().attributes.compression() {
+            Some(Compression::None) => batch.size(),
+            _ => LIGHT_CONTENT_BYTES_MAX,
+        };
+        if self.0 > 0 && self.0.saturating_add(bytes) > LIGHT_CONTENT_BYTES_MAX {
+            tokio::task::yield_now().await;
+            self.0 = 0;
+        }
+        self.0 = self.0.saturating_add(bytes);
+    }
 }
 
 async fn durable(

@@ -2,16 +2,17 @@
 //!
 //! Every record is read once, as Kafka does: a batch that lies about its records would be stored for
 //! every consumer to stumble over. They are kept only where the topic stores another codec than the
-//! producer's. That may take time and memory, so [`must_unpack`] tells beforehand.
+//! producer's. That may take time and memory: [`must_unpack`] tells beforehand what a batch's size tells, and
+//! for all others there is a limit to what they are decompressed into.
 
-use sluice_protocol::record::Record;
+use sluice_protocol::compression::CompressionError;
+use sluice_protocol::record::{Record, RecordError};
 use sluice_protocol::record_batch::{
     BatchBuilder, BatchProducer, Compression, NewRecord, TimestampType, ValidatedBatch,
 };
 
 use super::AppendError;
 use super::topic_config::{BatchCompression, TopicConfig};
-use crate::limits::DECOMPRESSED_BATCH_BYTES_MAX;
 use crate::model::{Acks, TimestampMs};
 
 /// A timestamp that says there is none.
@@ -20,8 +21,8 @@ const NO_TIMESTAMP: i64 = -1;
 /// Bytes of a batch whose records are looked at without much ado.
 const LIGHT_BYTES_MAX: usize = 16 * 1024;
 
-/// Whether the check of a batch takes time or memory for its records. Records that are not compressed
-/// take neither.
+/// Whether the size of a batch alone tells that its check takes time or memory for its records. Records that
+/// are not compressed take neither.
 pub(super) fn must_unpack(batch: &ValidatedBatch, config: &TopicConfig) -> bool {
     let is_compressed = batch.header().attributes.compression() != Some(Compression::None);
     let is_light = batch.size() <= LIGHT_BYTES_MAX;
@@ -31,12 +32,24 @@ pub(super) fn must_unpack(batch: &ValidatedBatch, config: &TopicConfig) -> bool 
     }
 }
 
-/// Checks a batch, and compresses it again where the topic asks for it.
+/// Whether what was refused takes more bytes than the limit of its check, and nothing else is known of it.
+pub(super) const fn is_over_limit(error: &AppendError) -> bool {
+    matches!(
+        error,
+        AppendError::UnreadableRecords(RecordError::Compression(
+            CompressionError::OverLimit { .. }
+        ))
+    )
+}
+
+/// Checks a batch, of at most `limit` bytes when it is decompressed, and compresses it again where the topic
+/// asks for it.
 pub(super) fn checked(
     batch: ValidatedBatch,
     acks: Acks,
     config: &TopicConfig,
     now: TimestampMs,
+    limit: usize,
 ) -> Result<ValidatedBatch, AppendError> {
     if batch.header().attributes.is_transactional() {
         return Err(AppendError::Transactional);
@@ -47,13 +60,13 @@ pub(super) fn checked(
         });
     }
     check_size(&batch, config)?;
-    let max_timestamp = check_records(&batch, config, now)?;
+    let max_timestamp = check_records(&batch, config, now, limit)?;
     let batch = match config.timestamp_type {
         TimestampType::CreateTime => batch.with_max_timestamp(max_timestamp),
         // The broker's clock takes its place.
         TimestampType::LogAppendTime => batch,
     };
-    let batch = with_codec(batch, config)?;
+    let batch = with_codec(batch, config, limit)?;
     check_size(&batch, config)?;
     Ok(batch)
 }
@@ -79,10 +92,11 @@ fn check_records(
     batch: &ValidatedBatch,
     config: &TopicConfig,
     now: TimestampMs,
+    limit: usize,
 ) -> Result<i64, AppendError> {
     let mut max_timestamp = NO_TIMESTAMP;
     let takes_any_time = config.timestamp_type == TimestampType::LogAppendTime;
-    batch.visit_records(DECOMPRESSED_BATCH_BYTES_MAX, |record| {
+    batch.visit_records(limit, |record| {
         let record_index = record.index;
         if config.cleanup.compact && !record.has_key {
             return Err(AppendError::MissingKey { record_index });
@@ -114,9 +128,13 @@ fn is_timely(timestamp: i64, config: &TopicConfig, now: TimestampMs) -> bool {
     })
 }
 
-fn with_codec(batch: ValidatedBatch, config: &TopicConfig) -> Result<ValidatedBatch, AppendError> {
+fn with_codec(
+    batch: ValidatedBatch,
+    config: &TopicConfig,
+    limit: usize,
+) -> Result<ValidatedBatch, AppendError> {
     match new_codec(&batch, config) {
-        Some(codec) => compressed_again(&batch, codec),
+        Some(codec) => compressed_again(&batch, codec, limit),
         None => Ok(batch),
     }
 }
@@ -133,6 +151,7 @@ fn new_codec(batch: &ValidatedBatch, config: &TopicConfig) -> Option<Compression
 fn compressed_again(
     batch: &ValidatedBatch,
     codec: Compression,
+    limit: usize,
 ) -> Result<ValidatedBatch, AppendError> {
     let header = batch.header();
     let mut builder = BatchBuilder::new(codec);
@@ -144,7 +163,7 @@ fn compressed_again(
         });
     }
     let unpacked = |reason: String| AppendError::Recompression { codec, reason };
-    for record in batch.records(DECOMPRESSED_BATCH_BYTES_MAX)? {
+    for record in batch.records(limit)? {
         let record = new_record(record?);
         let appended = builder.append(&record);
         appended.map_err(|error| unpacked(error.to_string()))?;

@@ -151,11 +151,23 @@ impl Partition {
         self.config.load().cleanup.delete
     }
 
-    /// Whether [`Partition::append`] takes time and memory to look at the records of `batch`, as far as
-    /// the topic's configuration asks for it now.
-    #[must_use]
-    pub fn must_unpack(&self, batch: &ValidatedBatch) -> bool {
-        append_check::must_unpack(batch, &self.config.load())
+    /// As [`Partition::append`]; `None`, and nothing was done, where that takes time or memory to look at the
+    /// records of `batch`.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was appended then.
+    pub fn append_light(
+        &self,
+        batch: ValidatedBatch,
+        acks: Acks,
+    ) -> Result<Option<Appending>, AppendError> {
+        if append_check::must_unpack(&batch, &self.config.load()) {
+            return Ok(None);
+        }
+        match self.append_within(batch, acks, limits::LIGHT_CONTENT_BYTES_MAX) {
+            Err(error) if append_check::is_over_limit(&error) => Ok(None),
+            appending => appending.map(Some),
+        }
     }
 
     /// Checks a batch against the topic's configuration and the producer's sequence, gives it its
@@ -165,9 +177,19 @@ impl Partition {
     /// # Errors
     /// [`AppendError`]; nothing was appended then.
     pub fn append(&self, batch: ValidatedBatch, acks: Acks) -> Result<Appending, AppendError> {
+        self.append_within(batch, acks, limits::DECOMPRESSED_BATCH_BYTES_MAX)
+    }
+
+    /// Appends a batch that takes at most `limit` bytes when it is decompressed.
+    fn append_within(
+        &self,
+        batch: ValidatedBatch,
+        acks: Acks,
+        limit: usize,
+    ) -> Result<Appending, AppendError> {
         let config = self.config.load();
         let now = self.shared.clock.wall();
-        let batch = append_check::checked(batch, acks, &config, now)?;
+        let batch = append_check::checked(batch, acks, &config, now, limit)?;
         let append_time = (config.timestamp_type == TimestampType::LogAppendTime).then_some(now);
         self.append_checked(&batch, append_time, now)
     }

@@ -1,8 +1,14 @@
 //! Batches whose header does not tell the truth about their records: refused, with nothing stored.
 
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use sluice_protocol::ErrorCode;
-use sluice_protocol::messages::produce::PartitionProduceResponse;
+use sluice_protocol::messages::api_versions::ApiVersionsRequest;
+use sluice_protocol::messages::produce::{
+    PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+};
 use sluice_protocol::record_batch::{
     Attributes, BatchHeader, Compression, HEADER_BYTES, RawBatch, batches,
 };
@@ -193,6 +199,43 @@ async fn a_batch_that_grows_beyond_all_bounds_is_too_large() {
         (answer.error_code, answer.base_offset),
         (ErrorCode::None, 0)
     );
+}
+
+/// On one thread, which serves all connections. Mutations: `append_light` without its limit; `Glance::at` that
+/// never lets go.
+#[tokio::test]
+async fn small_batches_with_much_in_them_hold_up_no_other_connection() {
+    let world = World::start().await;
+    let mut client = world.tcp().await;
+    client.ask(&create("t", 40), 7).await;
+    for (batches, headers) in [(1, 4 << 20), (40, 100 << 10)] {
+        let bomb = batch_of_one(Compression::Zstd, &record_of_headers(headers));
+        assert!(bomb.len() < 16 << 10);
+        let mut request = produce("t", 0, bomb.clone(), -1);
+        let data = (0..batches).map(|index| PartitionProduceData {
+            index,
+            records: Some(bomb.clone()),
+        });
+        request.topic_data[0].partition_data = data.collect();
+        let began = Instant::now();
+        client.send(&request, 9).await;
+        let mut other = world.tcp().await;
+        let mut longest = Duration::ZERO;
+        let versions = ApiVersionsRequest::default();
+        let answered = client.answer::<ProduceRequest>(9);
+        let mut answered = pin!(answered);
+        let response = loop {
+            let asked = Instant::now();
+            let ask = other.ask(&versions, 3);
+            tokio::select! {
+                (_, response) = &mut answered => break response,
+                _ = ask => longest = longest.max(asked.elapsed()),
+            }
+        };
+        assert!(longest * 3 < began.elapsed(), "{batches}: {longest:?}");
+        let partitions = &response.responses[0].partition_responses;
+        assert!(partitions.iter().all(|it| it.error_code == ErrorCode::None));
+    }
 }
 
 #[tokio::test]
