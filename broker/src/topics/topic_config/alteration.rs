@@ -1,6 +1,6 @@
 //! Changes to a topic's own settings: `IncrementalAlterConfigs` and the older `AlterConfigs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::key::{ConfigKey, ConfigType};
 use super::value::split_list;
@@ -93,7 +93,9 @@ impl ConfigChange {
         let current = own.get(key.name).or_else(|| broker.get(key.name));
         let mut items = split_list(current.map_or(key.default, String::as_str));
         let named = split_list(value);
-        items.retain(|item| !named.contains(item));
+        // A value holds thousands of items, and so may what is named.
+        let is_named: HashSet<_> = named.iter().collect();
+        items.retain(|item| !is_named.contains(item));
         if self.operation == ConfigOperation::Append {
             items.extend(named);
         }

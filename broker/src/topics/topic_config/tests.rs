@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use super::*;
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
@@ -126,6 +128,24 @@ fn the_four_operations_work_on_the_value_that_holds() {
     assert!(compact.altered(&back).unwrap().own().is_empty());
     let set = change("retention.ms", ConfigOperation::Set, Some("7"));
     assert_eq!(config.altered(&set).unwrap().log.retention.ms, Some(7));
+}
+
+/// Mutation: items that are looked for in a list, one by one.
+#[test]
+fn a_change_of_long_lists_takes_time_in_proportion_to_them() {
+    const KEY: &str = "leader.replication.throttled.replicas";
+    let list = |items: std::ops::Range<u32>| {
+        let items: Vec<_> = items.map(|item| format!("{item}:1")).collect();
+        items.join(",")
+    };
+    let (long, other) = (list(0..4_000), list(5_000..9_000));
+    let config = config(&[(KEY, &long)]).unwrap();
+    let began = Instant::now();
+    for _ in 0..100 {
+        let less = change(KEY, ConfigOperation::Subtract, Some(&other));
+        assert_eq!(config.altered(&less).unwrap().own()[KEY], long);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
