@@ -52,7 +52,8 @@ pub const LOOK_UPS_MAX: usize = 2;
 /// Partitions that no configuration may go beyond: each takes memory and a directory, which a start opens.
 pub const PARTITIONS_MAX: usize = 1_000_000;
 
-/// Idempotent producers that one partition remembers; beyond, the ones idle for longest go.
+/// Idempotent producers that one partition remembers; beyond, the ones idle for longest go. And as many of
+/// which a batch was refused.
 pub const PRODUCERS_PER_PARTITION_MAX: usize = 16 * 1024;
 
 /// Idempotent producers that each partition may remember, however many the others remember.
@@ -61,6 +62,12 @@ pub const PRODUCERS_PER_PARTITION_SHARE: usize = 16;
 /// How long an idempotent producer is remembered after its last batch (Kafka's
 /// `producer.id.expiration.ms`).
 pub const PRODUCER_EXPIRATION: Duration = Duration::from_hours(24);
+
+/// How long it is remembered of a producer that a batch of it was refused, after the last one.
+///
+/// Longer than TCP tries to get bytes through (some 15 minutes), so that nothing is on its way that could
+/// overtake the batch.
+pub const REFUSED_PRODUCER_EXPIRATION: Duration = Duration::from_mins(20);
 
 /// Bytes of the metadata log from which on it is replaced by a snapshot, if that is much smaller.
 pub const METADATA_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;

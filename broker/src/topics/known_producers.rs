@@ -12,7 +12,8 @@ use sluice_protocol::record_batch::BatchHeader;
 use crate::limits::{PRODUCERS_PER_PARTITION_MAX, PRODUCERS_PER_PARTITION_SHARE};
 use crate::log::ProducerStates;
 
-/// How many producers all partitions know; one that writes to many counts in each of them.
+/// How many producers all partitions know, or have refused a batch of; one that writes to many counts in each of
+/// them.
 #[derive(Debug)]
 pub(super) struct ProducerCount {
     known: AtomicUsize,
@@ -33,11 +34,17 @@ impl ProducerCount {
         self.known.load(Ordering::Relaxed)
     }
 
+    /// Whether there is room for no further one.
+    pub(super) fn is_reached(&self) -> bool {
+        self.known() >= self.max
+    }
+
     fn is_exceeded(&self) -> bool {
         self.known() > self.max
     }
 
-    fn replace(&self, before: usize, after: usize) {
+    /// Counts `after` in the place of `before`.
+    pub(super) fn replace(&self, before: usize, after: usize) {
         self.known.fetch_add(after, Ordering::Relaxed);
         self.known.fetch_sub(before, Ordering::Relaxed);
     }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -115,15 +116,15 @@ impl Partition {
             place,
             log,
             config,
-            shared,
             waiters,
             head: Mutex::new(Head {
                 next_offset,
                 producers: known,
                 saved_offset: producers.snapshot_offset,
-                refused: RefusedProducers::default(),
+                refused: RefusedProducers::new(Arc::clone(&shared.producers)),
                 is_deleted: false,
             }),
+            shared,
         })
     }
 
@@ -387,11 +388,16 @@ impl Partition {
 
     /// Forgets producers that have been idle for long.
     pub(super) fn expire_producers(&self) {
-        let expired = i64::try_from(limits::PRODUCER_EXPIRATION.as_millis()).unwrap_or(i64::MAX);
-        let since = self.shared.clock.wall().0.saturating_sub(expired);
+        let now = self.shared.clock.wall();
+        let before = |age: Duration| {
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            now.0.saturating_sub(age)
+        };
         let mut head = self.head.lock();
-        head.refused.expire(since);
-        head.producers.expire(since);
+        let refused = before(limits::REFUSED_PRODUCER_EXPIRATION);
+        head.refused.expire(refused);
+        let known = before(limits::PRODUCER_EXPIRATION);
+        head.producers.expire(known);
     }
 
     /// Saves the producers in a snapshot. Without any it is written too: it saves the next start from looking

@@ -2,57 +2,105 @@
 //!
 //! Batches behind it may be here before it is. Of a producer that is known its sequence tells; one that is
 //! not known may begin anywhere, and so it is kept here what it has to begin with, until it does or has been
-//! silent for so long that nothing of it is on its way. Does not decide what follows from a sequence.
+//! silent for so long that nothing of it is on its way. They take of the room for producers what the known ones
+//! leave, and where there is none for one, whoever is not known has to begin with 0 for as long: a client that
+//! cannot do that begins anew (KIP-360). Does not decide what follows from a sequence.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sluice_protocol::record_batch::BatchHeader;
 
+use super::known_producers::ProducerCount;
 use crate::limits;
 
-/// The producers, by id.
-#[derive(Debug, Default)]
-pub(super) struct RefusedProducers(HashMap<i64, Refused>);
+/// The producers of one partition, counted together with those that are known anywhere.
+#[derive(Debug)]
+pub(super) struct RefusedProducers {
+    by_id: HashMap<i64, Refused>,
+    /// When one was not noted since there were too many, for the last time.
+    left_out_at: Option<i64>,
+    together: Arc<ProducerCount>,
+}
 
 /// What of a producer was refused first.
 #[derive(Debug)]
 struct Refused {
     base_sequence: i32,
-    /// When, by the wall clock in milliseconds.
+    /// When something was refused for the last time, by the wall clock in milliseconds.
     at: i64,
 }
 
 impl RefusedProducers {
+    /// None yet.
+    pub(super) fn new(together: Arc<ProducerCount>) -> Self {
+        Self {
+            by_id: HashMap::new(),
+            left_out_at: None,
+            together,
+        }
+    }
+
     /// Takes note of a batch that was refused.
     pub(super) fn note(&mut self, header: &BatchHeader, now: i64) {
-        if header.producer_id >= 0 && !self.is_full() {
+        let id = header.producer_id;
+        if id < 0 {
+            return;
+        }
+        if let Some(refused) = self.by_id.get_mut(&id) {
+            refused.at = now;
+        } else if self.is_full() {
+            self.left_out_at = Some(now);
+        } else {
             let refused = Refused {
                 base_sequence: header.base_sequence,
                 at: now,
             };
-            self.0.entry(header.producer_id).or_insert(refused);
+            self.change(|by_id| {
+                by_id.insert(id, refused);
+            });
         }
     }
 
-    /// The sequence that a producer must begin with that is not known, if there is any. Where there are so many
+    /// The sequence that a producer must begin with that is not known, if there is any. Where there were so many
     /// that some were not noted, it is 0 for those.
     pub(super) fn begin_of(&self, id: i64) -> Option<i32> {
-        let refused = self.0.get(&id).map(|refused| refused.base_sequence);
-        refused.or_else(|| self.is_full().then_some(0))
+        let refused = self.by_id.get(&id).map(|refused| refused.base_sequence);
+        refused.or_else(|| self.left_out_at.map(|_at| 0))
     }
 
     /// Forgets a producer that has begun.
     pub(super) fn forget(&mut self, id: i64) {
-        self.0.remove(&id);
+        self.change(|by_id| {
+            by_id.remove(&id);
+        });
     }
 
-    /// Forgets what was refused before `since`.
+    /// Forgets the producers of which nothing was refused since `since`.
     pub(super) fn expire(&mut self, since: i64) {
-        self.0.retain(|_, refused| refused.at >= since);
+        self.left_out_at = self.left_out_at.filter(|at| *at >= since);
+        self.change(|by_id| {
+            by_id.retain(|_, refused| refused.at >= since);
+            by_id.shrink_to(by_id.len().saturating_mul(2));
+        });
     }
 
     fn is_full(&self) -> bool {
-        self.0.len() >= limits::PRODUCERS_PER_PARTITION_MAX
+        let count = self.by_id.len();
+        let is_share_taken = count >= limits::PRODUCERS_PER_PARTITION_SHARE;
+        count >= limits::PRODUCERS_PER_PARTITION_MAX || is_share_taken && self.together.is_reached()
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut HashMap<i64, Refused>)) {
+        let before = self.by_id.len();
+        change(&mut self.by_id);
+        self.together.replace(before, self.by_id.len());
+    }
+}
+
+impl Drop for RefusedProducers {
+    fn drop(&mut self) {
+        self.together.replace(self.by_id.len(), 0);
     }
 }
 
@@ -61,6 +109,8 @@ mod tests {
     use sluice_protocol::record_batch::{BatchBuilder, BatchProducer, Compression, NewRecord};
 
     use super::*;
+
+    const SHARE: i64 = 16;
 
     fn header(id: i64, base_sequence: i32) -> BatchHeader {
         let producer = BatchProducer {
@@ -73,10 +123,14 @@ mod tests {
         *builder.build().unwrap().unwrap().header()
     }
 
-    /// Mutations: `note` without a limit; `begin_of` that does not ask whether it is reached.
+    fn of_one_partition() -> RefusedProducers {
+        RefusedProducers::new(ProducerCount::new(usize::MAX))
+    }
+
+    /// Mutations: `note` without a limit; `note` that does not say that one was left out.
     #[test]
     fn their_number_is_bounded_and_beyond_it_who_is_not_known_begins_with_zero() {
-        let mut refused = RefusedProducers::default();
+        let mut refused = of_one_partition();
         let max = i64::try_from(limits::PRODUCERS_PER_PARTITION_MAX).unwrap();
         for id in 0..max {
             assert_eq!(refused.begin_of(max), None);
@@ -88,22 +142,53 @@ mod tests {
             (Some(9), Some(0))
         );
         refused.forget(1);
-        assert_eq!((refused.begin_of(1), refused.begin_of(max)), (None, None));
+        assert_eq!(refused.begin_of(max), Some(0), "nobody noted it since");
         refused.expire(max / 2);
-        assert_eq!(refused.0.len(), limits::PRODUCERS_PER_PARTITION_MAX / 2);
+        assert_eq!(refused.by_id.len(), limits::PRODUCERS_PER_PARTITION_MAX / 2);
+        assert_eq!(refused.begin_of(max), Some(0));
+        refused.expire(max + 1);
+        assert_eq!(refused.begin_of(max), None);
     }
 
-    /// Mutation: `note` that replaces what it has.
+    /// Mutations: `is_full` of a partition alone; a share of nothing; `note`, `forget`, `expire` or `Drop` that does
+    /// not count.
     #[test]
-    fn a_producer_begins_with_what_was_refused_of_it_first() {
-        let mut refused = RefusedProducers::default();
-        for sequence in [40, 41] {
-            refused.note(&header(7, sequence), 0);
+    fn those_of_all_partitions_together_are_bounded_with_the_known_ones_and_each_has_its_share() {
+        let together = ProducerCount::new(100);
+        together.replace(0, 40);
+        let new = || RefusedProducers::new(Arc::clone(&together));
+        let mut partitions: Vec<_> = std::iter::repeat_with(new).take(10).collect();
+        for partition in &mut partitions {
+            for id in 0..1000 {
+                partition.note(&header(id, 9), 0);
+            }
+            assert_eq!(partition.begin_of(SHARE - 1), Some(9));
+            assert_eq!(partition.begin_of(999), Some(0));
+        }
+        assert_eq!(together.known(), 100 + 9 * 16);
+        partitions[9].forget(0);
+        assert_eq!(together.known(), 100 + 9 * 16 - 1);
+        partitions[9].expire(1);
+        assert_eq!(together.known(), 100 + 8 * 16);
+        partitions.clear();
+        assert_eq!(together.known(), 40);
+    }
+
+    /// Mutations: `note` that replaces what it has; one that leaves the time of it.
+    #[test]
+    fn a_producer_begins_with_what_was_refused_of_it_first_until_nothing_is_for_long() {
+        let mut refused = of_one_partition();
+        for (sequence, now) in [(40, 0), (41, 5)] {
+            refused.note(&header(7, sequence), now);
         }
         refused.note(&header(-1, -1), 0);
         assert_eq!(
             (refused.begin_of(7), refused.begin_of(-1)),
             (Some(40), None)
         );
+        refused.expire(5);
+        assert_eq!(refused.begin_of(7), Some(40));
+        refused.expire(6);
+        assert_eq!(refused.begin_of(7), None);
     }
 }
