@@ -9,6 +9,8 @@ use std::collections::{HashMap, VecDeque};
 
 use sluice_protocol::record_batch::{BatchHeader, BatchProducer};
 
+use crate::limits::PRODUCERS_PER_PARTITION_SHARE;
+
 /// Batches of a producer that are remembered, as many as a client may have in flight (Kafka's
 /// `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub(crate) const BATCHES_RETAINED: usize = 5;
@@ -185,10 +187,12 @@ impl ProducerStates {
     }
 
     /// Where there are more than `count` producers, forgets those that wrote longest ago, and enough of them
-    /// that it is a while until the next time: it takes time in proportion to their number.
+    /// that it is a while until the next time: it takes time in proportion to their number. Of the share of a partition
+    /// it takes none.
     pub fn keep_within(&mut self, count: usize) {
         if self.0.len() > count {
-            self.shrink_to(count / 8 * 7);
+            let share = count.min(PRODUCERS_PER_PARTITION_SHARE);
+            self.shrink_to(share.max(count / 8 * 7));
         }
     }
 
