@@ -315,7 +315,9 @@ async fn open(
         DamagedExtents { count }.emit(&telemetry);
         topics.observe_damage(move |news| tell_damage(news, &telemetry));
         let disk = Disk::new(FileSystem);
-        let opened = ProducerIds::open(&disk, &directory, topics.is_new(), clock.wall());
+        let (is_new, now) = (topics.is_new(), clock.wall());
+        let known = topics.largest_producer_id(ProducerIds::beyond_all(now));
+        let opened = ProducerIds::open(&disk, &directory, is_new, now, known);
         let producer_ids = opened.inspect_err(|_| {
             if let Err(error) = topics.close() {
                 CloseFailed { reason: &error }.emit();

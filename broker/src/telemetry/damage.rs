@@ -125,6 +125,25 @@ impl ProducerIdsLost<'_> {
     }
 }
 
+/// Producers are known that have larger ids than were given, by what the file of producer ids says.
+pub(crate) struct ProducerIdsOlder<'a> {
+    /// The file.
+    pub(crate) path: &'a Path,
+    /// The first id that is given from now on.
+    pub(crate) next: i64,
+}
+
+impl ProducerIdsOlder<'_> {
+    pub(crate) fn emit(self) {
+        let Self { path, next } = self;
+        tracing::warn!(
+            path = %path.display(),
+            next,
+            "producers have larger ids than the file of producer ids says were given, so it may be an older one; ids go on behind those"
+        );
+    }
+}
+
 /// How many damaged extents of the commit log are kept, and whether the last start missed some.
 pub(crate) struct DamagedExtents {
     pub(crate) count: usize,

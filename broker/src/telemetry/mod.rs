@@ -26,7 +26,7 @@ pub(crate) use connection::{
 };
 pub(crate) use damage::{
     CommitLogDamaged, CommitLogHarm, DamageCounted, DamagedExtents, ProducerIdsLost,
-    RecordsDamaged, ScrubFailed, SegmentsScrubbed,
+    ProducerIdsOlder, RecordsDamaged, ScrubFailed, SegmentsScrubbed,
 };
 pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,

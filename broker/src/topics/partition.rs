@@ -30,7 +30,9 @@ use crate::log::{
     DiskFull, Durable, FlushError, FlushQueue, KnownBatch, PartitionLog, RecoveredProducers,
     Sequenced, Space, StorageError, Tending, id_text,
 };
-use crate::model::{Acks, LeaderEpoch, Offset, PartitionId, TimestampMs, TopicName, Uuid};
+use crate::model::{
+    Acks, LeaderEpoch, Offset, PartitionId, ProducerId, TimestampMs, TopicName, Uuid,
+};
 
 /// A partition of a topic.
 #[derive(Debug)]
@@ -384,6 +386,13 @@ impl Partition {
                 Some((id, last.last_offset))
             })
             .collect()
+    }
+
+    /// The largest id below `end` of an idempotent producer that is known.
+    pub(super) fn largest_producer_id(&self, end: ProducerId) -> Option<ProducerId> {
+        let head = self.head.lock();
+        let ids = head.producers.states().iter().map(|(id, _)| ProducerId(id));
+        ids.filter(|id| *id < end).max()
     }
 
     /// Forgets producers that have been idle for long.

@@ -21,7 +21,7 @@ use crate::log::{
     Checkpoint, CommitLogConfig, DamageNews, DataDirectory, FlushQueue, LogContext, LossKind,
     Space, SpaceConfig, StorageError,
 };
-use crate::model::{PartitionId, TopicName, Uuid};
+use crate::model::{PartitionId, ProducerId, TopicName, Uuid};
 
 /// What the registry is told by the broker's configuration.
 #[derive(Clone, Debug)]
@@ -165,6 +165,17 @@ impl Topics {
             self.0.partition_context.producers.known(),
             self.0.config.producers_max,
         )
+    }
+
+    /// The largest id below `end` of an idempotent producer that a partition knows. A client may make up any.
+    pub(crate) fn largest_producer_id(&self, end: ProducerId) -> Option<ProducerId> {
+        let topics = self.list();
+        let of_topic = |topic: &Arc<Topic>| {
+            let partitions = topic.partitions();
+            let of_each = partitions.iter();
+            of_each.filter_map(|it| it.largest_producer_id(end)).max()
+        };
+        topics.iter().filter_map(of_topic).max()
     }
 
     /// Whether the data directory was made just now.

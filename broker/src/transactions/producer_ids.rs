@@ -7,6 +7,8 @@
 //! `crc32c` with the checksum of both; one of an earlier build has the number alone. It is made with the data
 //! directory and replaced atomically. Where it is gone all the same, or not whole, ids go on far beyond all that
 //! can have been given: where a producer got an id twice its records would be taken for those of another, and dropped.
+//! Where somebody put back an older one, they go on behind those of the producers that are still known: of the others
+//! nothing is left that records could be taken for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::log::{Disk, StorageError, checked, with_checksum};
 use crate::model::{ProducerId, TimestampMs};
-use crate::telemetry::ProducerIdsLost;
+use crate::telemetry::{ProducerIdsLost, ProducerIdsOlder};
 
 /// Ids reserved at a time, as in Kafka.
 const BLOCK_IDS: i64 = 1_000;
@@ -53,8 +55,8 @@ struct Block {
 }
 
 impl ProducerIds {
-    /// Goes on after the last block reserved in `directory`, which may be new; `now` is what the wall clock
-    /// says. Blocks on the disk.
+    /// Goes on after the last block reserved in `directory`, which may be new, and after `known`, the largest id
+    /// of a producer that is known; `now` is what the wall clock says. Blocks on the disk.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -63,23 +65,21 @@ impl ProducerIds {
         directory: &Path,
         is_new: bool,
         now: TimestampMs,
+        known: Option<ProducerId>,
     ) -> Result<Self, StorageError> {
         let path = directory.join(PRODUCER_IDS_FILE);
         let found = disk.read_derived(&path)?;
         let end = match found.as_deref().and_then(parse) {
-            Some(end) => end,
+            Some(end) => behind(known, end, &path),
             None if is_new => {
                 disk.replace_file(&path, text(0).as_bytes())?;
                 0
             }
             None => {
-                let end = now.0.saturating_mul(IDS_PER_MS).max(LOST_IDS_BEGIN_MIN);
-                ProducerIdsLost {
-                    path: &path,
-                    next: end,
-                }
-                .emit();
-                end
+                let ProducerId(next) = Self::beyond_all(now);
+                let path = &path;
+                ProducerIdsLost { path, next }.emit();
+                next
             }
         };
         Ok(Self(Arc::new(Mutex::new(Block {
@@ -88,6 +88,11 @@ impl ProducerIds {
             next: end,
             end,
         }))))
+    }
+
+    /// An id that is larger than all that were given before `now`.
+    pub(crate) fn beyond_all(now: TimestampMs) -> ProducerId {
+        ProducerId(now.0.saturating_mul(IDS_PER_MS).max(LOST_IDS_BEGIN_MIN))
     }
 
     /// Whether a file of such a text says where ids go on.
@@ -120,6 +125,17 @@ impl Block {
         self.disk.replace_file(&self.path, text.as_bytes())?;
         self.end = end;
         Ok(())
+    }
+}
+
+/// `end`, where the file at `path` says so, unless larger ids are known.
+fn behind(known: Option<ProducerId>, end: i64, path: &Path) -> i64 {
+    match known.map(|known| known.0.saturating_add(1)) {
+        Some(next) if next > end => {
+            ProducerIdsOlder { path, next }.emit();
+            next
+        }
+        Some(_) | None => end,
     }
 }
 
@@ -158,11 +174,11 @@ mod tests {
     const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 
     fn open(disk: &Disk) -> Result<ProducerIds, StorageError> {
-        ProducerIds::open(disk, DIRECTORY.as_ref(), true, NOW)
+        ProducerIds::open(disk, DIRECTORY.as_ref(), true, NOW, None)
     }
 
     fn reopen(disk: &Disk, now: TimestampMs) -> i64 {
-        let ids = ProducerIds::open(disk, DIRECTORY.as_ref(), false, now);
+        let ids = ProducerIds::open(disk, DIRECTORY.as_ref(), false, now, None);
         ids.unwrap().next().unwrap().0
     }
 
@@ -223,6 +239,21 @@ mod tests {
         disk.write_file(&path, &whole).unwrap();
         storage.harm_files("producer-ids");
         assert_fresh("unreadable");
+    }
+
+    /// Mutations: `open` that passes over what is known; `behind` that goes on with the largest id itself.
+    #[test]
+    fn where_an_older_file_was_put_back_ids_go_on_behind_those_that_are_known() {
+        let (_, disk) = disk(1);
+        let next = |known: i64| {
+            let known = Some(ProducerId(known));
+            let ids = ProducerIds::open(&disk, DIRECTORY.as_ref(), true, NOW, known);
+            ids.unwrap().next().unwrap().0
+        };
+        assert_eq!(next(-1), 0);
+        assert_eq!(next(999), 1_000, "the file says so");
+        assert_eq!(next(7_000), 7_001);
+        assert_eq!(reopen(&disk, NOW), 8_001);
     }
 
     #[test]

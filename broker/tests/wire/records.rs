@@ -11,7 +11,7 @@ use sluice_protocol::messages::init_producer_id::InitProducerIdRequest;
 use sluice_protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
-use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord, batches};
+use sluice_protocol::record_batch::{BatchBuilder, BatchProducer, Compression, NewRecord, batches};
 
 use crate::admin::create;
 use crate::client::{Client, World};
@@ -412,4 +412,49 @@ async fn producers_get_ids_that_nobody_had_and_no_transactions() {
     let mut client = world.tcp().await;
     let response = client.ask(&InitProducerIdRequest::default(), 5).await;
     assert!(ids.insert(response.producer_id), "after a restart");
+}
+
+/// The first record of a producer.
+fn first_of(id: i64, value: &'static str) -> Bytes {
+    let producer = BatchProducer {
+        id,
+        epoch: 0,
+        base_sequence: 0,
+    };
+    let mut builder = BatchBuilder::new(Compression::None).with_producer(producer);
+    let value = Some(Bytes::from_static(value.as_bytes()));
+    let record = NewRecord {
+        value,
+        ..NewRecord::default()
+    };
+    builder.append(&record).unwrap();
+    builder.build().unwrap().unwrap().into_bytes()
+}
+
+/// Mutations: a start that does not ask what producers are known; `largest_producer_id` that believes any.
+#[tokio::test]
+async fn an_older_file_of_producer_ids_makes_no_record_vanish_as_a_duplicate() {
+    let mut world = World::start().await;
+    world.tcp().await.ask(&create("t", 1), 7).await;
+    let file = world.directory.path().join("producer-ids");
+    let oldest = std::fs::read(&file).unwrap();
+    // One client makes its id up.
+    let made_up = produce("t", 0, first_of(i64::MAX - 1, "made up"), -1);
+    world.tcp().await.ask(&made_up, 9).await;
+    for offset in 1..4 {
+        let mut client = world.tcp().await;
+        let given = client.ask(&InitProducerIdRequest::default(), 5).await;
+        assert_eq!(given.error_code, ErrorCode::None);
+        let first = produce("t", 0, first_of(given.producer_id, "first"), -1);
+        let response = client.ask(&first, 9).await;
+        let appended = &response.responses[0].partition_responses[0];
+        assert_eq!(appended.base_offset, offset, "{}", given.producer_id);
+        drop(client);
+        let World {
+            broker, directory, ..
+        } = world;
+        broker.shutdown(Duration::from_secs(5)).await;
+        std::fs::write(&file, &oldest).unwrap();
+        world = World::reopened(directory, |_config| ()).await;
+    }
 }
