@@ -90,6 +90,10 @@ impl PartitionLog {
         if !is_kept {
             return Ok(());
         }
+        if !is_durable && self.synced_snapshot.load(Ordering::Relaxed) == offset {
+            // The records that tell the same may be gone: what is synced stays until another is.
+            return Ok(());
+        }
         let disk = &self.context.disk;
         let path = self.directory.join(file_name(offset, SNAPSHOT));
         let bytes = producer_snapshot::encode(states);

@@ -425,6 +425,59 @@ fn a_producer_whose_records_were_deleted_is_known_after_a_power_cut() {
     assert_eq!(repeated.base_offset, Offset(0));
 }
 
+/// A world whose topic `orders` lost its first record, of an idempotent producer and of as many bytes as are
+/// saved soon, to retention.
+fn world_with_a_dropped_record(large: &str) -> FaultyWorld {
+    let world = FaultyWorld::new(1);
+    let settings = [("retention.ms", "1000")];
+    let created = world
+        .topics
+        .create(new_topic("orders", 1, &settings), Commit::Yes);
+    let topic = world.drive(created).unwrap().unwrap();
+    let partition = world.partition("orders");
+    let original = partition.append(sequenced(&[large], 0, 0), Acks::All);
+    world.flush_alone().unwrap();
+    wait(original.unwrap().durable()).unwrap();
+    world.clock.advance(Duration::from_secs(2));
+    world.topics.retention_check().unwrap();
+    assert_eq!(partition.offsets().log_start, Offset(1));
+    let mut config = topic.config().log.clone();
+    config.segment_bytes = 1;
+    partition.log.set_config(config);
+    world
+}
+
+/// Appends a record that begins a segment, so that the directory of the log is synced.
+fn append_alone(world: &FaultyWorld, value: &str) {
+    let appending = world.partition("orders").append(batch(&[value]), Acks::All);
+    world.flush_alone().unwrap();
+    wait(appending.unwrap().durable()).unwrap();
+}
+
+/// Sends the record again that was dropped, and returns the offset it is told.
+fn repeated(world: &FaultyWorld, large: &str) -> Offset {
+    let partition = world.partition("orders");
+    let repeated = partition.append(sequenced(&[large], 0, 0), Acks::All);
+    world
+        .drive(repeated.unwrap().durable())
+        .unwrap()
+        .base_offset
+}
+
+/// Mutation: `write_snapshot` that replaces what is synced by what is not.
+#[test]
+fn a_producer_whose_records_retention_dropped_is_known_though_it_was_saved_again() {
+    let large = "x".repeat(3000);
+    let world = world_with_a_dropped_record(&large);
+    // As the thread of the checkpoints does, to which much was written.
+    world.topics.0.saver.save_grown(|_| ());
+    for value in ["a", "b", "c"] {
+        append_alone(&world, value);
+    }
+    let after = world.after_the_worst_cut();
+    assert_eq!(repeated(&after, &large), Offset(0));
+}
+
 /// Mutation: `PartitionLog::open` that cuts for the commit log's sake without recovery points.
 #[test]
 fn a_commit_log_of_before_a_clean_stop_takes_nothing_away_where_the_recovery_points_are_lost() {
