@@ -5,6 +5,11 @@ use super::{Partition, PartitionOffsets};
 use crate::log::{LogRead, LogReadError, TimedOffset};
 use crate::model::{Isolation, LeaderEpoch, Offset, OffsetSpec, TimestampMs};
 
+/// How often a look-up goes on behind the end that it began with. Each time takes another compaction
+/// that comes in between, so that more than twice is hardly ever needed; without a bound, a log that is always
+/// written to could keep it for ever.
+const LOOKS_MAX: usize = 8;
+
 impl Partition {
     /// Reads whole batches. May block on the disk.
     ///
@@ -66,28 +71,46 @@ impl Partition {
         if self.is_deleted() {
             return Err(ReadError::Deleted);
         }
-        let offsets = self.offsets();
-        let start = offsets.log_start;
-        let end = offsets.readable_end(isolation);
-        let found = match spec {
-            OffsetSpec::Earliest => return Ok(Some(self.found_at(start))),
-            OffsetSpec::Latest => {
+        match spec {
+            OffsetSpec::Earliest => Ok(Some(self.found_at(self.offsets().log_start))),
+            OffsetSpec::Latest => Ok(Some(FoundOffset {
+                offset: self.offsets().readable_end(isolation),
+                timestamp: None,
+                leader_epoch: self.leader_epoch(),
+            })),
+            OffsetSpec::MaxTimestamp => self.find_timed(isolation, |from, end| {
+                self.log.first_with_largest_timestamp(from, end)
+            }),
+            OffsetSpec::At(TimestampMs(timestamp)) => self.find_timed(isolation, |from, end| {
+                self.log.first_at_or_after(timestamp, from, end)
+            }),
+        }
+    }
+
+    /// What `look` finds in all that can be read. Where that is nothing, a compaction may have removed what
+    /// was there, for records that came behind the end meanwhile: then it looks at these too.
+    pub(super) fn find_timed(
+        &self,
+        isolation: Isolation,
+        mut look: impl FnMut(i64, i64) -> Result<Option<TimedOffset>, LogReadError>,
+    ) -> Result<Option<FoundOffset>, ReadError> {
+        let start = self.offsets().log_start;
+        let mut from = start;
+        for _ in 0..LOOKS_MAX {
+            let end = self.offsets().readable_end(isolation);
+            if end <= from {
+                break;
+            }
+            let found = look(from.0, end.0).map_err(|error| self.read_error(start, error))?;
+            if let Some(found) = found {
                 return Ok(Some(FoundOffset {
-                    offset: end,
-                    timestamp: None,
-                    leader_epoch: self.leader_epoch(),
+                    timestamp: Some(TimestampMs(found.timestamp)),
+                    ..self.found_at(Offset(found.offset))
                 }));
             }
-            OffsetSpec::MaxTimestamp => self.log.first_with_largest_timestamp(start.0, end.0),
-            OffsetSpec::At(TimestampMs(timestamp)) => {
-                self.log.first_at_or_after(timestamp, start.0, end.0)
-            }
-        };
-        let found = found.map_err(|error| self.read_error(start, error))?;
-        Ok(found.map(|found: TimedOffset| FoundOffset {
-            timestamp: Some(TimestampMs(found.timestamp)),
-            ..self.found_at(Offset(found.offset))
-        }))
+            from = end;
+        }
+        Ok(None)
     }
 
     fn found_at(&self, offset: Offset) -> FoundOffset {

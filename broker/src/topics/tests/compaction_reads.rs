@@ -103,6 +103,46 @@ fn what_compaction_makes_is_as_old_as_what_it_was_made_of() {
     assert!(after.iter().all(|at| *at == old), "{after:?}");
 }
 
+/// Mutation: `find_timed` that looks once.
+#[test]
+fn a_look_up_by_time_goes_on_behind_what_a_compaction_took_from_it() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[]);
+    append_round(&partition, 0);
+    append_round(&partition, 1);
+    let mut looks = 0;
+    let found = partition.find_timed(Isolation::ReadUncommitted, |from, end| {
+        looks += 1;
+        if looks == 1 {
+            append_round(&partition, 2);
+            append_round(&partition, 3);
+            assert!(compact(&world) > 0);
+        }
+        partition.log.first_at_or_after(NOW, from, end)
+    });
+    assert!(found.unwrap().is_some(), "there always was such a record");
+    assert_eq!(looks, 2);
+}
+
+/// A reader that always looks for more finds an end, however much is written meanwhile.
+///
+/// Mutation: `find_timed` that looks until nothing is new.
+#[test]
+fn a_look_up_by_time_ends_in_a_log_that_is_always_written_to() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    let partition = world.partition("orders");
+    append(&partition, batch(&["a"])).unwrap();
+    let mut looks = 0;
+    let found = partition.find_timed(Isolation::ReadUncommitted, |_, _| {
+        looks += 1;
+        assert!(looks < 100, "it looks for ever");
+        append(&partition, batch(&["b"])).unwrap();
+        Ok(None)
+    });
+    assert!(found.unwrap().is_none());
+}
+
 #[test]
 fn readers_do_not_notice_that_segments_are_replaced() {
     let world = World::new();
