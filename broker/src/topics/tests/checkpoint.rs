@@ -126,6 +126,20 @@ fn nobody_goes_by_a_recovery_point_that_is_not_on_the_disk() {
     assert_eq!(checkpoint.point(log), 1);
 }
 
+/// Mutation: `sync_noted` that recycles the extents before it has written the points.
+#[test]
+fn no_extent_is_written_again_that_the_recovery_points_on_the_disk_need() {
+    let (world, counted) = world_with(3);
+    held_at(HeldAt::Rename, &world, &counted, |_| {
+        for _ in 0..3 {
+            flush_large(&world);
+        }
+        let after = world.after_the_worst_cut();
+        assert_eq!(after.topics.recovery().losses, []);
+        assert_eq!(values(&after.partition("orders"), 0).len(), 6);
+    });
+}
+
 /// What a thread does with a world.
 type Thread = fn(FaultyWorld);
 

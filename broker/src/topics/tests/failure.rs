@@ -38,6 +38,17 @@ impl FaultyWorld {
         Self::on(storage, disk, SMALL)
     }
 
+    /// A world whose checkpoints sync nothing but what was noted.
+    pub(super) fn exact(seed: u64) -> Self {
+        let storage = FaultyStorage::new(seed);
+        let disk = Disk::new(storage.clone());
+        let commit_log = CommitLogConfig {
+            synced_singly_max: usize::MAX,
+            ..SMALL
+        };
+        Self::on(storage, disk, commit_log)
+    }
+
     /// A world on a disk that orders no names, and may flip bits; what it makes can be repeated.
     pub(super) fn harsh(seed: u64) -> Self {
         repeat_ids(seed);
@@ -428,12 +439,12 @@ fn a_producer_whose_records_were_deleted_is_known_after_a_power_cut() {
 /// A world whose topic `orders` lost its first record, of an idempotent producer and of as many bytes as are
 /// saved soon, to retention.
 fn world_with_a_dropped_record(large: &str) -> FaultyWorld {
-    let world = FaultyWorld::new(1);
+    let world = FaultyWorld::exact(1);
     let settings = [("retention.ms", "1000")];
     let created = world
         .topics
         .create(new_topic("orders", 1, &settings), Commit::Yes);
-    let topic = world.drive(created).unwrap().unwrap();
+    world.drive(created).unwrap().unwrap();
     let partition = world.partition("orders");
     let original = partition.append(sequenced(&[large], 0, 0), Acks::All);
     world.flush_alone().unwrap();
@@ -441,13 +452,17 @@ fn world_with_a_dropped_record(large: &str) -> FaultyWorld {
     world.clock.advance(Duration::from_secs(2));
     world.topics.retention_check().unwrap();
     assert_eq!(partition.offsets().log_start, Offset(1));
-    let mut config = topic.config().log.clone();
-    config.segment_bytes = 1;
-    partition.log.set_config(config);
+    begin_segments_always(&world);
     world
 }
 
-/// Appends a record that begins a segment, so that the directory of the log is synced.
+/// Has every batch of `orders` begin a segment from now on, so that the directory of the log is synced.
+fn begin_segments_always(world: &FaultyWorld) {
+    let mut config = world.topics.topic("orders").unwrap().config().log.clone();
+    config.segment_bytes = 1;
+    world.partition("orders").log.set_config(config);
+}
+
 fn append_alone(world: &FaultyWorld, value: &str) {
     let appending = world.partition("orders").append(batch(&[value]), Acks::All);
     world.flush_alone().unwrap();
@@ -476,6 +491,58 @@ fn a_producer_whose_records_retention_dropped_is_known_though_it_was_saved_again
     }
     let after = world.after_the_worst_cut();
     assert_eq!(repeated(&after, &large), Offset(0));
+}
+
+/// Mutation: `in_doubt` that leaves the snapshots out.
+#[test]
+fn a_producer_whose_records_retention_dropped_is_known_by_a_snapshot_that_a_dead_process_left() {
+    let large = "x".repeat(3000);
+    let mut world = world_with_a_dropped_record(&large);
+    let append_and_save = |world: &FaultyWorld| {
+        append_alone(world, &large);
+        world.topics.0.saver.save_grown(|_| ());
+    };
+    for _ in 0..3 {
+        append_and_save(&world);
+    }
+    world.storage.kill();
+    world.reopen();
+    begin_segments_always(&world);
+    // The one that was synced goes, since what was found at the start counts as synced.
+    for _ in 0..3 {
+        append_and_save(&world);
+    }
+    let after = world.after_the_worst_cut();
+    assert_eq!(repeated(&after, &large), Offset(0));
+}
+
+/// Mutation: `Replay::open` that does not sync the names it found.
+#[test]
+fn what_is_acknowledged_in_an_extent_that_a_dead_process_just_made_is_there_after_a_power_cut() {
+    let large = "x".repeat(9000);
+    for changes in 1..10 {
+        let mut world = FaultyWorld::exact(1);
+        world.create("orders");
+        // The one extent that there is has no room for it.
+        world.storage.set_faults(Faults {
+            changes_left: Some(changes),
+            ..Faults::default()
+        });
+        let appended = world
+            .partition("orders")
+            .append(batch(&[&large]), Acks::All);
+        drop(appended);
+        drop(world.flush_alone());
+        world.storage.kill();
+        world.reopen();
+        let found = values(&world.partition("orders"), 0).len();
+        for count in found + 1..found + 4 {
+            append_alone(&world, &large);
+            let after = world.after_the_worst_cut();
+            let kept = values(&after.partition("orders"), 0).len();
+            assert_eq!(kept, count, "killed after {changes} changes");
+        }
+    }
 }
 
 /// Mutation: `PartitionLog::open` that cuts for the commit log's sake without recovery points.
