@@ -214,8 +214,9 @@ impl PartitionLog {
         Ok(facts)
     }
 
-    /// Puts an empty segment behind the active one, durably, so that the log keeps its end when all
-    /// its records go. Those are durable in their segment already, or they would not go. Does nothing and
+    /// Puts an empty segment behind the active one, so that the log keeps its end when all its records
+    /// go. Its name is durable with [where the log begins](Self::note_later_start) then, which syncs the directory,
+    /// and it holds nothing that needs a sync. Those that go are durable in their segment already. Does nothing and
     /// says so where the log does not end at `next_offset` any more, or is closed.
     fn seal_active(&self, next_offset: i64, checkpoint: &Checkpoint) -> Result<bool, StorageError> {
         let mut writer = self.writer.lock();
@@ -225,7 +226,7 @@ impl PartitionLog {
         let mut dirty = Dirty::default();
         self.make_directory(&mut writer, &mut dirty)?;
         writer.name = SegmentName::New;
-        let begun = self.create_segment(&mut writer, next_offset)?;
+        self.create_segment(&mut writer, next_offset)?;
         // Whoever flushes into it from here on does not know that its name is new.
         dirty.directories.insert(self.directory.clone());
         checkpoint.note(Unsynced {
@@ -238,10 +239,6 @@ impl PartitionLog {
         for step in &steps {
             view.apply(step, interval);
         }
-        drop(view);
-        drop(writer);
-        begun.sync()?;
-        self.context.disk.sync_dir(&self.directory)?;
         Ok(true)
     }
 

@@ -9,7 +9,6 @@ use sluice_protocol::record_batch::StampedBatch;
 
 use super::StorageError;
 use super::checkpoint::Dirty;
-use super::disk::DiskFile;
 use super::label::LABEL_FILE;
 use super::leader_epochs;
 use super::log_start;
@@ -170,9 +169,9 @@ impl PartitionLog {
         &self,
         writer: &mut Writer,
         base_offset: i64,
-    ) -> Result<DiskFile, StorageError> {
+    ) -> Result<(), StorageError> {
         let path = self.directory.join(file_name(base_offset, LOG));
-        let created = self.context.space.when_there_is_room(|| {
+        self.context.space.when_there_is_room(|| {
             // There may be a leftover of a segment that was dropped before it ever held anything.
             self.context.disk.draft(&path)
         })?;
@@ -187,7 +186,7 @@ impl PartitionLog {
             size: 0,
             first_timestamp: None,
         });
-        Ok(created)
+        Ok(())
     }
 
     /// Makes the directory at the first batch, so that idle partitions cost nothing.
