@@ -22,7 +22,8 @@ use super::frame::Chain;
 use super::pages::PAGE;
 
 const MAGIC: [u8; 8] = *b"sluicecl";
-const VERSION: u32 = 3;
+/// The version that is written.
+pub(super) const VERSION: u32 = 3;
 /// Where it stands: in two sectors.
 const PLACES: [usize; 2] = [0, 512];
 /// Bytes of either, its CRC included.
@@ -42,6 +43,8 @@ pub(crate) enum FirstPage {
 /// Which part of the log an extent holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExtentHeader {
+    /// In which version it stands there.
+    pub(crate) version: u32,
     /// Number of the extent.
     pub(crate) number: u64,
     /// Where the chain stands at its beginning.
@@ -93,7 +96,7 @@ impl ExtentHeader {
     fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend(MAGIC);
-        bytes.extend(VERSION.to_be_bytes());
+        bytes.extend(self.version.to_be_bytes());
         bytes.extend(self.chain.generation.to_be_bytes());
         bytes.extend(self.number.to_be_bytes());
         bytes.extend(self.chain.sequence.to_be_bytes());
@@ -106,7 +109,8 @@ impl ExtentHeader {
 
     fn read(bytes: &[u8]) -> Option<Self> {
         bytes.starts_with(&MAGIC).then_some(())?;
-        let (secret, size, crc_at) = match u32_at(bytes, 8)? {
+        let version = u32_at(bytes, 8)?;
+        let (secret, size, crc_at) = match version {
             1 => (0, None, 36),
             2 => (u32_at(bytes, 36)?, None, 40),
             VERSION => (u32_at(bytes, 36)?, Some(u64_at(bytes, 40)?), 48),
@@ -114,6 +118,7 @@ impl ExtentHeader {
         };
         let is_whole = crc32c::crc32c(bytes.get(..crc_at)?) == u32_at(bytes, crc_at)?;
         is_whole.then_some(Self {
+            version,
             number: u64_at(bytes, 16)?,
             chain: Chain {
                 generation: u32_at(bytes, 12)?,

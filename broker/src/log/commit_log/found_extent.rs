@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::extent::{Extent, SUFFIX};
 use super::extent_walk::ExtentWalk;
-use super::first_page::{ExtentHeader, FirstPage};
+use super::first_page::{ExtentHeader, FirstPage, VERSION};
 use super::frame::Chain;
 use super::live::Live;
 use crate::log::StorageError;
@@ -89,6 +89,7 @@ impl FoundExtent {
             ..Chain::default()
         };
         let header = ExtentHeader {
+            version: VERSION,
             number: 0,
             chain,
             size: None,

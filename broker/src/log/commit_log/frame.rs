@@ -59,7 +59,7 @@ pub(crate) struct Chain {
     /// CRC of the last one.
     pub(crate) crc: u32,
     /// What their CRCs begin with: random, so that what looks like a frame in a record is none.
-    pub(super) secret: u32,
+    pub(crate) secret: u32,
 }
 
 impl Chain {

@@ -159,6 +159,7 @@ impl CommitLog {
         let number = self.next_number;
         let chain = self.chain;
         let header = ExtentHeader {
+            version: first_page::VERSION,
             number,
             chain,
             size: Some(extent.size),

@@ -23,10 +23,12 @@ impl Dump<'_> {
             };
         };
         let line = Line::new("extent")
+            .number("version", header.version)
             .number("generation", header.chain.generation)
             .number("number", header.number)
             .number("sequence", header.chain.sequence)
-            .checksum("previous_crc", header.chain.crc);
+            .checksum("previous_crc", header.chain.crc)
+            .checksum("secret", header.chain.secret);
         self.line(&match header.size {
             None => line,
             Some(size) => line.number("size", size),

@@ -29,6 +29,19 @@ fn segment(codecs: &[Compression]) -> Vec<u8> {
     bytes
 }
 
+/// The first page of an extent, by the page that tells of it.
+fn first_page() -> Vec<u8> {
+    let mut page = b"sluicecl".to_vec();
+    page.extend([0, 0, 0, 3, 0, 0, 0, 2]);
+    page.extend(7_u64.to_be_bytes());
+    page.extend(9_u64.to_be_bytes());
+    page.extend([0x01, 0x02, 0x03, 0x04, 0xca, 0xfe, 0xba, 0xbe]);
+    page.extend(8192_u64.to_be_bytes());
+    page.extend(crc32c::crc32c(&page).to_be_bytes());
+    page.resize(8192, 0);
+    page
+}
+
 /// A file of each kind, as they may lie in a directory.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let offsets = [10, 20].map(|number| OffsetEntry {
@@ -65,6 +78,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("partition.metadata", b"version: 0\n".to_vec()),
         ("00000000.extent", vec![0; 8192]),
+        ("00000001.extent", first_page()),
     ]
 }
 
@@ -75,6 +89,7 @@ fn dumped(path: &Path, records: bool, form: Form) -> (bool, String) {
     (is_sound, String::from_utf8(out).unwrap())
 }
 
+/// Mutation: `Dump::extent` without the secret.
 #[test]
 fn every_kind_of_file_is_decoded_to_the_last_byte() {
     let directory = tempfile::tempdir().unwrap();
@@ -100,6 +115,7 @@ fn every_kind_of_file_is_decoded_to_the_last_byte() {
         "recovery_point topic_id=AAAAAAAAAAAAAAAAAAAAAA partition=-1 offset=5\n",
         "text line=\"version: 0\"\n",
         "unused size=8192\n",
+        "extent version=3 generation=2 number=7 sequence=9 previous_crc=01020304 secret=cafebabe size=8192\n",
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
     }
