@@ -19,6 +19,9 @@ pub const CONFIG_VALUE_BYTES_MAX: usize = 32_767;
 /// Bytes of all settings of a topic together: twice the longest one.
 pub const TOPIC_CONFIG_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of a topic's settings that are written on a full disk as well: retention is lowered to make room.
+pub const CONFIG_BYTES_ON_FULL_DISK: usize = 4 * 1024;
+
 /// Bytes of the settings of all topics together. They are in memory, and in one batch of the metadata log, which
 /// is read whole at a start.
 pub const CONFIG_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -57,12 +57,13 @@ impl Topics {
         if commit == Commit::ValidateOnly {
             return Ok(None);
         }
+        self.0.take_room(&config)?;
         let id = random_id();
         let event = MetadataEvent::TopicCreated {
             id: id_text(id),
             name: topic.name.as_str().to_owned(),
             partitions: topic.partitions,
-            configs: topic.configs.clone(),
+            configs: config.own().clone(),
             log_starts: Vec::new(),
         };
         let created = self.0.new_topic(id, topic, config);
@@ -146,6 +147,7 @@ impl Topics {
         if commit == Commit::ValidateOnly {
             return Ok(());
         }
+        self.0.take_room(&config)?;
         let event = MetadataEvent::ConfigsReplaced {
             id: id_text(topic.id()),
             configs: config.own().clone(),
@@ -244,6 +246,16 @@ impl Registry {
         match self.space.refusal() {
             Some(full) if !topic.is_internal() => Err(full),
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Takes the room that the settings of a topic need on the disk. Short ones need none: on a full disk
+    /// retention is lowered to make room.
+    fn take_room(&self, config: &TopicConfig) -> Result<(), DiskFull> {
+        let bytes = config.own_bytes();
+        match bytes <= limits::CONFIG_BYTES_ON_FULL_DISK {
+            true => Ok(()),
+            false => self.space.take(bytes),
         }
     }
 

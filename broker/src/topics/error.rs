@@ -143,6 +143,9 @@ pub enum AlterConfigError {
     /// There is no room for more settings.
     #[error(transparent)]
     TooManyConfigs(#[from] TooManyConfigs),
+    /// There is no room on the disk for settings as long as these.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The disk failed. Which configuration holds is not known.
     #[error(transparent)]
     Storage(#[from] StorageError),

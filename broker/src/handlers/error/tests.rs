@@ -207,6 +207,7 @@ fn every_refused_change_of_topics_has_its_code() {
         (&AlterConfigError::NotFound { name }, ErrorCode::UnknownTopicOrPartition),
         (&AlterConfigError::InvalidConfig(invalid), ErrorCode::InvalidConfig),
         (&AlterConfigError::TooManyConfigs(TooManyConfigs { size: 1 << 27 }), ErrorCode::PolicyViolation),
+        (&AlterConfigError::DiskFull(FULL), ErrorCode::KafkaStorageError),
         (&AlterConfigError::Storage(storage()), ErrorCode::KafkaStorageError),
     ]);
 }

@@ -181,8 +181,13 @@ impl Refused for AlterConfigError {
             Self::NotFound { .. } => ErrorCode::UnknownTopicOrPartition,
             Self::InvalidConfig(error) => error.code(),
             Self::TooManyConfigs(_) => ErrorCode::PolicyViolation,
+            Self::DiskFull(full) => full.code(),
             Self::Storage(error) => error.code(),
         }
+    }
+
+    fn is_private(&self) -> bool {
+        matches!(self, Self::Storage(_))
     }
 }
 

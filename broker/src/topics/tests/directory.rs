@@ -198,8 +198,8 @@ fn the_configs_of_a_topic_and_of_all_topics_are_bounded() {
         ..config(&directory.path().join("data"))
     };
     let topics = Topics::open(config, clock, |_| ()).unwrap();
-    // Blanks around a value are as good as anything that is long.
-    let long = format!("{}1048576", " ".repeat(32_000));
+    // Zeroes before a number are as good as anything that is long.
+    let long = format!("{}1048576", "0".repeat(32_000));
     let [one, two, three] = ["retention.bytes", "segment.bytes", "max.message.bytes"];
     let too_many = [one, two, three].map(|key| (key, long.as_str()));
     let refused = wait(topics.create(new_topic("big", 1, &too_many), Commit::Yes)).unwrap_err();

@@ -156,6 +156,40 @@ fn a_full_disk_serves_reads_and_takes_commits_and_deletions() {
     );
 }
 
+/// Mutations: `take_room` that takes any settings, and one that takes none.
+#[test]
+fn a_full_disk_takes_short_configs_and_refuses_long_ones() {
+    let world = full_world();
+    let name = TopicName::parse("orders").unwrap();
+    let key = "leader.replication.throttled.replicas";
+    let alter = |key: &str, value: Option<&str>| {
+        let change = ConfigChange {
+            key: key.to_owned(),
+            operation: match value {
+                Some(_) => ConfigOperation::Set,
+                None => ConfigOperation::Delete,
+            },
+            value: value.map(str::to_owned),
+        };
+        let alteration = Alteration::Change(vec![change]);
+        world.drive(world.topics.alter_configs(&name, alteration, Commit::Yes))
+    };
+    let long = vec!["0:1"; 2000].join(",");
+    free(&world);
+    alter(key, Some(&long)).unwrap();
+    world.storage.leave_free(0);
+    assert_eq!(look(&world), Room::Low);
+    let refused = alter(key, Some(&long)).unwrap_err();
+    assert!(
+        matches!(refused, AlterConfigError::DiskFull(_)),
+        "{refused}"
+    );
+    alter(key, None).unwrap();
+    alter("retention.ms", Some("1000")).unwrap();
+    let config = world.topics.topic("orders").unwrap().config();
+    assert_eq!(config.log.retention.ms, Some(1000));
+}
+
 /// Mutation: `remove_dropped` that waits for `file.delete.delay.ms` on a full disk as well.
 #[test]
 fn the_room_of_deleted_records_is_given_back_at_once() {

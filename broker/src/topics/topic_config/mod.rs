@@ -28,7 +28,7 @@ use crate::model::TopicName;
 pub use alteration::{Alteration, ConfigChange, ConfigOperation};
 pub use entry::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use key::{ConfigKey, ConfigType, Effect, KEYS};
-use value::Value;
+use value::{Value, tidy};
 
 /// The key of when a batch is acknowledged.
 const DURABILITY: &str = "sluice.durability";
@@ -229,7 +229,7 @@ impl TopicConfig {
             timestamp_after_max_ms: values.number("message.timestamp.after.max.ms"),
             contradiction: values.contradiction(),
             broker,
-            own,
+            own: tidied(own),
             owner: Owner::User,
         })
     }
@@ -283,6 +283,16 @@ impl TopicConfig {
             Owner::Broker => Err(InvalidTopicConfig::InternalDurability),
         }
     }
+}
+
+/// Valid settings as they are kept: what was sent may be blanks for the most part, each of which is six bytes in an
+/// event.
+fn tidied(settings: Settings) -> Settings {
+    let tidied = |(name, text): (String, String)| match ConfigKey::named(&name) {
+        Some(key) => (name, tidy(key, &text)),
+        None => (name, text),
+    };
+    settings.into_iter().map(tidied).collect()
 }
 
 /// Checks the sizes of the values that are not `known`, and of all together unless they were larger: those of a

@@ -33,6 +33,20 @@ fn defaults_are_kafkas() {
     assert!(config.cleanup.delete && !config.cleanup.compact);
 }
 
+/// Mutation: `parsed` that keeps its own settings as they came.
+#[test]
+fn blanks_that_mean_nothing_are_not_kept() {
+    let key = "leader.replication.throttled.replicas";
+    let blanks = "\u{b}".repeat(9);
+    let list = format!("{blanks}0:1,{blanks}1:1{blanks}");
+    let number = format!("{blanks}5");
+    let found = config(&[(key, &list), ("retention.ms", &number)]).unwrap();
+    let kept = settings(&[(key, "0:1,1:1"), ("retention.ms", "5")]);
+    assert_eq!(found.own(), &kept);
+    let set = change(key, ConfigOperation::Set, Some(&format!(" 2:1 ,{blanks}")));
+    assert_eq!(found.altered(&set).unwrap().own()[key], "2:1");
+}
+
 #[test]
 fn values_are_refused_and_accepted_as_kafka_does() {
     let accepted = [

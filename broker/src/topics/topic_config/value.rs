@@ -1,7 +1,7 @@
 //! Checking one value against the rule of its key, with Kafka's leniency: values are trimmed,
 //! booleans may be written in any case, lists may be empty.
 
-use super::key::{ConfigKey, Rule};
+use super::key::{ConfigKey, ConfigType, Rule};
 
 /// A value, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,14 @@ impl Value {
                 }
             }
         }
+    }
+}
+
+/// A valid value of `key` without the blanks that mean nothing, as Kafka describes it.
+pub(super) fn tidy(key: &ConfigKey, text: &str) -> String {
+    match key.config_type == ConfigType::List {
+        true => split_list(text).join(","),
+        false => text.trim().to_owned(),
     }
 }
 
