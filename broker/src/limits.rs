@@ -76,4 +76,7 @@ pub const REFUSED_PRODUCER_EXPIRATION: Duration = Duration::from_mins(20);
 pub const METADATA_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 const _: () = assert!(LIGHT_CONTENT_BYTES_MAX <= DECOMPRESSED_BATCH_BYTES_MAX);
+/// Bytes by which the metadata log grows before who appends waits until somebody looked whether a snapshot is due.
+pub const METADATA_GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 const _: () = assert!(DECOMPRESSED_BATCH_BYTES_MAX <= FLUSH_QUEUE_BYTES_MAX);

@@ -14,6 +14,7 @@ use sluice_protocol::record_batch::{
 };
 
 use super::metadata_event::{MetadataEvent, MetadataState};
+use super::metadata_growth::MetadataGrowth;
 use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
@@ -29,6 +30,9 @@ pub(crate) struct MetadataLog {
     queue: Arc<FlushQueue>,
     clock: Clock,
     written: Mutex<Written>,
+    growth: MetadataGrowth,
+    /// Held while a snapshot takes the place of the log.
+    compacting: Mutex<()>,
 }
 
 /// What is queued or durable.
@@ -85,6 +89,8 @@ impl MetadataLog {
         let state = replay(&log, directory)?;
         let (_, next_offset) = log.bounds();
         Ok(Self {
+            growth: MetadataGrowth::found(log.size()),
+            compacting: Mutex::default(),
             log,
             queue,
             clock,
@@ -104,11 +110,17 @@ impl MetadataLog {
 
     /// Queues an event. One that is refused changes nothing.
     pub(crate) fn append(&self, event: &MetadataEvent) -> Result<Durable, StorageError> {
+        self.append_sized(event).map(|(durable, _size)| durable)
+    }
+
+    /// As [`MetadataLog::append`], with the bytes of its batch.
+    fn append_sized(&self, event: &MetadataEvent) -> Result<(Durable, usize), StorageError> {
         let mut written = self.written.lock();
         let batch = self.batch(&written, std::slice::from_ref(event))?;
         let applied = written.state.apply(event);
         applied.map_err(|unknown| self.refused(unknown))?;
-        self.queue(&mut written, batch)
+        let size = batch.size();
+        Ok((self.queue(&mut written, batch)?, size))
     }
 
     /// Queues a batch of what was applied. The queue refuses it only where nothing becomes durable any
@@ -119,18 +131,22 @@ impl MetadataLog {
         queued.map_err(|error| self.failed(error))
     }
 
-    /// Appends an event and waits until it is durable.
+    /// Appends an event and waits until it is durable; before, where events come faster than the log is compacted, for
+    /// that.
     pub(crate) async fn commit(&self, event: &MetadataEvent) -> Result<(), StorageError> {
-        let durable = self.append(event)?;
-        let outcome = durable.await;
-        outcome
-            .unwrap_or(Err(FlushError::Stopped))
-            .map_err(|error| self.failed(error))
+        self.growth.bounded().await;
+        let (durable, size) = self.append_sized(event)?;
+        let outcome = durable.await.unwrap_or(Err(FlushError::Stopped));
+        outcome.map_err(|error| self.failed(error))?;
+        // Only what is written counts as the size of the log.
+        self.growth.add(size);
+        Ok(())
     }
 
     /// Replaces the log by a snapshot if it has grown beyond its limit and the snapshot is much
     /// smaller. Blocks on the disk.
     pub(crate) fn compact(&self, checkpoint: &Checkpoint) -> Result<(), StorageError> {
+        let _compacting = self.compacting.lock();
         let size = self.log.size();
         if size < limits::METADATA_LOG_BYTES_MAX {
             return Ok(());
@@ -149,6 +165,17 @@ impl MetadataLog {
             self.end_snapshot(start, checkpoint)?;
         }
         Ok(())
+    }
+
+    /// Compacts the log as soon as it has grown by much, until [`MetadataLog::end_watch`]. What fails is tried again,
+    /// and told, by the next check of retention.
+    pub(crate) fn watch(&self, checkpoint: &Checkpoint) {
+        self.growth.watch(|| drop(self.compact(checkpoint)));
+    }
+
+    /// Has nobody [watch](MetadataLog::watch) any more.
+    pub(crate) fn end_watch(&self) {
+        self.growth.end_watch();
     }
 
     /// Queues the state in a segment of its own, and returns its offset.

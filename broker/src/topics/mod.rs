@@ -15,6 +15,7 @@ mod error;
 mod fetch_waiters;
 mod known_producers;
 pub(crate) mod metadata_event;
+mod metadata_growth;
 mod metadata_log;
 mod observation;
 mod open;

@@ -97,6 +97,11 @@ impl Topics {
         topics.0.run("sluice-checkpoint", move || {
             checkpoint_until_closed(&queue, &checkpoint, || saver.save_grown(&tell_unsaved));
         })?;
+        let metadata = Arc::clone(&topics.0.metadata);
+        let checkpoint = Arc::clone(&topics.0.checkpoint);
+        topics
+            .0
+            .run("sluice-metadata", move || metadata.watch(&checkpoint))?;
         Ok(topics)
     }
 

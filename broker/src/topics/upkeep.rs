@@ -140,6 +140,7 @@ impl Registry {
         self.queue.close();
         self.checkpoint.close();
         self.space.close();
+        self.metadata.end_watch();
         for thread in self.threads.lock().drain(..) {
             // If it panicked, the queue has failed, which says so.
             drop(thread.join());

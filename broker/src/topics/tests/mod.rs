@@ -15,6 +15,7 @@ mod half_compacted;
 mod huge_files;
 mod look_ups;
 mod lost_points;
+mod metadata_growth;
 mod offline;
 mod once_compacted;
 mod passing_errors;
