@@ -35,6 +35,10 @@ pub(crate) const META_FILE: &str = "meta.properties";
 const LOCK_FILE: &str = "lock";
 const CLEAN_FILE: &str = "clean-shutdown";
 const METADATA_DIRECTORY: &str = "metadata";
+const TOPICS_DIRECTORY: &str = "topics";
+const COMMIT_LOG_DIRECTORY: &str = "commit-log";
+const DELETED_DIRECTORY: &str = "deleted";
+const QUARANTINE_DIRECTORY: &str = "quarantine";
 /// What a new directory may hold: what a start left that ended before its first file was whole, and
 /// what a file system of its own brings along.
 const NOT_FOREIGN: [&str; 3] = [LOCK_FILE, "meta.tmp", "lost+found"];
@@ -152,14 +156,15 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Takes a directory, making it if need be. In one that is refused for what its properties say nothing is
-    /// changed. It stays marked as clean until [`DataDirectory::begin`].
+    /// Takes a directory, making it if need be. In one that is refused for what its properties say, or for files in
+    /// the place of directories, nothing is changed. It stays marked as clean until [`DataDirectory::begin`].
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(disk: &Disk, path: &Path, node_id: i32) -> Result<Self, OpenError> {
         if let Some(bytes) = disk.read_file(&path.join(META_FILE))? {
             meta_of(path, node_id, &String::from_utf8_lossy(&bytes))?;
+            check_directories(disk, path)?;
         }
         disk.create_dir(path)?;
         let lock_path = path.join(LOCK_FILE);
@@ -255,13 +260,13 @@ impl DataDirectory {
     /// Where the partitions are.
     #[must_use]
     pub fn topics(&self) -> PathBuf {
-        self.path.join("topics")
+        self.path.join(TOPICS_DIRECTORY)
     }
 
     /// Where the commit log is.
     #[must_use]
     pub fn commit_log(&self) -> PathBuf {
-        self.path.join("commit-log")
+        self.path.join(COMMIT_LOG_DIRECTORY)
     }
 
     /// Where extents of the commit log are kept that are damaged.
@@ -273,13 +278,13 @@ impl DataDirectory {
     /// Where deleted partitions go.
     #[must_use]
     pub fn deleted(&self) -> PathBuf {
-        self.path.join("deleted")
+        self.path.join(DELETED_DIRECTORY)
     }
 
     /// Where goes what was in [`topics`](Self::topics) and is no partition's directory.
     #[must_use]
     pub fn quarantine(&self) -> PathBuf {
-        self.path.join("quarantine")
+        self.path.join(QUARANTINE_DIRECTORY)
     }
 
     /// Makes everything durable and says so, as the last thing before the process ends.
@@ -356,6 +361,33 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
         disk.sync_dir(parent)?;
     }
     Ok(cluster_id)
+}
+
+/// Refuses a data directory with a file in the place of one of its directories: some are needed only when a topic is
+/// deleted, and nothing can be served any more then.
+fn check_directories(disk: &Disk, path: &Path) -> Result<(), OpenError> {
+    let commit_log = path.join(COMMIT_LOG_DIRECTORY);
+    let damaged = commit_log.join(DAMAGED_DIRECTORY);
+    let others = [
+        METADATA_DIRECTORY,
+        TOPICS_DIRECTORY,
+        DELETED_DIRECTORY,
+        QUARANTINE_DIRECTORY,
+    ];
+    let others = others.map(|name| path.join(name));
+    for directory in others.into_iter().chain([commit_log, damaged]) {
+        // Whatever else is wrong is told by who needs it.
+        if let Err(error) = disk.list(&directory)
+            && error.cause.kind() == ErrorKind::NotADirectory
+        {
+            return Err(OpenError::Unreadable {
+                path: directory,
+                reason: "it is no directory, and one belongs there; move it away and start again"
+                    .to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What is to be done in a directory that does not say whose it is, with these names in it. Nothing else in a
@@ -564,6 +596,31 @@ mod tests {
         std::fs::write(path.join("precious"), "").unwrap();
         let foreign = open(&path).unwrap_err();
         assert!(foreign.to_string().contains("holds precious"), "{foreign}");
+    }
+
+    /// Mutations: `open` without `check_directories`, and one that has the lock before.
+    #[test]
+    fn a_file_in_the_place_of_a_directory_is_refused_by_name_before_anything_is_changed() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        drop(open(&path).unwrap());
+        std::fs::remove_file(path.join(LOCK_FILE)).unwrap();
+        std::fs::create_dir(path.join("commit-log")).unwrap();
+        let directories = ["metadata", "topics", "commit-log/damaged", "deleted"];
+        for name in directories.into_iter().chain(["quarantine", "commit-log"]) {
+            let place = path.join(name);
+            if place.is_dir() {
+                std::fs::remove_dir(&place).unwrap();
+            }
+            std::fs::write(&place, "a note").unwrap();
+            let refusal = open(&path).unwrap_err().to_string();
+            let named = format!("{} is not what Sluice wrote: ", place.display());
+            assert!(refusal.starts_with(&named), "{refusal}");
+            assert!(refusal.contains("move it away"), "{refusal}");
+            assert!(!path.join(LOCK_FILE).exists(), "nothing is changed");
+            std::fs::remove_file(&place).unwrap();
+        }
+        open(&path).unwrap();
     }
 
     /// Mutation: `lacks_meta` without what follows its first condition gives all data up.
