@@ -75,8 +75,8 @@ pub const REFUSED_PRODUCER_EXPIRATION: Duration = Duration::from_mins(20);
 /// Bytes of the metadata log from which on it is replaced by a snapshot, if that is much smaller.
 pub const METADATA_LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-const _: () = assert!(LIGHT_CONTENT_BYTES_MAX <= DECOMPRESSED_BATCH_BYTES_MAX);
 /// Bytes by which the metadata log grows before who appends waits until somebody looked whether a snapshot is due.
 pub const METADATA_GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+const _: () = assert!(LIGHT_CONTENT_BYTES_MAX <= DECOMPRESSED_BATCH_BYTES_MAX);
 const _: () = assert!(DECOMPRESSED_BATCH_BYTES_MAX <= FLUSH_QUEUE_BYTES_MAX);
