@@ -36,6 +36,7 @@ mod error;
 mod faulty_storage;
 mod file_system;
 mod flush;
+mod ids;
 pub(crate) mod index;
 mod index_search;
 pub(crate) mod label;
@@ -81,7 +82,7 @@ pub use config::{Durability, LogConfig, Retention};
 #[cfg(test)]
 pub(crate) use counted_storage::{CountedStorage, HeldAt, Hold, Uses};
 pub use damage::{DAMAGED_RANGES_FILE, DamagedRange, DamagedRanges};
-pub use data_directory::{DataDirectory, OpenError, id_text, parse_id, random_id};
+pub use data_directory::{DataDirectory, OpenError};
 pub(crate) use data_directory::{
     FORMAT_VERSION, META_FILE, check_meta, is_marked_clean, is_ours, lock_path,
     says_that_it_always_had_points,
@@ -96,6 +97,7 @@ pub use flush::{
     Durable, FlushError, FlushQueue, Flushed, Journal, checkpoint_until_closed, flush_once,
     flush_until_closed, look_until_closed,
 };
+pub use ids::{id_text, parse_id, random_id};
 pub use label::{directory_label, is_nearly, labelled_directory, labelled_topic};
 pub use look_up::TimedOffset;
 pub use maintain::Dropped;

@@ -17,6 +17,7 @@ use sluice_protocol::record_batch::BatchHeader;
 use super::finding::{Finding, Severity};
 use super::home::{Home, LogSite, Whose, read_derived_text};
 use super::index_check::IndexFiles;
+use super::mending::{Mend, Mending, Piece};
 use super::metadata::RESTORE;
 use crate::log::compaction::{self, Fate};
 use crate::log::label::LABEL_FILE;
@@ -78,22 +79,6 @@ impl LogCheck {
             ..Self::default()
         }
     }
-}
-
-/// What is to become of a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mend {
-    pub(super) base_offset: i64,
-    pub(super) pieces: Vec<Piece>,
-}
-
-/// A piece of a mended segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    /// These bytes as they are.
-    Keep(Range<u64>),
-    /// In the place of lost offsets, a batch without records of this epoch.
-    Fill(Range<i64>, i32),
 }
 
 /// A check under way.
@@ -508,44 +493,5 @@ impl Checking<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// What is to become of a segment, as far as it was looked at.
-#[derive(Debug, Default)]
-struct Mending {
-    pieces: Vec<Piece>,
-    has_dropped: bool,
-}
-
-impl Mending {
-    fn keep(&mut self, bytes: Range<u64>) {
-        match self.pieces.last_mut() {
-            Some(Piece::Keep(kept)) if kept.end == bytes.start => kept.end = bytes.end,
-            Some(_) | None => self.pieces.push(Piece::Keep(bytes)),
-        }
-    }
-
-    const fn drop_bytes(&mut self) {
-        self.has_dropped = true;
-    }
-
-    fn fill(&mut self, offsets: Range<i64>, epoch: i32) {
-        if !offsets.is_empty() {
-            self.pieces.push(Piece::Fill(offsets, epoch));
-        }
-    }
-
-    /// The mend, unless the segment stays as it is.
-    fn mend(self, base_offset: i64, size: u64) -> Option<Mend> {
-        let is_whole = match self.pieces.as_slice() {
-            [] => size == 0,
-            [Piece::Keep(kept)] => *kept == (0..size),
-            _ => false,
-        };
-        (self.has_dropped || !is_whole).then_some(Mend {
-            base_offset,
-            pieces: self.pieces,
-        })
     }
 }

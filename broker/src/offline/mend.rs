@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use sluice_protocol::record_batch::{Attributes, BatchHeader, CHECKED_FROM, HEADER_BYTES, MAGIC};
 
-use super::log_check::{Mend, Piece};
+use super::mending::{Mend, Piece};
 use crate::log::disk::DiskFile;
 use crate::log::segment::{LOG, OFFSET_INDEX, TIME_INDEX, file_name};
 use crate::log::storage::OpenMode;

@@ -17,6 +17,7 @@ mod index_check;
 mod line;
 mod log_check;
 mod mend;
+mod mending;
 mod metadata;
 mod repair;
 mod root_check;

@@ -21,7 +21,7 @@ use sluice_protocol::record_batch::StampedBatch;
 
 use super::live::Live;
 use crate::log::LogKey;
-use crate::log::data_directory::random_bytes;
+use crate::log::ids::random_bytes;
 
 /// Bytes before the batch.
 pub(super) const HEADER_BYTES: usize = 48;
