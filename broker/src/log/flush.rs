@@ -4,7 +4,7 @@
 //! drains the queue again and again; there is no timer, and nothing bypasses it. [`flush_once`] is a
 //! plain function, so that a test can drive it step by step.
 //!
-//! After a failure nothing is acknowledged again: what waits and what comes gets the failure.
+//! After a failure nothing is acknowledged again but what is durable already: what waits and what comes gets the failure.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

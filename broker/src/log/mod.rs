@@ -10,7 +10,7 @@
 //! this layer, batches arrive stamped. Invariants:
 //! * what readers see is durable; what is acknowledged is what readers see;
 //! * up to its recovery point a log is durable in its segments; what is behind that, the commit log has;
-//! * after a failed write or sync nothing is acknowledged again;
+//! * after a failed write or sync nothing is acknowledged again but what is durable already;
 //! * what the disk loses of what was durable is a damaged range: told, kept apart, never given out again.
 
 pub(crate) mod backing;

@@ -64,8 +64,8 @@ impl PartitionLog {
         if backing.are_points_lost() {
             options.recovery_point.offset = backing.point();
         }
-        // What lies below the log start is replayed too, unless its segment is gone: the state of
-        // producers may be there and nowhere else.
+        // What lies below the log start is replayed too: the state of producers may be there and nowhere
+        // else.
         let (key, from) = (options.key, options.recovery_point.offset);
         let batches = unclean.map(|unclean| unclean.replay.batches(key, from));
         let keeps_all = !unclean.is_some_and(|unclean| unclean.replay.is_whole());

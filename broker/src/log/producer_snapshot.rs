@@ -6,8 +6,9 @@
 //!   timestamp i64 | coordinator epoch i32 = -1 | first offset of the open transaction i64 = -1
 //! ```
 //! A producer has one entry for each of its last batches, the oldest first. Kafka writes only the
-//! last one, and of several with the same id takes the last, so both read each other's files. A
-//! snapshot is derived: where none can be read, the headers of the log tell the same.
+//! last one, and of several with the same id takes the last, so both read each other's files. Where none
+//! can be read, the headers of the log tell the same of all records that are there. What retention and compaction remove is told by the
+//! one that they synced before, and by nothing else.
 
 use bytes::{Buf, Bytes};
 

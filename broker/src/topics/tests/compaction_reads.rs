@@ -143,6 +143,7 @@ fn a_look_up_by_time_ends_in_a_log_that_is_always_written_to() {
     assert!(found.unwrap().is_none());
 }
 
+/// Mutation: `clean_group` that takes one segment at a time.
 #[test]
 fn readers_do_not_notice_that_segments_are_replaced() {
     let world = World::new();
@@ -180,6 +181,7 @@ fn readers_do_not_notice_that_segments_are_replaced() {
     assert!(logs < 8, "small segments became one: {files:?}");
 }
 
+/// Mutation: `note_cleaned` that writes nothing.
 #[test]
 fn a_compacted_log_is_the_same_after_a_restart_and_only_what_is_new_is_dirty() {
     let world = World::new();
@@ -354,6 +356,7 @@ fn a_partition_that_cannot_be_looked_at_is_told_once_and_left_alone_for_a_while(
     assert_eq!((again.unassessed.len(), again.uncleanable), (0, 1));
 }
 
+/// Mutation: `Cleaner::pace` that goes on whatever it is told.
 #[test]
 fn a_compaction_that_is_told_to_stop_leaves_the_log_as_it_was() {
     let world = World::new();

@@ -89,7 +89,6 @@ fn a_killed_directory_of_format_1_opens_with_everything_and_is_of_this_format_th
     assert_eq!(appended.base_offset, Offset(3));
 }
 
-/// Mutations: `Meta::parse` that takes this format alone; `TopicCreated` whose `log_starts` may not be left out.
 /// Mutation: `DataDirectory::always_had_points` that is true.
 #[test]
 fn a_killed_directory_of_format_1_opens_though_an_event_was_on_its_way() {
@@ -105,6 +104,7 @@ fn a_killed_directory_of_format_1_opens_though_an_event_was_on_its_way() {
     assert_eq!(world.topics.recovery().losses, []);
 }
 
+/// Mutations: `Meta::parse` that takes this format alone; `TopicCreated` whose `log_starts` may not be left out.
 #[test]
 fn a_closed_directory_of_format_1_opens_with_everything() {
     let world = world_of("format-1/closed");
@@ -175,7 +175,6 @@ fn a_killed_directory_of_format_2_opens_with_everything() {
     assert_eq!(appended.base_offset, Offset(5));
 }
 
-/// Mutations: `Meta::parse` that takes this format alone; `MetadataState::apply` that passes over `LogStartMoved`.
 /// The first builds of format 2 named the generation of before until the first checkpoint.
 ///
 /// Mutation: `RecoveryPoints::parse` that believes what version 2 says of the commit log.
@@ -213,6 +212,7 @@ fn a_start_that_is_refused_leaves_the_format_as_it_was() {
     assert_is_all_of_format_3(&world_in(directory), &PRICES[1..]);
 }
 
+/// Mutations: `Meta::parse` that takes this format alone; `MetadataState::apply` that passes over `LogStartMoved`.
 #[test]
 fn a_closed_directory_of_format_2_opens_with_everything() {
     let world = world_of("format-2/closed");
@@ -271,6 +271,7 @@ fn assert_is_all_of_format_4(world: &World) {
     assert!(recovery.quarantined.is_empty());
 }
 
+/// Mutation: `ExtentHeader::read` that knows no version 3.
 #[test]
 fn a_killed_directory_of_format_4_opens_with_everything() {
     let mut world = world_of("format-4/killed");
@@ -284,6 +285,7 @@ fn a_killed_directory_of_format_4_opens_with_everything() {
     assert_eq!(appended.base_offset, Offset(5));
 }
 
+/// Mutation: `kept_epochs` that takes any file of epochs for an empty one.
 #[test]
 fn a_closed_directory_of_format_4_opens_with_everything() {
     let world = world_of("format-4/closed");
