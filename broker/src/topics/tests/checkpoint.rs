@@ -140,6 +140,40 @@ fn no_extent_is_written_again_that_the_recovery_points_on_the_disk_need() {
     });
 }
 
+/// A log of durability `os` has what it has in its segments alone: one that is missing between others that are whole would be taken for
+/// lost where nothing tells how far the log was durable.
+///
+/// Mutation: `begin_segment` that does not sync the directory.
+#[test]
+fn a_power_cut_between_the_files_and_their_names_takes_no_segment_and_leaves_the_one_behind_it() {
+    for seed in 0..20 {
+        let storage = FaultyStorage::new(seed);
+        let counted = CountedStorage::new(storage.clone());
+        let world = FaultyWorld::on(storage, Disk::new(counted.clone()), ROOMY);
+        let settings = [("sluice.durability", "os")];
+        let created = world
+            .topics
+            .create(new_topic("orders", 1, &settings), Commit::Yes);
+        let topic = world.drive(created).unwrap().unwrap();
+        let mut config = topic.config().log.clone();
+        config.segment_bytes = 1;
+        world.partition("orders").log.set_config(config);
+        for _ in 0..4 {
+            flush_large(&world);
+        }
+        held_at(HeldAt::SyncOfPartition, &world, &counted, |_| {
+            let storage = world.storage.fork();
+            storage.forget_order();
+            storage.lose_files("/data", "recovery-points");
+            storage.cut_power();
+            let disk = Disk::new(storage.clone());
+            let after = FaultyWorld::on(storage, disk, ROOMY);
+            let damaged = after.partition("orders").log.damaged();
+            assert_eq!(damaged, [], "{seed}");
+        });
+    }
+}
+
 /// What a thread does with a world.
 type Thread = fn(FaultyWorld);
 
