@@ -6,8 +6,10 @@
 //! read from the disk and not kept in memory.
 
 use std::io::ErrorKind;
+use std::ops::Range;
 
 use super::StorageError;
+use super::damage::DamagedRange;
 use super::partition_log::PartitionLog;
 use super::segment::SealedSegment;
 use super::sound_walk::{Found, Ground, SoundWalk};
@@ -25,8 +27,11 @@ impl PartitionLog {
     pub fn scrub(&self, pace: ScrubPace<'_>) -> Result<bool, StorageError> {
         let view = self.view.lock();
         let sealed = view.sealed.clone();
+        let active_base = view.active.as_ref().map(|active| active.base_offset);
         drop(view);
-        self.look_again(i64::MIN)?;
+        if let Some(base) = active_base {
+            self.look_again(base)?;
+        }
         for segment in sealed {
             match self.scrub_segment(&segment, pace) {
                 Ok(true) => {}
@@ -50,20 +55,44 @@ impl PartitionLog {
             is_read_once: true,
             ..segment.ground(&file)
         });
+        let known = self.damaged();
+        let mut readable: Vec<DamagedRange> = Vec::new();
+        let mut holes = Vec::new();
         loop {
             match walk.next_batch()? {
                 Found::Batch(_, batch) => {
+                    let offset = batch.header().base_offset;
+                    readable.extend(known.iter().find(|known| known.contains(offset)));
                     if !pace(batch.bytes().len()) {
                         return Ok(false);
                     }
                 }
                 Found::Hole(hole) => {
                     if let Some(range) = hole.range() {
+                        holes.push(range);
                         self.note_damage(&segment.file, range);
                     }
                 }
-                Found::End => return Ok(true),
+                Found::End => break,
             }
         }
+        readable.dedup();
+        for range in readable {
+            self.forget_all_but(range, segment.offsets(), &holes);
+        }
+        self.write_damaged();
+        Ok(true)
+    }
+
+    /// Forgets what is damaged of a range in a segment of which all is read, but for its `holes`.
+    fn forget_all_but(&self, range: DamagedRange, segment: Range<i64>, holes: &[DamagedRange]) {
+        let inside = range.begin.max(segment.start)..range.end.min(segment.end);
+        let before = range.within(&(i64::MIN..segment.start));
+        let still = holes.iter().filter_map(|hole| hole.within(&inside));
+        let behind = range.within(&(segment.end..i64::MAX));
+        let left: Vec<_> = before.into_iter().chain(still).chain(behind).collect();
+        self.change_damaged(&mut self.view.lock(), |damaged| {
+            damaged.replace(range, &left);
+        });
     }
 }
