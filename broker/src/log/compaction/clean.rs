@@ -167,8 +167,10 @@ impl PartitionLog {
         let config = self.config.load_full();
         progress.delay = config.file_delete_delay;
         let view = self.view.lock();
-        let sealed = view.sealed.clone();
         let (known, log_start) = (view.damaged.clone(), view.log_start);
+        // What lies below goes with the next check of retention, and would come back with what it became one with.
+        let is_left = |segment: &&Arc<SealedSegment>| segment.next_offset > log_start;
+        let sealed: Vec<_> = view.sealed.iter().filter(is_left).cloned().collect();
         drop(view);
         let mut cleaner = Cleaner {
             log: self,

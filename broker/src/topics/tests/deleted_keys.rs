@@ -7,7 +7,7 @@ use super::compaction_reads::{
     KEYS, append_round, compact, eager_partition, keyed, with_small_segments,
 };
 use super::*;
-use crate::log::DamagedRange;
+use crate::log::{DamagedRange, with_checksum};
 use crate::offline::{RepairOptions, repair};
 
 /// A log whose first segment has the values of keys that are deleted, and a damaged batch, and was left alone by
@@ -139,4 +139,30 @@ fn damage_below_the_log_start_neither_ends_compaction_nor_brings_anything_back()
     let (directory, clock) = world.stopped();
     let world = World::at(directory, clock);
     Left { world, path, whole }.assert_stays_deleted("deleted records");
+}
+
+/// A check of retention that is interrupted has noted where the log begins, and has not dropped what is before.
+///
+/// Mutation: `compact` of what lies below the log start too.
+#[test]
+fn what_retention_was_about_to_drop_does_not_come_back_with_what_it_is_compacted_with() {
+    let world = World::new();
+    let partition = eager_partition(&world, &[("cleanup.policy", "compact,delete")]);
+    append_round(&partition, 0);
+    append_round(&partition, 1);
+    let files = world.files("eager-0");
+    let bases = files.iter().filter_map(|name| name.strip_suffix(".log"));
+    let second: i64 = bases.map(|base| base.parse().unwrap()).nth(1).unwrap();
+    drop(partition);
+    let (directory, clock) = world.stopped();
+    let start = directory
+        .path()
+        .join("data/topics/eager-0/log-start-offset");
+    fs::write(start, with_checksum(format!("1\n{second}\n"))).unwrap();
+    let world = World::at(directory, clock);
+    with_small_segments(&world);
+    assert_eq!(world.partition("eager").offsets().log_start.0, second);
+    compact_all(&world);
+    let world = world.restarted();
+    assert_eq!(world.partition("eager").offsets().log_start.0, second);
 }
