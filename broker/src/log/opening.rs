@@ -45,6 +45,7 @@ impl PartitionLog {
             has_start: false,
             density: Density::of(&[], options.config.compaction.is_some()),
             damaged: DamagedRanges::default(),
+            cut_files: Vec::new(),
         };
         Self::assemble(Arc::clone(context), options, opened)
     }
@@ -111,6 +112,18 @@ impl PartitionLog {
         unclean.checkpoint.note(in_doubt);
         log.replay(batches, unclean.checkpoint)?;
         Ok((log, found))
+    }
+
+    /// Lets the checkpoint know how far a log is durable that was found behind a clean stop: where no recovery point said so.
+    pub(crate) fn note_end(&self, checkpoint: &Checkpoint) {
+        let end = self.written_end();
+        if end.offset == 0 {
+            return;
+        }
+        checkpoint.note(Unsynced {
+            ends: [(self.key, end)].into(),
+            ..Unsynced::default()
+        });
     }
 
     /// What is damaged, once it was looked at again.

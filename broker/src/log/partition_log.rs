@@ -263,6 +263,8 @@ pub(super) struct Opened {
     pub(super) has_start: bool,
     pub(super) density: Density,
     pub(super) damaged: DamagedRanges,
+    /// Files that were cut, which nobody has synced.
+    pub(super) cut_files: Vec<PathBuf>,
 }
 
 impl Opened {

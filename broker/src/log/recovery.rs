@@ -133,6 +133,7 @@ impl Recovery<'_> {
             sealed: scanned.sealed,
             active: scanned.active,
             damaged: scanned.damaged,
+            cut_files: scanned.cut_files,
         };
         // Nothing less than an event of the metadata may take a log away.
         if self.options.log_start
@@ -149,7 +150,8 @@ impl Recovery<'_> {
         Ok((opened, recovery))
     }
 
-    /// Where the log begins by the file that says so: at its first segment, or before those that the disk lost. Nobody
+    /// Where the log begins by the file that says so: at its first segment, before those that the disk lost, or where those
+    /// begin that were not dropped yet. Nobody
     /// drops what is not durable, so one that says more is not of this log.
     fn noted_start(&self, bases: &[i64]) -> Result<Option<i64>, StorageError> {
         let Recovery {
@@ -303,6 +305,7 @@ impl Recovery<'_> {
                 unsynced.dirty.directories.insert(directory.clone());
             }
         }
+        unsynced.dirty.files.extend(opened.cut_files.clone());
         let point = self.options.recovery_point.offset;
         // Of a log without a recovery point not even the directory is known to be durable.
         let end = opened.end();
@@ -318,7 +321,7 @@ impl Recovery<'_> {
         let paths = files.chain(active).map(|file| file.path().as_ref().clone());
         unsynced.dirty.files.extend(paths);
         let directory = &self.options.directory;
-        for name in [LABEL_FILE, leader_epochs::FILE_NAME] {
+        for name in [LABEL_FILE, LOG_START_FILE, leader_epochs::FILE_NAME] {
             unsynced.dirty.files.insert(directory.join(name));
         }
         unsynced.dirty.directories.insert(directory.clone());

@@ -1,5 +1,6 @@
 //! Reading segments that are in doubt: by their indexes, or batch by batch.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sluice_protocol::record_batch::BatchHeader;
@@ -28,6 +29,8 @@ pub(super) struct Scanned {
     last_epoch: i32,
     pub(super) damaged: DamagedRanges,
     pub(super) cut_bytes: u64,
+    /// The files that were cut, and are not synced yet.
+    pub(super) cut_files: Vec<PathBuf>,
     /// Where an end begins that is kept, as [`LogRecovery::doubtful_end`](super::LogRecovery::doubtful_end) says.
     pub(super) doubtful_end: Option<i64>,
     /// Whether it ends where the commit log goes on.
@@ -52,6 +55,7 @@ impl Scanned {
             last_epoch: i32::MIN,
             damaged,
             cut_bytes: 0,
+            cut_files: Vec::new(),
             doubtful_end: None,
             is_cut: false,
             interval,
@@ -202,7 +206,7 @@ impl Recovery<'_> {
                 scanned.cut_bytes = size.saturating_sub(cut);
             }
             file.truncate(cut)?;
-            file.sync()?;
+            scanned.cut_files.push(segment.path().as_ref().clone());
         }
         Ok(())
     }
@@ -356,8 +360,9 @@ impl Recovery<'_> {
     /// Whether a batch at `base_offset` leaves out what is behind `next_offset`, and nothing ever did: no checksum
     /// covers where it says it is.
     fn leaves_out(&self, next_offset: i64, base_offset: i64) -> bool {
-        let next_offset = next_offset.max(self.options.recovery_point.offset);
-        self.has_point && base_offset > next_offset && !self.keeps(next_offset)
+        let point = self.options.recovery_point.offset;
+        let next_offset = next_offset.max(point);
+        point > 0 && self.has_point && base_offset > next_offset && !self.keeps(next_offset)
     }
 
     /// Whether a hole that `walk` stands behind is damage: where the commit log has it again, with all that is sound

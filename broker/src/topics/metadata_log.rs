@@ -167,6 +167,11 @@ impl MetadataLog {
         Ok(())
     }
 
+    /// As [`PartitionLog::note_end`].
+    pub(crate) fn note_end(&self, checkpoint: &Checkpoint) {
+        self.log.note_end(checkpoint);
+    }
+
     /// Compacts the log as soon as it has grown by much, until [`MetadataLog::end_watch`]. What fails is tried again,
     /// and told, by the next check of retention.
     pub(crate) fn watch(&self, checkpoint: &Checkpoint) {

@@ -180,6 +180,7 @@ impl Topics {
             threads: Mutex::default(),
         };
         let topics = registry.recovered(disk, &state, &found)?;
+        found.note_ends(&topics);
         // What was found is durable before anybody can read it.
         found.checkpoint.end_generation(found.replay.next_live())?;
         let mut journal = found.begin(threads.segments)?;
@@ -293,6 +294,25 @@ impl FoundJournal {
             checkpoint: &self.checkpoint,
             points: self.points.state(self.always_had_points),
         })
+    }
+
+    /// Behind a clean stop all is durable. Where the recovery points did not say how far, they do from now on: after a
+    /// kill of a process that wrote nothing, what they do not know counts as never promised.
+    fn note_ends(&self, topics: &Topics) {
+        if self.last_stop == LastStop::Unclean {
+            return;
+        }
+        let is_unknown = |key| self.points.of(key).offset == 0;
+        if is_unknown(LogKey::METADATA) {
+            topics.0.metadata.note_end(&self.checkpoint);
+        }
+        for topic in topics.list() {
+            for partition in topic.partitions().iter() {
+                if is_unknown(partition.log.key()) {
+                    partition.log.note_end(&self.checkpoint);
+                }
+            }
+        }
     }
 
     /// The journal of this process, once everything that was found is durable.

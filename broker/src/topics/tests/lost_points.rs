@@ -282,3 +282,31 @@ fn an_end_that_cannot_be_read_is_not_cut_off_without_recovery_points() {
     let last = values(&partition, appended.base_offset.0);
     assert_eq!(last, pairs(&[(appended.base_offset.0, "two")]));
 }
+
+/// Behind a clean stop without recovery points a process may be killed that wrote nothing.
+///
+/// Mutations: `FoundJournal::note_ends` that notes nothing, with `leaves_out` that does not ask whether there is a point.
+#[test]
+fn what_was_found_behind_a_clean_stop_without_recovery_points_is_durable_from_then_on() {
+    let world = filled();
+    let path = segment(&world, 3);
+    let (directory, clock) = world.stopped();
+    // As if it had been compacted: a batch in the middle is gone.
+    let size = usize::try_from(batch_size()).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.drain(size..2 * size);
+    fs::write(&path, &bytes).unwrap();
+    fs::write(path.with_file_name("compacted"), b"").unwrap();
+    fs::remove_file(directory.path().join("data").join(POINTS)).unwrap();
+    let world = World::at(directory, clock).killed();
+    let partition = world.partition("orders");
+    assert_eq!(partition.log.damaged(), []);
+    assert_eq!(world.topics.recovery().cut, []);
+    let mut found: Vec<_> = values(&partition, 0)
+        .into_iter()
+        .map(|(at, _)| at)
+        .collect();
+    found.insert(4, 4);
+    assert_eq!(found, (0..RECORDS).collect::<Vec<_>>());
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
