@@ -102,12 +102,19 @@ impl PartitionLog {
             return Ok((log, found));
         };
         let is_replayed = batches.first_offset().is_some();
-        let in_doubt = recovery.in_doubt(&opened, is_replayed)?;
-        let are_epochs_kept = opened.are_epochs_kept;
+        let mut in_doubt = recovery.in_doubt(&opened, is_replayed)?;
+        let (are_epochs_kept, has_directory) = (opened.are_epochs_kept, opened.has_directory);
         let log = Self::assemble(Arc::clone(context), options, opened);
         found.damaged = log.damaged_after_all()?;
-        if !in_doubt.ends.is_empty() && (log.mend_epochs()? || !are_epochs_kept) {
+        // Their file may be of a flush of which the log itself has nothing left.
+        let are_mended = has_directory && log.mend_epochs()?;
+        if are_mended || (!in_doubt.ends.is_empty() && !are_epochs_kept) {
             log.write_epochs()?;
+            in_doubt.dirty.files.insert(log.epochs_file());
+            in_doubt
+                .dirty
+                .directories
+                .insert(log.directory().to_owned());
         }
         unclean.checkpoint.note(in_doubt);
         log.replay(batches, unclean.checkpoint)?;

@@ -2,6 +2,7 @@
 //! alone calls it; the commit log makes the same batches durable meanwhile, and a checkpoint syncs
 //! what is noted here as dirty.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -226,9 +227,7 @@ impl PartitionLog {
             return Ok(());
         }
         self.write_epochs_of(writer)?;
-        dirty
-            .files
-            .insert(self.directory.join(leader_epochs::FILE_NAME));
+        dirty.files.insert(self.epochs_file());
         dirty.directories.insert(self.directory.clone());
         Ok(())
     }
@@ -242,13 +241,18 @@ impl PartitionLog {
 
     /// As [`PartitionLog::write_epochs`]. Where it fails, the next start reads the batches again.
     pub(super) fn try_to_write_epochs(&self) {
-        let path = self.directory.join(leader_epochs::FILE_NAME);
+        let path = self.epochs_file();
         let text = self.writer.lock().epochs.to_text();
         drop(self.context.disk.swap_file(&path, text.as_bytes()));
     }
 
+    /// Where they are kept.
+    pub(super) fn epochs_file(&self) -> PathBuf {
+        self.directory.join(leader_epochs::FILE_NAME)
+    }
+
     fn write_epochs_of(&self, writer: &Writer) -> Result<(), StorageError> {
-        let path = self.directory.join(leader_epochs::FILE_NAME);
+        let path = self.epochs_file();
         let text = writer.epochs.to_text();
         let (disk, space) = (&self.context.disk, &self.context.space);
         space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))

@@ -290,3 +290,19 @@ fn topics_are_kept_though_an_epoch_in_their_log_rots_and_the_recovery_points_are
     let kept = pairs(&[(0, "one"), (1, "two")]);
     assert_eq!(values(&world.partition("orders"), 0), kept);
 }
+
+/// The file may be of a flush that a power cut took, of which the log itself has nothing left.
+///
+/// Mutation: `open` that looks at the epochs only where something of the log is in doubt.
+#[test]
+fn a_file_of_leader_epochs_is_held_against_the_batches_after_a_kill_though_nothing_else_is_in_doubt()
+ {
+    let world = filled();
+    world.end(false);
+    let path = segment(&world, 0).with_file_name("leader-epoch-checkpoint");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "0\n1\n0 0\n");
+    fs::write(&path, "0\n1\n3 0\n").unwrap();
+    let world = world.reopened();
+    assert_eq!(world.partition("orders").log.epoch_of(0), Some(0));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "0\n1\n0 0\n");
+}
