@@ -13,10 +13,10 @@ use super::resync::makes_sense;
 use super::sound_walk::SoundWalk;
 
 impl PartitionLog {
-    /// Has the epochs be those of the batches, and says whether they were not.
-    pub(super) fn mend_epochs(&self) -> Result<bool, StorageError> {
+    /// Has the epochs be those of the batches.
+    pub(super) fn mend_epochs(&self) -> Result<(), StorageError> {
         if self.are_epochs_true()? {
-            return Ok(false);
+            return Ok(());
         }
         let mut epochs = LeaderEpochs::default();
         let mut from = 0;
@@ -32,7 +32,7 @@ impl PartitionLog {
         writer.epochs = epochs.clone();
         self.view.lock().epochs = epochs;
         drop(writer);
-        Ok(true)
+        Ok(())
     }
 
     fn are_epochs_true(&self) -> Result<bool, StorageError> {

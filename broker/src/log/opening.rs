@@ -40,7 +40,7 @@ impl PartitionLog {
             next_offset: 0,
             log_start: 0,
             epochs: LeaderEpochs::default(),
-            are_epochs_kept: false,
+            kept_epochs: None,
             has_directory: false,
             has_start: false,
             density: Density::of(&[], options.config.compaction.is_some()),
@@ -93,7 +93,8 @@ impl PartitionLog {
             note_missing(&recovery, &mut opened, batches)?;
         }
         let (Some(batches), Some(unclean)) = (batches, unclean) else {
-            let are_epochs_lost = opened.has_directory && !opened.are_epochs_kept;
+            let are_epochs_kept = opened.kept_epochs.as_ref() == Some(&opened.epochs);
+            let are_epochs_lost = opened.has_directory && !are_epochs_kept;
             let log = Self::assemble(Arc::clone(context), options, opened);
             found.damaged = log.damaged_after_all()?;
             if are_epochs_lost {
@@ -102,23 +103,42 @@ impl PartitionLog {
             return Ok((log, found));
         };
         let is_replayed = batches.first_offset().is_some();
-        let mut in_doubt = recovery.in_doubt(&opened, is_replayed)?;
-        let (are_epochs_kept, has_directory) = (opened.are_epochs_kept, opened.has_directory);
+        let in_doubt = recovery.in_doubt(&opened, is_replayed)?;
+        let (kept_epochs, has_directory) = (opened.kept_epochs.take(), opened.has_directory);
         let log = Self::assemble(Arc::clone(context), options, opened);
         found.damaged = log.damaged_after_all()?;
         // Their file may be of a flush of which the log itself has nothing left.
-        let are_mended = has_directory && log.mend_epochs()?;
-        if are_mended || (!in_doubt.ends.is_empty() && !are_epochs_kept) {
-            log.write_epochs()?;
-            in_doubt.dirty.files.insert(log.epochs_file());
-            in_doubt
-                .dirty
-                .directories
-                .insert(log.directory().to_owned());
+        if has_directory {
+            log.mend_epochs()?;
         }
         unclean.checkpoint.note(in_doubt);
+        log.writer.lock().is_opening = true;
         log.replay(batches, unclean.checkpoint)?;
+        log.end_opening(kept_epochs.as_ref(), unclean.checkpoint)?;
         Ok((log, found))
+    }
+
+    /// Writes the epochs where their file says something else. One file for each of thousands of partitions takes long.
+    fn end_opening(
+        &self,
+        kept_epochs: Option<&LeaderEpochs>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), StorageError> {
+        let mut writer = self.writer.lock();
+        writer.is_opening = false;
+        if !writer.has_directory || kept_epochs == Some(&writer.epochs) {
+            return Ok(());
+        }
+        drop(writer);
+        self.write_epochs()?;
+        let mut written = Unsynced::default();
+        written.dirty.files.insert(self.epochs_file());
+        written
+            .dirty
+            .directories
+            .insert(self.directory().to_owned());
+        checkpoint.note(written);
+        Ok(())
     }
 
     /// Lets the checkpoint know how far a log is durable that was found behind a clean stop: where no recovery point said so.

@@ -209,6 +209,8 @@ pub(super) struct Writer {
     pub(super) has_directory: bool,
     /// Whether the directory tells where the log begins.
     pub(super) has_start: bool,
+    /// Whether the log is being opened: the epochs are written when all is there.
+    pub(super) is_opening: bool,
     /// Whether the name of the active segment is durable.
     pub(super) name: SegmentName,
     pub(super) is_closed: bool,
@@ -257,8 +259,8 @@ pub(super) struct Opened {
     pub(super) next_offset: i64,
     pub(super) log_start: i64,
     pub(super) epochs: LeaderEpochs,
-    /// Whether their file says the same.
-    pub(super) are_epochs_kept: bool,
+    /// What their file says.
+    pub(super) kept_epochs: Option<LeaderEpochs>,
     pub(super) has_directory: bool,
     pub(super) has_start: bool,
     pub(super) density: Density,
@@ -333,6 +335,7 @@ impl PartitionLog {
                 epochs: opened.epochs.clone(),
                 has_directory: opened.has_directory,
                 has_start: opened.has_start,
+                is_opening: false,
                 name: SegmentName::Durable,
                 is_closed: false,
             }),

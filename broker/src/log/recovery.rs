@@ -125,7 +125,7 @@ impl Recovery<'_> {
         let mut opened = Opened {
             next_offset: scanned.next_offset,
             log_start,
-            are_epochs_kept: kept.as_ref() == Some(&epochs),
+            kept_epochs: kept,
             epochs,
             has_directory: !names.is_empty(),
             has_start: start.is_some(),

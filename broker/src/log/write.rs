@@ -226,6 +226,9 @@ impl PartitionLog {
         if !writer.epochs.push(header.leader_epoch, header.base_offset) {
             return Ok(());
         }
+        if writer.is_opening {
+            return Ok(());
+        }
         self.write_epochs_of(writer)?;
         dirty.files.insert(self.epochs_file());
         dirty.directories.insert(self.directory.clone());
