@@ -23,6 +23,8 @@ use sluice_protocol::messages::produce::{
 };
 use sluice_protocol::record_batch::{Compression, Origin, ValidatedBatch};
 
+use tokio::sync::MutexGuard;
+
 use super::call::Call;
 use super::dispatch::Answer;
 use super::error::{Refusal, RequestError};
@@ -39,7 +41,7 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
     let acks = acks(request.acks);
     let timeout_ms = request.timeout_ms.max(TIMEOUT_MIN_MS);
     let mut topics = Vec::with_capacity(request.topic_data.len());
-    let turn = call.peer.append_turn.lock().await;
+    let turn = append_turn(call).await;
     let mut glance = Glance::default();
     for topic in last_of_each(request.topic_data) {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
@@ -77,6 +79,18 @@ pub(crate) async fn handle(call: &Call, request: ProduceRequest) -> Answer<Produ
         true => Answer::Close("records sent with acks 0 were refused"),
         false => Answer::Silent,
     }
+}
+
+/// The turn of this request among those of its connection. Where it had to wait others have the thread first: all that
+/// wait would else follow each other without a pause.
+async fn append_turn(call: &Call) -> MutexGuard<'_, ()> {
+    let turn = &call.peer.append_turn;
+    if let Ok(turn) = turn.try_lock() {
+        return turn;
+    }
+    let turn = turn.lock().await;
+    tokio::task::yield_now().await;
+    turn
 }
 
 /// Of a partition that is named more than once the last batch counts, and is answered once, as by

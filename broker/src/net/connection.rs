@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -196,6 +196,15 @@ enum Work {
 }
 
 impl Work {
+    /// Goes on to the next point at which it has to wait.
+    fn go_on(&mut self, context: &mut Context<'_>) {
+        if let Self::Running(prepared) = self
+            && let Poll::Ready(outcome) = prepared.work.as_mut().poll(context)
+        {
+            *self = Self::Done(outcome);
+        }
+    }
+
     /// What is left of it without somebody to be answered.
     fn left(self) -> Self {
         match self {
@@ -255,25 +264,88 @@ impl Progress {
         });
     }
 
-    /// Resolves with the outcome of the oldest request, and forgets it. Pending where there is none.
+    /// Resolves with the outcome of the oldest request, and forgets it. Pending where there is none. Those behind it
+    /// go on meanwhile: what one of them has yet to append would else miss the flush that the oldest waits for.
     async fn answered(&mut self) -> Outcome {
-        let outcome = poll_fn(|context| match self.started.front_mut() {
-            None => Poll::Pending,
-            Some(oldest) => {
-                match std::mem::replace(&mut oldest.work, Work::Done(Outcome::Silent)) {
-                    Work::Done(outcome) => Poll::Ready(outcome),
-                    Work::Running(mut prepared) => {
-                        let polled = prepared.work.as_mut().poll(context);
-                        oldest.work = Work::Running(prepared);
-                        polled
-                    }
-                }
+        let outcome = poll_fn(|context| {
+            let mut started = self.started.iter_mut().map(|started| &mut started.work);
+            let Some(oldest) = started.next() else {
+                return Poll::Pending;
+            };
+            oldest.go_on(context);
+            if let Work::Done(outcome) = oldest {
+                return Poll::Ready(std::mem::replace(outcome, Outcome::Silent));
             }
+            started.for_each(|behind| behind.go_on(context));
+            Poll::Pending
         })
         .await;
         if let Some(oldest) = self.started.pop_front() {
             self.bytes -= oldest.size;
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+    use tokio::sync::Semaphore;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    type Appended = Arc<Mutex<Vec<usize>>>;
+
+    /// A request of two batches that lets others have the thread between them and then waits for the `flush`.
+    fn of_two_batches(index: usize, appended: &Appended, flush: &Arc<Semaphore>) -> Queued {
+        let (appended, flush) = (Arc::clone(appended), Arc::clone(flush));
+        let work = async move {
+            appended.lock().push(index);
+            tokio::task::yield_now().await;
+            appended.lock().push(index);
+            drop(flush.acquire().await);
+            Outcome::Silent
+        };
+        Queued {
+            prepared: Prepared {
+                work: Box::pin(work),
+                is_pipelined: true,
+                is_waiting: false,
+            },
+            size: 1,
+        }
+    }
+
+    async fn is_answered(progress: &mut Progress) -> bool {
+        let answered = timeout(Duration::from_millis(20), progress.answered());
+        answered.await.is_ok()
+    }
+
+    /// Mutations: `answered` that polls the oldest alone; one that polls again what is done; one that answers with
+    /// whatever is done first.
+    #[tokio::test]
+    async fn requests_behind_one_that_waits_for_the_disk_append_all_of_theirs_meanwhile() {
+        let appended = Appended::default();
+        let flushes: [_; 3] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
+        let mut progress = Progress::default();
+        for (index, flush) in flushes.iter().enumerate() {
+            progress.next = Some(of_two_batches(index, &appended, flush));
+            progress.start().await;
+        }
+        assert_eq!(*appended.lock(), [0, 1, 2], "they start at once");
+        assert!(!is_answered(&mut progress).await);
+        assert_eq!(*appended.lock(), [0, 1, 2, 0, 1, 2]);
+
+        flushes[1].add_permits(1);
+        assert!(!is_answered(&mut progress).await, "the oldest is first");
+        assert!(!is_answered(&mut progress).await);
+        flushes[0].add_permits(1);
+        assert!(is_answered(&mut progress).await && is_answered(&mut progress).await);
+        assert!(!is_answered(&mut progress).await);
+        assert_eq!(progress.bytes, 1);
+        flushes[2].add_permits(1);
+        assert!(is_answered(&mut progress).await);
+        assert!(!progress.is_busy());
     }
 }
