@@ -1,7 +1,7 @@
 //! The idempotent producers that a partition knows, counted together with those of all other partitions.
 //!
 //! Where there are as many as there may be, a partition that knows more than its share forgets the idlest for each
-//! new one, so that none is kept from its share by others. Does not decide what follows from a sequence:
+//! new one, so that none is kept from its share by others. Those that were refused push out none. Does not decide what follows from a sequence:
 //! [`ProducerStates`] does.
 
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use sluice_protocol::record_batch::BatchHeader;
 use crate::limits::{PRODUCERS_PER_PARTITION_MAX, PRODUCERS_PER_PARTITION_SHARE};
 use crate::log::ProducerStates;
 
-/// How many producers all partitions know, or have refused a batch of; one that writes to many counts in each of
-/// them.
+/// How many producers all partitions know, and how many they have refused a batch of; one that writes to many counts
+/// in each of them.
 #[derive(Debug)]
 pub(super) struct ProducerCount {
     known: AtomicUsize,
+    /// Apart from the known ones, whom they are not to push out.
+    refused: AtomicUsize,
     max: usize,
 }
 
@@ -25,29 +27,48 @@ impl ProducerCount {
     pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
             known: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             max,
         })
     }
 
-    /// How many there are.
-    pub(super) fn known(&self) -> usize {
-        self.known.load(Ordering::Relaxed)
+    /// Whether there is room for no further one that was refused.
+    pub(super) fn is_reached(&self) -> bool {
+        self.known().saturating_add(self.refused()) >= self.max
     }
 
-    /// Whether there is room for no further one.
-    pub(super) fn is_reached(&self) -> bool {
-        self.known() >= self.max
+    /// How many were refused.
+    pub(super) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// How many are known.
+    pub(super) fn known(&self) -> usize {
+        self.known.load(Ordering::Relaxed)
     }
 
     fn is_exceeded(&self) -> bool {
         self.known() > self.max
     }
 
-    /// Counts `after` in the place of `before`.
-    pub(super) fn replace(&self, before: usize, after: usize) {
-        self.known.fetch_add(after, Ordering::Relaxed);
-        self.known.fetch_sub(before, Ordering::Relaxed);
+    /// Counts `after` that are known in the place of `before`.
+    fn replace_known(&self, before: usize, after: usize) {
+        replace(&self.known, before, after);
     }
+
+    /// Counts `after` that were refused in the place of `before`.
+    pub(super) fn replace_refused(&self, before: usize, after: usize) {
+        replace(&self.refused, before, after);
+    }
+}
+
+/// Never counts more than there are, not even for a moment: others would forget theirs.
+fn replace(count: &AtomicUsize, before: usize, after: usize) {
+    let difference = before.abs_diff(after);
+    match before < after {
+        true => count.fetch_add(difference, Ordering::Relaxed),
+        false => count.fetch_sub(difference, Ordering::Relaxed),
+    };
 }
 
 /// The producers of one partition.
@@ -60,7 +81,7 @@ pub(super) struct KnownProducers {
 impl KnownProducers {
     /// Those that a start found; no more than the share of a partition where others have all else.
     pub(super) fn new(states: ProducerStates, together: Arc<ProducerCount>) -> Self {
-        together.replace(0, states.len());
+        together.replace_known(0, states.len());
         let mut known = Self { states, together };
         if known.together.is_exceeded() {
             known.change(|states| states.keep_within(PRODUCERS_PER_PARTITION_SHARE));
@@ -87,20 +108,20 @@ impl KnownProducers {
     fn change(&mut self, change: impl FnOnce(&mut ProducerStates)) {
         let before = self.states.len();
         change(&mut self.states);
-        self.together.replace(before, self.states.len());
+        self.together.replace_known(before, self.states.len());
         let before = self.states.len();
         let fewer = before.saturating_sub(1);
         self.states.keep_within(match self.together.is_exceeded() {
             true => fewer.clamp(PRODUCERS_PER_PARTITION_SHARE, PRODUCERS_PER_PARTITION_MAX),
             false => PRODUCERS_PER_PARTITION_MAX,
         });
-        self.together.replace(before, self.states.len());
+        self.together.replace_known(before, self.states.len());
     }
 }
 
 impl Drop for KnownProducers {
     fn drop(&mut self) {
-        self.together.replace(self.states.len(), 0);
+        self.together.replace_known(self.states.len(), 0);
     }
 }
 
@@ -157,6 +178,22 @@ mod tests {
         assert_eq!(together.known(), many.states().len());
         many.expire(i64::MAX);
         assert_eq!(together.known(), 0);
+    }
+
+    /// On a full disk every producer that goes on to write is refused. Mutations: `is_exceeded` by the sum; `is_reached`
+    /// by the refused ones alone.
+    #[test]
+    fn refused_producers_push_out_none_that_is_known() {
+        let together = ProducerCount::new(MAX);
+        let mut known = KnownProducers::new(ProducerStates::default(), Arc::clone(&together));
+        write(&mut known, 0..60);
+        assert!(!together.is_reached());
+        together.replace_refused(0, 40);
+        assert!(together.is_reached());
+        write(&mut known, 60..100);
+        assert_eq!(ids(&known), Vec::from_iter(0..100));
+        together.replace_refused(40, 0);
+        assert!(together.is_reached(), "the known ones count");
     }
 
     /// Mutation: `KnownProducers::new` without `keep_within`.

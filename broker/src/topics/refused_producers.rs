@@ -3,7 +3,7 @@
 //! Batches behind it may be here before it is. Of a producer that is known its sequence tells; one that is
 //! not known may begin anywhere, and so it is kept here what it has to begin with, until it does or has been
 //! silent for so long that nothing of it is on its way. They take of the room for producers what the known ones
-//! leave, and where there is none for one, whoever is not known has to begin with 0 for as long: a client that
+//! leave and push none of those out, and where there is none for one, whoever is not known has to begin with 0 for as long: a client that
 //! cannot do that begins anew (KIP-360). Does not decide what follows from a sequence.
 
 use std::collections::HashMap;
@@ -94,13 +94,13 @@ impl RefusedProducers {
     fn change(&mut self, change: impl FnOnce(&mut HashMap<i64, Refused>)) {
         let before = self.by_id.len();
         change(&mut self.by_id);
-        self.together.replace(before, self.by_id.len());
+        self.together.replace_refused(before, self.by_id.len());
     }
 }
 
 impl Drop for RefusedProducers {
     fn drop(&mut self) {
-        self.together.replace(self.by_id.len(), 0);
+        self.together.replace_refused(self.by_id.len(), 0);
     }
 }
 
@@ -153,9 +153,9 @@ mod tests {
     /// Mutations: `is_full` of a partition alone; a share of nothing; `note`, `forget`, `expire` or `Drop` that does
     /// not count.
     #[test]
-    fn those_of_all_partitions_together_are_bounded_with_the_known_ones_and_each_has_its_share() {
+    fn those_of_all_partitions_together_are_bounded_and_each_has_its_share() {
         let together = ProducerCount::new(100);
-        together.replace(0, 40);
+        let count = || together.refused();
         let new = || RefusedProducers::new(Arc::clone(&together));
         let mut partitions: Vec<_> = std::iter::repeat_with(new).take(10).collect();
         for partition in &mut partitions {
@@ -165,13 +165,13 @@ mod tests {
             assert_eq!(partition.begin_of(SHARE - 1), Some(9));
             assert_eq!(partition.begin_of(999), Some(0));
         }
-        assert_eq!(together.known(), 100 + 9 * 16);
+        assert_eq!(count(), 100 + 9 * 16);
         partitions[9].forget(0);
-        assert_eq!(together.known(), 100 + 9 * 16 - 1);
+        assert_eq!(count(), 100 + 9 * 16 - 1);
         partitions[9].expire(1);
-        assert_eq!(together.known(), 100 + 8 * 16);
+        assert_eq!(count(), 100 + 8 * 16);
         partitions.clear();
-        assert_eq!(together.known(), 40);
+        assert_eq!(count(), 0);
     }
 
     /// Mutations: `note` that replaces what it has; one that leaves the time of it.
