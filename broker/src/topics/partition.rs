@@ -440,7 +440,7 @@ impl Head {
         };
         let begin = match self.next_offset {
             0 => Some(0),
-            _ => self.refused.begin_of(producer.id),
+            _ => self.refused.begin_of(producer.id, producer.epoch),
         };
         let known = self.producers.states();
         let checked = known.check(producer, header.record_count, begin);

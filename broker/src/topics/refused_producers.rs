@@ -4,8 +4,9 @@
 //! not known may begin anywhere, and so it is kept here what it has to begin with, until it does or has been
 //! silent for so long that nothing of it is on its way. They take of the room for producers what the known ones
 //! leave and push none of those out, and where there is none for one, whoever is not known has to begin with 0 for as long: a client that
-//! cannot do that begins anew (KIP-360). Does not decide what follows from a sequence.
+//! cannot do that begins anew (KIP-360), in another epoch. Does not decide what follows from a sequence.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,12 +24,31 @@ pub(super) struct RefusedProducers {
     together: Arc<ProducerCount>,
 }
 
-/// What of a producer was refused first.
+/// What of a producer was refused first, in its newest epoch.
 #[derive(Debug)]
 struct Refused {
+    epoch: i16,
     base_sequence: i32,
     /// When something was refused for the last time, by the wall clock in milliseconds.
     at: i64,
+}
+
+impl Refused {
+    /// Takes note of what is refused later. A newer epoch begins anew; an older one has been given up.
+    fn go_on(&mut self, later: Self) {
+        match later.epoch.cmp(&self.epoch) {
+            Ordering::Less => {}
+            Ordering::Equal => self.at = later.at,
+            Ordering::Greater => *self = later,
+        }
+    }
+
+    const fn begin_in(&self, epoch: i16) -> i32 {
+        match self.epoch == epoch {
+            true => self.base_sequence,
+            false => 0,
+        }
+    }
 }
 
 impl RefusedProducers {
@@ -47,25 +67,26 @@ impl RefusedProducers {
         if id < 0 {
             return;
         }
-        if let Some(refused) = self.by_id.get_mut(&id) {
-            refused.at = now;
+        let refused = Refused {
+            epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+            at: now,
+        };
+        if let Some(first) = self.by_id.get_mut(&id) {
+            first.go_on(refused);
         } else if self.is_full() {
             self.left_out_at = Some(now);
         } else {
-            let refused = Refused {
-                base_sequence: header.base_sequence,
-                at: now,
-            };
             self.change(|by_id| {
                 by_id.insert(id, refused);
             });
         }
     }
 
-    /// The sequence that a producer must begin with that is not known, if there is any. Where there were so many
-    /// that some were not noted, it is 0 for those.
-    pub(super) fn begin_of(&self, id: i64) -> Option<i32> {
-        let refused = self.by_id.get(&id).map(|refused| refused.base_sequence);
+    /// The sequence that a producer must begin with that is not known, if there is any. It is 0 in another epoch than
+    /// that of what was refused, and, where there were so many that some were not noted, for those.
+    pub(super) fn begin_of(&self, id: i64, epoch: i16) -> Option<i32> {
+        let refused = self.by_id.get(&id).map(|refused| refused.begin_in(epoch));
         refused.or_else(|| self.left_out_at.map(|_at| 0))
     }
 
@@ -113,9 +134,13 @@ mod tests {
     const SHARE: i64 = 16;
 
     fn header(id: i64, base_sequence: i32) -> BatchHeader {
+        header_in(0, id, base_sequence)
+    }
+
+    fn header_in(epoch: i16, id: i64, base_sequence: i32) -> BatchHeader {
         let producer = BatchProducer {
             id,
-            epoch: 0,
+            epoch,
             base_sequence,
         };
         let mut builder = BatchBuilder::new(Compression::None).with_producer(producer);
@@ -133,21 +158,21 @@ mod tests {
         let mut refused = of_one_partition();
         let max = i64::try_from(limits::PRODUCERS_PER_PARTITION_MAX).unwrap();
         for id in 0..max {
-            assert_eq!(refused.begin_of(max), None);
+            assert_eq!(refused.begin_of(max, 0), None);
             refused.note(&header(id, 9), id);
         }
         refused.note(&header(max, 9), max);
         assert_eq!(
-            (refused.begin_of(1), refused.begin_of(max)),
+            (refused.begin_of(1, 0), refused.begin_of(max, 0)),
             (Some(9), Some(0))
         );
         refused.forget(1);
-        assert_eq!(refused.begin_of(max), Some(0), "nobody noted it since");
+        assert_eq!(refused.begin_of(max, 0), Some(0), "nobody noted it since");
         refused.expire(max / 2);
         assert_eq!(refused.by_id.len(), limits::PRODUCERS_PER_PARTITION_MAX / 2);
-        assert_eq!(refused.begin_of(max), Some(0));
+        assert_eq!(refused.begin_of(max, 0), Some(0));
         refused.expire(max + 1);
-        assert_eq!(refused.begin_of(max), None);
+        assert_eq!(refused.begin_of(max, 0), None);
     }
 
     /// Mutations: `is_full` of a partition alone; a share of nothing; `note`, `forget`, `expire` or `Drop` that does
@@ -162,8 +187,8 @@ mod tests {
             for id in 0..1000 {
                 partition.note(&header(id, 9), 0);
             }
-            assert_eq!(partition.begin_of(SHARE - 1), Some(9));
-            assert_eq!(partition.begin_of(999), Some(0));
+            assert_eq!(partition.begin_of(SHARE - 1, 0), Some(9));
+            assert_eq!(partition.begin_of(999, 0), Some(0));
         }
         assert_eq!(count(), 100 + 9 * 16);
         partitions[9].forget(0);
@@ -183,12 +208,29 @@ mod tests {
         }
         refused.note(&header(-1, -1), 0);
         assert_eq!(
-            (refused.begin_of(7), refused.begin_of(-1)),
+            (refused.begin_of(7, 0), refused.begin_of(-1, 0)),
             (Some(40), None)
         );
         refused.expire(5);
-        assert_eq!(refused.begin_of(7), Some(40));
+        assert_eq!(refused.begin_of(7, 0), Some(40));
         refused.expire(6);
-        assert_eq!(refused.begin_of(7), None);
+        assert_eq!(refused.begin_of(7, 0), None);
+    }
+
+    /// A client that gives up what was refused raises its epoch and begins with 0. Mutations: `begin_in` that passes
+    /// over the epoch; `go_on` that keeps the first of an older one, or that takes one given up for the newest.
+    #[test]
+    fn what_was_refused_in_an_epoch_that_was_given_up_is_no_beginning() {
+        let mut refused = of_one_partition();
+        refused.note(&header_in(0, 7, 40), 0);
+        assert_eq!(refused.begin_of(7, 1), Some(0));
+        refused.note(&header_in(1, 7, 3), 5);
+        refused.note(&header_in(0, 7, 41), 9);
+        let begins = [0, 1, 2].map(|epoch| refused.begin_of(7, epoch));
+        assert_eq!(begins, [0, 3, 0].map(Some));
+        refused.expire(5);
+        assert_eq!(refused.begin_of(7, 1), Some(3));
+        refused.expire(6);
+        assert_eq!(refused.begin_of(7, 1), None);
     }
 }

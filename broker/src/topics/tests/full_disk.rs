@@ -64,9 +64,19 @@ fn a_refused_batch_is_taken_when_it_comes_again_as_if_it_had_never_come() {
 
 /// Appends a record of a producer of its own.
 fn append_of(world: &FaultyWorld, id: i64, base_sequence: i32) -> Result<Offset, AppendError> {
+    append_in(world, 0, id, base_sequence)
+}
+
+/// The same in an epoch.
+fn append_in(
+    world: &FaultyWorld,
+    epoch: i16,
+    id: i64,
+    base_sequence: i32,
+) -> Result<Offset, AppendError> {
     let producer = BatchProducer {
         id,
-        epoch: 0,
+        epoch,
         base_sequence,
     };
     let builder = batch_of(&[record("another", NOW)]).with_producer(producer);
@@ -98,6 +108,24 @@ fn of_a_new_producers_batches_none_overtakes_one_that_was_refused() {
             Offset(offset + 1)
         );
     }
+}
+
+/// The later batch would be taken for a beginning, and the first, sent again, for a duplicate: its records would be lost,
+/// and nobody told. Mutation: a refused producer is kept without its epoch.
+#[test]
+fn in_a_new_epoch_no_batch_overtakes_one_that_was_refused() {
+    let world = full_world();
+    assert_eq!(look(&world), Room::Low);
+    append_of(&world, 7, 40).unwrap_err();
+    append_in(&world, 1, 7, 0).unwrap_err();
+    free(&world);
+    let early = append_in(&world, 1, 7, 40);
+    assert!(
+        matches!(early, Err(AppendError::OutOfOrderSequence { .. })),
+        "{early:?}"
+    );
+    assert_eq!(append_in(&world, 1, 7, 0).unwrap(), Offset(1));
+    assert_eq!(append_in(&world, 1, 7, 1).unwrap(), Offset(2));
 }
 
 /// A producer may be unknown since its state expired, or its records were deleted (KIP-360). Fails where what
