@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sluice_protocol::ErrorCode;
+use tokio::time::timeout_at;
 
 use super::ProduceError;
 use crate::admin::{Admin, NewTopic};
@@ -52,7 +53,7 @@ impl Cluster {
             let passes = code == ErrorCode::LeaderNotAvailable
                 || (code == ErrorCode::UnknownTopicOrPartition && self.may_create_topics().await);
             if !passes || Instant::now() + LOOK_INTERVAL >= deadline {
-                return Err(self.absent(code, name).await);
+                return Err(self.absent(code, name, deadline).await);
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
@@ -69,13 +70,22 @@ impl Cluster {
         Ok(answer.unwrap_or(Err(ErrorCode::UnknownTopicOrPartition)))
     }
 
-    /// Why there is no topic to produce to.
-    async fn absent(self: &Arc<Self>, code: ErrorCode, name: &str) -> ProduceError {
+    /// Why there is no topic to produce to. Whoever waits for it does not wait beyond `deadline` for the words.
+    async fn absent(
+        self: &Arc<Self>,
+        code: ErrorCode,
+        name: &str,
+        deadline: Instant,
+    ) -> ProduceError {
         if code == ErrorCode::UnknownTopicOrPartition {
             let topic = name.to_owned();
             return ProduceError::UnknownTopic { topic };
         }
-        ProduceError::refused(code, self.why_not_created(code, name).await)
+        if !is_of_creation(code) {
+            return ProduceError::refused(code, None);
+        }
+        let why = timeout_at(deadline.into(), self.why_not_created(code, name));
+        ProduceError::refused(code, why.await.unwrap_or(None))
     }
 
     /// What the broker says that would have to create the topic: an answer that tells of a topic has a code alone.
@@ -101,6 +111,17 @@ impl Cluster {
         *self.auto_creation().0.lock() = Some((Instant::now(), setting));
         setting.unwrap_or(true)
     }
+}
+
+/// Whether a code may be what became of a creation, so that asking for another tells more: a topic without a leader
+/// is there, and who may not write to one is not told of it either.
+const fn is_of_creation(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::LeaderNotAvailable
+            | ErrorCode::TopicAuthorizationFailed
+            | ErrorCode::ClusterAuthorizationFailed
+    )
 }
 
 fn is_writable(topic: &Topic) -> bool {

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sluice_client::offsets::{CommitRequest, Committer, GroupQuery, OffsetAndMetadata};
 use sluice_client::{
@@ -257,6 +258,38 @@ async fn an_old_cluster_is_asked_group_by_group() {
         assert_eq!(committed.offset, group);
     }
     assert_eq!(cluster.count(1, ApiKey::OffsetFetch), 40);
+}
+
+/// Metadata by which the topic `t` cannot be had.
+fn without_topic(error_code: ErrorCode) -> Reaction {
+    let Reaction::Answer(Told::Metadata(mut told)) = led_by(1, 0) else {
+        return Reaction::HangUp;
+    };
+    told.topics[0].error_code = error_code;
+    told.topics[0].partitions.clear();
+    answer(Told::Metadata(told))
+}
+
+/// Mutations: `is_of_creation` that is true of any code; `absent` that waits for what it asks as long as it takes.
+#[tokio::test]
+async fn why_a_topic_was_not_created_is_asked_where_that_can_be_told_and_not_waited_for() {
+    for (code, asked) in [
+        (ErrorCode::InvalidTopicException, 1),
+        (ErrorCode::LeaderNotAvailable, 0),
+        (ErrorCode::TopicAuthorizationFailed, 0),
+    ] {
+        let cluster = Cluster::new(&[], move |_, request| match request {
+            Asked::Metadata(_) => without_topic(code),
+            Asked::CreateTopics(_) => Reaction::Park,
+            _ => Reaction::HangUp,
+        });
+        let producer = cluster.client().producer(ProducerSettings::default());
+        let sent = producer.send("t", vec![ProduceRecord::default()]);
+        let sent = tokio::time::timeout(Duration::from_secs(10), sent).await;
+        let error = sent.expect("it does not wait for the words").unwrap_err();
+        assert_eq!(error.code(), Some(code));
+        assert_eq!(cluster.count(1, ApiKey::CreateTopics), asked, "{code:?}");
+    }
 }
 
 #[tokio::test]
