@@ -7,8 +7,9 @@
 //! `crc32c` with the checksum of both; one of an earlier build has the number alone. It is made with the data
 //! directory and replaced atomically. Where it is gone all the same, or not whole, ids go on far beyond all that
 //! can have been given: where a producer got an id twice its records would be taken for those of another, and dropped.
-//! Where somebody put back an older one, they go on behind those of the producers that are still known: of the others
-//! nothing is left that records could be taken for.
+//! Where somebody put back an older one, they go on behind those of the producers that are still known. Nothing tells of
+//! a client that got its id since and writes on: whoever restores a backup removes the file, so that ids go on beyond that one
+//! as well.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
