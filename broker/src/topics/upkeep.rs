@@ -142,7 +142,8 @@ impl Registry {
         self.space.close();
         self.metadata.end_watch();
         for thread in self.threads.lock().drain(..) {
-            // If it panicked, the queue has failed, which says so.
+            // Where one that flushes panicked the queue has failed, which says so. Where the one that replaces the metadata
+            // log did, nobody waits for it, and the check of retention replaces that as well.
             drop(thread.join());
         }
     }
