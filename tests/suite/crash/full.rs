@@ -55,6 +55,7 @@ async fn a_full_tmpfs_under_console_tools_and_kcat_refuses_records_and_goes_on_b
         world.kcat().produce(topic, "", "one\ntwo\n").await;
     }
     world.tmpfs().take(world.tmpfs().free() - 24 * MIB);
+    has_seen(&world, 32 * MIB).await;
     let mut java = world
         .console()
         .start("java", Tool::ProducerPerfTest, JAVA, world.folder());
@@ -194,6 +195,19 @@ fn used(folder: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
+}
+
+/// Waits until the broker has seen how little others left of the disk. It looks every second, and a fast producer takes that in
+/// less: then nothing is left to refuse records by.
+async fn has_seen(world: &World, free_max: u64) {
+    wait::until("a look at the disk", Duration::from_secs(30), || async {
+        let free = metric(world, "sluice_broker_disk_free_bytes").await;
+        match free <= free_max {
+            true => Ok(()),
+            false => Err(format!("sluice_broker_disk_free_bytes is {free}")),
+        }
+    })
+    .await;
 }
 
 /// Waits until records are refused.
