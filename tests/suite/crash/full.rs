@@ -26,7 +26,7 @@ const MIB: u64 = 1 << 20;
 /// Small enough for a small disk. The gateway does not try for long.
 const SETTINGS: [&str; 14] = [
     "--broker-disk-free-min",
-    "24MiB",
+    "8MiB",
     "--broker-disk-reserve",
     "8MiB",
     "--broker-commit-log-extent-size",
@@ -41,21 +41,26 @@ const SETTINGS: [&str; 14] = [
     "3s",
 ];
 
-/// What a Java producer sends, of which not all fits. The broker looks every second what others left of the disk: who takes that within
-/// less takes the reserve with it, by which commits are to be served. So there is more of it than a fast disk takes in a second.
-const JAVA: &str = "--topic java --num-records 20000 --record-size 1000 --throughput 10000";
+/// Of this the load takes but some in the seconds that the story lasts.
+const TMPFS: u64 = 1024 * MIB;
+/// What others leave of it for what the producers send: more than they write between two looks of the broker, a second apart. Who
+/// takes all within less takes the reserve with it, by which all else is to be served.
+const LEFT: u64 = 128 * MIB;
+/// What a Java producer sends, of which not all fits.
+const JAVA: &str = "--topic java --num-records 200000 --record-size 1000 --throughput -1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_tmpfs_under_console_tools_and_kcat_refuses_records_and_goes_on_by_itself() {
     let mut random = Random::announced();
-    let mut world = World::on_tmpfs(256 * MIB, &SETTINGS).await;
+    let mut world = World::on_tmpfs(TMPFS, &SETTINGS).await;
     let orders = Topic::create(world.bootstrap(), "orders", PARTITIONS).await;
     let mut load = Load::start(orders, &mut random);
     load.reach(300).await;
     for topic in ["doomed", "old"] {
         world.kcat().produce(topic, "", "one\ntwo\n").await;
     }
-    world.tmpfs().take(world.tmpfs().free() - 48 * MIB);
+    world.tmpfs().take(world.tmpfs().free() - LEFT);
+    has_seen(&world, LEFT).await;
     let mut java = world
         .console()
         .start("java", Tool::ProducerPerfTest, JAVA, world.folder());
@@ -70,7 +75,7 @@ async fn a_full_tmpfs_under_console_tools_and_kcat_refuses_records_and_goes_on_b
     let status = java.ended(wait::PATIENCE).await;
     assert!(status.success(), "{status}: {}", java.stderr());
     let kept = world.kcat().read_all("java", "%o\n").await;
-    assert_eq!(kept.lines().count(), 20_000, "each once");
+    assert_eq!(kept.lines().count(), 200_000, "each once");
     load.reach(300).await;
 
     // A topic that takes much of what there is, and goes.
@@ -195,6 +200,19 @@ fn used(folder: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
+}
+
+/// Waits until the broker has looked how little others left of the disk.
+async fn has_seen(world: &World, free_max: u64) {
+    wait::until("a look at the disk", Duration::from_secs(30), || async {
+        // Nothing is told before the first look.
+        let free = metric(world, "sluice_broker_disk_free_bytes").await;
+        match (1..=free_max).contains(&free) {
+            true => Ok(()),
+            false => Err(format!("sluice_broker_disk_free_bytes is {free}")),
+        }
+    })
+    .await;
 }
 
 /// Waits until records are refused.
