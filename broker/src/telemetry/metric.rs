@@ -65,7 +65,7 @@ metrics! {
     CHECKPOINT_PENDING = "sluice_broker_checkpoint_pending_bytes", "gauge", [],
         "Bytes of batches written since the last checkpoint, which a start after a crash would take from the commit log.";
     PRODUCERS = "sluice_broker_producers", "gauge", [],
-        "Idempotent producers that the partitions remember, and those of which they refused a batch; one that writes to many partitions counts in each.";
+        "Idempotent producers that the partitions remember; one that writes to many partitions counts in each.";
     PRODUCERS_MAX = "sluice_broker_producers_max", "gauge", [],
         "Limit of these (`broker.producers_max`), beside the 16 that each partition remembers in any case.";
     DISK_FREE = "sluice_broker_disk_free_bytes", "gauge", [],
