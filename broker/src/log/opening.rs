@@ -129,14 +129,9 @@ impl PartitionLog {
         if !writer.has_directory || kept_epochs == Some(&writer.epochs) {
             return Ok(());
         }
-        drop(writer);
-        self.write_epochs()?;
         let mut written = Unsynced::default();
-        written.dirty.files.insert(self.epochs_file());
-        written
-            .dirty
-            .directories
-            .insert(self.directory().to_owned());
+        self.write_epochs(&writer, &mut written.dirty)?;
+        drop(writer);
         checkpoint.note(written);
         Ok(())
     }

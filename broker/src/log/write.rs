@@ -223,26 +223,30 @@ impl PartitionLog {
         dirty: &mut Dirty,
     ) -> Result<(), StorageError> {
         let header = batch.header();
-        if !writer.epochs.push(header.leader_epoch, header.base_offset) {
+        if !writer.epochs.push(header.leader_epoch, header.base_offset) || writer.is_opening {
             return Ok(());
         }
-        if writer.is_opening {
-            return Ok(());
-        }
-        self.write_epochs_of(writer)?;
-        dirty.files.insert(self.epochs_file());
-        dirty.directories.insert(self.directory.clone());
-        Ok(())
+        self.write_epochs(writer, dirty)
     }
 }
 
 impl PartitionLog {
-    /// Writes the file of the leader epochs anew, without making it durable.
-    pub(super) fn write_epochs(&self) -> Result<(), StorageError> {
-        self.write_epochs_of(&self.writer.lock())
+    /// Writes the file of the leader epochs anew, without making it durable: what is to be synced for that is in `dirty` then.
+    pub(super) fn write_epochs(
+        &self,
+        writer: &Writer,
+        dirty: &mut Dirty,
+    ) -> Result<(), StorageError> {
+        let path = self.epochs_file();
+        let text = writer.epochs.to_text();
+        let (disk, space) = (&self.context.disk, &self.context.space);
+        space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))?;
+        dirty.files.insert(path);
+        dirty.directories.insert(self.directory.clone());
+        Ok(())
     }
 
-    /// As [`PartitionLog::write_epochs`]. Where it fails, the next start reads the batches again.
+    /// As [`PartitionLog::write_epochs`], for nobody to wait for. Where it fails, the next start reads the batches again.
     pub(super) fn try_to_write_epochs(&self) {
         let path = self.epochs_file();
         let text = self.writer.lock().epochs.to_text();
@@ -252,13 +256,6 @@ impl PartitionLog {
     /// Where they are kept.
     pub(super) fn epochs_file(&self) -> PathBuf {
         self.directory.join(leader_epochs::FILE_NAME)
-    }
-
-    fn write_epochs_of(&self, writer: &Writer) -> Result<(), StorageError> {
-        let path = self.epochs_file();
-        let text = writer.epochs.to_text();
-        let (disk, space) = (&self.context.disk, &self.context.space);
-        space.when_there_is_room(|| disk.swap_file(&path, text.as_bytes()))
     }
 }
 
