@@ -339,9 +339,7 @@ fn check_directories(disk: &Disk, path: &Path) -> Result<(), OpenError> {
     let others = others.map(|name| path.join(name));
     for directory in others.into_iter().chain([commit_log, damaged]) {
         // Whatever else is wrong is told by who needs it.
-        if let Err(error) = disk.list(&directory)
-            && error.cause.kind() == ErrorKind::NotADirectory
-        {
+        if disk.is_directory(&directory).is_ok_and(|is_one| !is_one) {
             return Err(OpenError::Unreadable {
                 path: directory,
                 reason: "it is no directory, and one belongs there; move it away and start again"
