@@ -21,13 +21,10 @@ use crate::log::batch_walk::first_timestamp;
 use crate::log::damage::{DamagedRange, DamagedRanges};
 use crate::log::open_files::SegmentFile;
 use crate::log::partition_log::PartitionLog;
-use crate::log::segment::{LOG, SealedSegment, file_name};
+use crate::log::segment::{LOG, SEGMENT_BYTES_MAX, SealedSegment, file_name};
 use crate::log::sound_walk::{Found, SoundWalk};
 use crate::log::storage::OpenMode;
 use crate::log::{DiskFull, LogConfig, StorageError};
-
-/// Bytes that a segment file may have: positions in it are 31 bits wide, as in Kafka.
-const FILE_BYTES_MAX: u64 = (1 << 31) - 1;
 
 /// What is to be compacted, and how.
 #[derive(Clone, Debug)]
@@ -371,7 +368,7 @@ impl Cleaner<'_> {
         while let Some((position, batch)) = input.next()? {
             let sifted = sieve.sift(&batch);
             let sifted = sifted.map_err(|error| input.unreadable(position, &error))?;
-            let room = FILE_BYTES_MAX
+            let room = SEGMENT_BYTES_MAX
                 .saturating_sub(output.size)
                 .saturating_sub(input.left());
             let stays = match sifted {
