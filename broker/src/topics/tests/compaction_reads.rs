@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use sluice_protocol::record::Record;
+
 use super::*;
 use crate::log::compaction::CompactError;
 
@@ -57,18 +59,27 @@ pub(super) fn compact(world: &World) -> usize {
 /// Keys with their offsets, as a consumer that reads everything sees them.
 pub(super) fn keys(partition: &Partition) -> Vec<(u8, i64)> {
     let mut keys = Vec::new();
-    let mut next = 0;
+    for_each_record(partition, 0, |record| {
+        keys.push((record.key.unwrap()[0], record.offset));
+    });
+    keys
+}
+
+/// Shows all records from an offset on, as a consumer gets them.
+pub(super) fn for_each_record(partition: &Partition, from: i64, mut show: impl FnMut(Record)) {
+    let mut next = from;
     loop {
         let outcome = partition.read(read_request(next)).unwrap();
         if outcome.records.is_empty() {
-            return keys;
+            return;
         }
         for batch in record_batch::batches(outcome.records.concat().into()) {
             let batch = batch.unwrap();
             assert!(batch.has_valid_crc() && batch.header().last_offset() >= next);
             next = batch.header().last_offset() + 1;
-            let records = batch.records(1 << 20).unwrap().map(Result::unwrap);
-            keys.extend(records.map(|record| (record.key.unwrap()[0], record.offset)));
+            for record in batch.records(1 << 20).unwrap() {
+                show(record.unwrap());
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::compaction_reads::{
-    KEYS, append_round, compact, eager_partition, keyed, with_small_segments,
+    KEYS, append_round, compact, eager_partition, for_each_record, keyed, with_small_segments,
 };
 use super::*;
 use crate::log::{DamagedRange, with_checksum};
@@ -71,20 +71,10 @@ impl Left {
         let partition = with_small_segments(&world);
         assert_eq!(partition.log.damaged(), [], "{what}");
         compact_all(&world);
-        let mut next = partition.offsets().log_start.0;
         let mut has_value = std::collections::BTreeMap::new();
-        loop {
-            let outcome = partition.read(read_request(next)).unwrap();
-            if outcome.records.is_empty() {
-                break;
-            }
-            for batch in record_batch::batches(outcome.records.concat().into()) {
-                let batch = batch.unwrap();
-                next = batch.header().last_offset() + 1;
-                let records = batch.records(1 << 20).unwrap().map(Result::unwrap);
-                has_value.extend(records.map(|it| (it.key.unwrap()[0], it.value.is_some())));
-            }
-        }
+        for_each_record(&partition, partition.offsets().log_start.0, |it| {
+            has_value.insert(it.key.unwrap()[0], it.value.is_some());
+        });
         has_value.retain(|_, has_value| *has_value);
         let left: Vec<_> = has_value.into_keys().collect();
         assert_eq!(left, [KEYS], "{what}");
