@@ -22,7 +22,6 @@ use sluice_protocol::messages::produce::{
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use sluice_protocol::record_batch::{Compression, Origin, ValidatedBatch};
-
 use tokio::sync::MutexGuard;
 
 use super::call::Call;

@@ -2,8 +2,9 @@
 //!
 //! Whatever a log got is in the commit log until it is durable in the segments (before its durability changes to
 //! `group`, all is), so all before the first batch there is durable: a lower bound of the recovery point. Behind that,
-//! what is not whole in the segments was on its way where the commit log brings it back. Else nobody knows, and nothing is cut that may have been durable: what is
-//! followed by something sound, what the disk could not read, and the end of the metadata.
+//! what is not whole in the segments was on its way where the commit log brings it back. Else nobody knows, and nothing
+//! is cut that may have been durable: what is followed by something sound, what the disk could not read, and the end of
+//! the metadata.
 
 use std::ops::Range;
 

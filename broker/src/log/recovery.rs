@@ -151,8 +151,7 @@ impl Recovery<'_> {
     }
 
     /// Where the log begins by the file that says so: at its first segment, before those that the disk lost, or where those
-    /// begin that were not dropped yet. Nobody
-    /// drops what is not durable, so one that says more is not of this log.
+    /// begin that were not dropped yet. Nobody drops what is not durable, so one that says more is not of this log.
     fn noted_start(&self, bases: &[i64]) -> Result<Option<i64>, StorageError> {
         let Recovery {
             context, options, ..

@@ -1,8 +1,8 @@
 //! The idempotent producers that a partition knows, counted together with those of all other partitions.
 //!
 //! Where there are as many as there may be, a partition that knows more than its share forgets the idlest for each
-//! new one, so that none is kept from its share by others. Those that were refused push out none. Does not decide what follows from a sequence:
-//! [`ProducerStates`] does.
+//! new one, so that none is kept from its share by others. Those that were refused push out none. Does not decide what
+//! follows from a sequence: [`ProducerStates`] does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
