@@ -235,6 +235,7 @@ impl Recovery<'_> {
         }
         let mut rest = doubtful;
         while let Some((base, later)) = rest.split_first() {
+            scanned.is_cut |= self.has_what_lacks(rest, &scanned)?;
             match scanned.next_is(*base, self) {
                 true => self.scan(*base, later, &mut scanned)?,
                 false => self.leave_out(*base, &mut scanned)?,

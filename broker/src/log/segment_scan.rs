@@ -371,14 +371,39 @@ impl Recovery<'_> {
         if !self.keeps_all && !self.backing.are_points_lost() {
             return Ok(false);
         }
-        let Some(end) = self.backing.end_of_run(hole.begin) else {
-            return Ok(true);
-        };
-        let end_ahead = match later.last() {
-            None => walk.end_ahead()?,
-            Some(last) => self.end_of_headers(*last)?,
-        };
-        Ok(end_ahead > end)
+        let brings_back = self.brings_back(hole.begin, || match later.last() {
+            None => walk.end_ahead(),
+            Some(last) => self.end_of_headers(*last),
+        });
+        Ok(!brings_back?)
+    }
+
+    /// Whether something lacks before the `rest` of the segments that the commit log has, with all that is in these: a power cut
+    /// takes the end of a file, or all of it, at the border of a batch too.
+    pub(super) fn has_what_lacks(
+        &self,
+        rest: &[i64],
+        scanned: &Scanned,
+    ) -> Result<bool, StorageError> {
+        let sound_end = self.options.recovery_point.offset.max(scanned.next_offset);
+        match (rest.first(), rest.last()) {
+            (Some(base), Some(last)) if scanned.active.is_some() && *base > sound_end => {
+                self.brings_back(scanned.next_offset, || self.end_of_headers(*last))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether the commit log has all from `begin` on, up to where the segments end.
+    fn brings_back(
+        &self,
+        begin: i64,
+        end_ahead: impl FnOnce() -> Result<i64, StorageError>,
+    ) -> Result<bool, StorageError> {
+        match self.backing.end_of_run(begin) {
+            Some(end) => Ok(end_ahead()? <= end),
+            None => Ok(false),
+        }
     }
 
     /// One past the last offset that a header of the segment at `base`, which is the last one, tells of.

@@ -503,6 +503,46 @@ fn a_damaged_extent_is_kept_and_what_only_it_had_is_lost() {
     assert_lost(&world.restarted(), &[range(4, 5)], "a restart later");
 }
 
+/// Turns a bit of the record `harmed` in the commit log.
+fn harm_extent(directory: &Path) {
+    for entry in fs::read_dir(directory.join("data/commit-log")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.windows(6).position(|window| window == b"harmed");
+        if let Some(at) = at {
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+}
+
+/// Mutation: `scanned` that does not ask what `has_what_lacks` says.
+#[test]
+fn what_a_power_cut_took_of_a_full_segment_comes_back_from_the_damaged_commit_log() {
+    for policy in ["delete", "compact"] {
+        for left in -1..BATCHES_A_SEGMENT {
+            let world = World::new();
+            world.create("orders", 1, &[("cleanup.policy", policy)]);
+            world.create("others", 1, &[]);
+            make_segments_small(&world);
+            world.topics.0.checkpoint.run().unwrap();
+            append(&world.partition("others"), batch(&["harmed"])).unwrap();
+            append_more(&world, 0..RECORDS);
+            let log = segment(&world, 3);
+            world.topics.0.stop_flushing();
+            let (directory, clock) = world.left();
+            harm_extent(directory.path());
+            match left {
+                -1 => fs::remove_file(&log).unwrap(),
+                left => truncate(&log, left * batch_size()),
+            }
+            let world = World::at(directory, clock);
+            assert!(!world.topics.recovery().losses.is_empty());
+            assert_lost(&world, &[], &format!("{policy}, {left} left"));
+        }
+    }
+}
+
 /// Mutation: `stays` that does not ask what the commit log has.
 #[test]
 fn a_hole_that_the_damaged_commit_log_has_is_filled_and_one_that_hides_more_is_damage() {
@@ -516,16 +556,7 @@ fn a_hole_that_the_damaged_commit_log_has_is_filled_and_one_that_hides_more_is_d
         let log = segment(&world, 0);
         world.topics.0.stop_flushing();
         let (directory, clock) = world.left();
-        let extents = directory.path().join("data/commit-log");
-        for entry in fs::read_dir(extents).unwrap() {
-            let path = entry.unwrap().path();
-            let mut bytes = fs::read(&path).unwrap();
-            let at = bytes.windows(6).position(|window| window == b"harmed");
-            if let Some(at) = at {
-                bytes[at] ^= 1;
-                fs::write(&path, bytes).unwrap();
-            }
-        }
+        harm_extent(directory.path());
         flip(&log, 3 * batch_size() + 70, 1);
         let end = match has_more {
             false => RECORDS,
