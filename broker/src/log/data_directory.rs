@@ -316,13 +316,24 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
     let cluster_id = id_text(random_id());
     let text = meta(&cluster_id, node_id);
     disk.replace_file(&path.join(META_FILE), text.as_bytes())?;
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        disk.sync_dir(parent)?;
-    }
+    sync_way_to(disk, path)?;
     Ok(cluster_id)
+}
+
+/// Makes the names durable that lead to a directory: those above it may be as new as it is.
+fn sync_way_to(disk: &Disk, path: &Path) -> Result<(), StorageError> {
+    for above in path.ancestors().skip(1) {
+        let above = match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        };
+        match disk.sync_dir(above) {
+            // What this user made they may read, and so all below that.
+            Err(error) if error.cause.kind() == ErrorKind::PermissionDenied => return Ok(()),
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a data directory with a file in the place of one of its directories: some are needed only when a topic is
@@ -628,6 +639,18 @@ mod tests {
             let next = DataDirectory::open(&disk, path, 1);
             next.unwrap_or_else(|error| panic!("after {first:?} at sync {syncs}: {error}"));
         }
+    }
+
+    /// Mutation: `create` that syncs the directory above alone.
+    #[test]
+    fn a_new_directory_in_new_ones_is_there_after_a_power_cut() {
+        let path = Path::new("/new/newer/data");
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        let cluster_id = DataDirectory::open(&disk, path, 1).map(|first| first.cluster_id);
+        storage.cut_power_and_forget();
+        let second = DataDirectory::open(&disk, path, 1).unwrap();
+        assert_eq!(second.cluster_id(), cluster_id.unwrap());
     }
 
     #[test]
