@@ -31,6 +31,8 @@ pub(crate) struct Peer {
     pub(crate) endpoint: HostPort,
     /// Memory that its requests and responses may hold, with those of its kind.
     pub(crate) budget: Budget,
+    /// Held while a request waits for memory, so that a smaller one behind it does not overtake it.
+    pub(crate) memory_turn: AsyncMutex<()>,
     /// Held while the batches of a request are appended, in the order of the requests.
     pub(crate) append_turn: AsyncMutex<()>,
 }

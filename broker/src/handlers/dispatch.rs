@@ -229,10 +229,14 @@ where
 {
     let started = call.services.clock.now();
     let (api, version) = (call.api, call.version);
+    let peer = Arc::clone(&call.peer);
+    // Between the end of this turn and the first step of the handler nothing waits, so that none overtakes it there.
+    let turn = peer.memory_turn.lock().await;
     let request = match call.request(body).await {
         Ok(request) => request,
         Err(rejection) => return Outcome::Close(rejection),
     };
+    drop(turn);
     let answer = handler(&call, request).await.into();
     let elapsed = call.services.clock.now().duration_since(started);
     RequestAnswered {

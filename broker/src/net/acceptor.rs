@@ -84,6 +84,7 @@ impl Acceptor {
             host,
             endpoint: self.endpoint.clone(),
             budget: budget.clone(),
+            memory_turn: Turn::default(),
             append_turn: Turn::default(),
         })
     }

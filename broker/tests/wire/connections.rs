@@ -6,10 +6,10 @@ use bytes::Bytes;
 use sluice_protocol::ErrorCode;
 use sluice_protocol::messages::api_versions::ApiVersionsRequest;
 use sluice_protocol::messages::create_topics::CreatableTopicConfig;
-use sluice_protocol::messages::fetch::FetchRequest;
+use sluice_protocol::messages::fetch::{FetchPartition, FetchRequest};
 use sluice_protocol::messages::heartbeat::HeartbeatRequest;
 use sluice_protocol::messages::metadata::MetadataRequest;
-use sluice_protocol::messages::produce::ProduceRequest;
+use sluice_protocol::messages::produce::{PartitionProduceData, ProduceRequest};
 use sluice_protocol::record_batch::{BatchBuilder, Compression, NewRecord};
 
 use crate::client::{World, until};
@@ -34,6 +34,52 @@ async fn pipelined_requests_are_answered_in_their_order() {
         }
         assert_eq!(offsets, (0..30).collect::<Vec<_>>(), "{link}");
         assert_eq!(client.answer::<MetadataRequest>(9).await.0, metadata);
+    }
+}
+
+/// Mutation: `serve` that takes no turn for memory.
+#[tokio::test]
+async fn a_request_that_waits_for_memory_is_overtaken_by_none_behind_it() {
+    const PARTITIONS: i32 = 300;
+    let world = World::configured(|config| {
+        config.network.in_flight_bytes_max = 1024 * 1024;
+        config.network.request_bytes_max = 1024 * 1024;
+    })
+    .await;
+    let mut client = world.tcp().await;
+    client.ask(&crate::admin::create("t", PARTITIONS), 7).await;
+    // Those who wait for records have all that there is for large work.
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let mut request = fetch("t", 0, 0);
+        request.max_wait_ms = 3_000;
+        request.min_bytes = 1_000;
+        let partitions = &mut request.topics[0].partitions;
+        let first = partitions.remove(0);
+        partitions.extend((0..PARTITIONS).map(|partition| FetchPartition {
+            partition,
+            ..first.clone()
+        }));
+        let mut other = world.tcp().await;
+        other.send(&request, 12).await;
+        waiting.push(other);
+    }
+    world.tcp().await.ask(&MetadataRequest::default(), 9).await;
+
+    let mut large = produce("t", 0, batch(&["first"]), -1);
+    let partitions = &mut large.topic_data[0].partition_data;
+    let first = partitions.remove(0);
+    partitions.extend((0..PARTITIONS).map(|index| PartitionProduceData {
+        index,
+        ..first.clone()
+    }));
+    client.send(&large, 9).await;
+    let small = produce("t", 0, batch(&["second"]), -1);
+    client.send(&small, 9).await;
+    for expected in [0, 1] {
+        let (_, produced) = client.answer::<ProduceRequest>(9).await;
+        let first = &produced.responses[0].partition_responses[0];
+        assert_eq!((first.index, first.base_offset), (0, expected));
     }
 }
 
