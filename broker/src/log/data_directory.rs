@@ -313,10 +313,11 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
             reason: lacks_meta(&names, name, node_id),
         });
     }
+    // Before it is one that is not new: a start that is killed in between has the next do this again.
+    sync_way_to(disk, path)?;
     let cluster_id = id_text(random_id());
     let text = meta(&cluster_id, node_id);
     disk.replace_file(&path.join(META_FILE), text.as_bytes())?;
-    sync_way_to(disk, path)?;
     Ok(cluster_id)
 }
 
@@ -330,6 +331,8 @@ fn sync_way_to(disk: &Disk, path: &Path) -> Result<(), StorageError> {
         match disk.sync_dir(above) {
             // What this user made they may read, and so all below that.
             Err(error) if error.cause.kind() == ErrorKind::PermissionDenied => return Ok(()),
+            // Some file systems have nothing to sync, and those of others may be mounted there.
+            Err(error) if error.cause.kind() == ErrorKind::InvalidInput => {}
             synced => synced?,
         }
     }
@@ -651,6 +654,22 @@ mod tests {
         storage.cut_power_and_forget();
         let second = DataDirectory::open(&disk, path, 1).unwrap();
         assert_eq!(second.cluster_id(), cluster_id.unwrap());
+    }
+
+    /// Mutation: `sync_way_to` that takes every error for one.
+    #[test]
+    fn a_file_system_above_that_syncs_no_directories_is_no_obstacle() {
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        storage.set_faults(Faults {
+            never_synced: Some("/automounted"),
+            ..Faults::default()
+        });
+        let path = Path::new("/automounted/new/data");
+        assert!(DataDirectory::open(&disk, path, 1).unwrap().is_new());
+        storage.cut_power_and_forget();
+        storage.set_faults(Faults::default());
+        assert!(disk.list("/automounted/new".as_ref()).is_ok());
     }
 
     #[test]

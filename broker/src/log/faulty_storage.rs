@@ -252,6 +252,9 @@ impl Storage for FaultyStorage {
         let begun = world.begin_sync();
         world.note("sync directory", directory, &[], &begun);
         begun?;
+        if world.faults.never_synced.map(Path::new) == Some(directory) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
         let changes = std::mem::take(&mut world.unsynced_names);
         for change in changes {
             match change.is_in(directory) {

@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) changes_to_error: Option<u32>,
     /// Renames until one finds the disk full.
     pub(crate) renames_to_full: Option<u32>,
+    /// A directory of a file system that syncs none.
+    pub(crate) never_synced: Option<&'static str>,
     /// Reads of files and directories until one fails.
     pub(crate) reads_to_error: Option<u32>,
 }
