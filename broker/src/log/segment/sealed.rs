@@ -95,7 +95,8 @@ impl SealedSegment {
             |suffix: &str| file_name(self.base_offset, &format!("{suffix}.{number}.{DELETED}"));
         let log = self.file.path();
         let mut retired = vec![log.with_file_name(deleted(LOG))];
-        let index = self.index.lock();
+        // Not held while the renames wait for room: readers ask for it.
+        let index = self.index.lock().clone();
         let rename = |file: &SegmentFile, name: &Path| {
             let space = &context.space;
             space.when_there_is_room_or(is_closed, || file.rename(name, &context.disk))
@@ -103,7 +104,7 @@ impl SealedSegment {
         for name in &retired {
             rename(&self.file, name)?;
         }
-        if let SealedIndex::Written(written) = &*index {
+        if let SealedIndex::Written(written) = index {
             for (file, suffix) in [
                 (&written.offsets, OFFSET_INDEX),
                 (&written.times, TIME_INDEX),
@@ -123,7 +124,6 @@ impl SealedSegment {
                 context.disk.remove_file(&log.with_extension(suffix))?;
             }
         }
-        drop(index);
         Ok(retired)
     }
 
