@@ -14,6 +14,8 @@ use crate::limits::PRODUCERS_PER_PARTITION_SHARE;
 /// Batches of a producer that are remembered, as many as a client may have in flight (Kafka's
 /// `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub(crate) const BATCHES_RETAINED: usize = 5;
+/// Those that are kept in memory: as many may be in flight behind the last that are durable.
+const BATCHES_HELD: usize = 2 * BATCHES_RETAINED;
 /// Half of the sequence numbers: what is further behind than this counts as ahead.
 const HALF_OF_SEQUENCES: i64 = 1 << 30;
 /// All sequence numbers.
@@ -173,7 +175,7 @@ impl ProducerStates {
             state.epoch = epoch;
             state.batches.clear();
         }
-        if state.batches.len() >= BATCHES_RETAINED {
+        if state.batches.len() >= BATCHES_HELD {
             state.batches.pop_front();
         }
         state.batches.push_back(batch);
@@ -230,12 +232,15 @@ impl ProducerStates {
         self.0.iter().map(|(id, state)| (*id, state))
     }
 
-    /// The same without the batches that end at `end` or behind it: those not durable yet.
+    /// The same without the batches that end at `end` or behind it, those not durable yet, and without those that a
+    /// client cannot have in flight with them any more.
     #[must_use]
     pub fn up_to(&self, end: i64) -> Self {
         let mut states = self.clone();
         for state in states.0.values_mut() {
             state.batches.retain(|batch| batch.last_offset < end);
+            let excess = state.batches.len().saturating_sub(BATCHES_RETAINED);
+            state.batches.drain(..excess);
         }
         states.0.retain(|_, state| !state.batches.is_empty());
         states
@@ -305,9 +310,9 @@ mod tests {
 
     /// Mutation: `insert` that keeps one batch less.
     #[test]
-    fn each_of_the_last_five_batches_is_known_and_an_older_one_is_a_duplicate_without_offset() {
-        let states = states(7);
-        for index in 2..7 {
+    fn each_of_the_last_ten_batches_is_known_and_an_older_one_is_a_duplicate_without_offset() {
+        let states = states(12);
+        for index in 2..12 {
             let known = batch(index * 2, index * 2 + 1, i64::from(index) * 2 + 1);
             assert_eq!(
                 states.check(producer(3, index * 2), 2, None),
@@ -398,7 +403,8 @@ mod tests {
     /// Mutation: `producer_snapshot::decode` without the checksum.
     #[test]
     fn a_snapshot_keeps_all_five_batches_and_a_harmed_one_is_refused() {
-        let states = states(7);
+        let states = states(7).up_to(i64::MAX);
+        assert_eq!(states.0[&7].batches.len(), BATCHES_RETAINED);
         let bytes = Bytes::from(producer_snapshot::encode(&states));
         let read = producer_snapshot::decode(bytes.clone(), 100).unwrap();
         assert_eq!(read.0, states.0);
@@ -426,10 +432,15 @@ mod tests {
         assert_eq!(states.len(), 2);
     }
 
-    /// Mutation: `up_to` that keeps all batches.
+    /// Mutations: `up_to` that keeps all batches; `BATCHES_HELD` that is `BATCHES_RETAINED`.
     #[test]
-    fn what_is_not_durable_is_left_out_of_a_snapshot() {
-        let states = states(3).up_to(4);
-        assert_eq!(states.check(producer(3, 4), 2, None), Ok(Sequenced::Next));
+    fn what_is_not_durable_is_left_out_of_a_snapshot_and_the_five_batches_before_are_in_it() {
+        let states = states(10).up_to(10);
+        assert_eq!(states.check(producer(3, 10), 2, None), Ok(Sequenced::Next));
+        for index in 0..5 {
+            let known = batch(index * 2, index * 2 + 1, i64::from(index) * 2 + 1);
+            let found = states.check(producer(3, index * 2), 2, None);
+            assert_eq!(found, Ok(Sequenced::Duplicate(known)));
+        }
     }
 }

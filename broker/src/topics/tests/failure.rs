@@ -42,11 +42,7 @@ impl FaultyWorld {
     pub(super) fn exact(seed: u64) -> Self {
         let storage = FaultyStorage::new(seed);
         let disk = Disk::new(storage.clone());
-        let commit_log = CommitLogConfig {
-            synced_singly_max: usize::MAX,
-            ..SMALL
-        };
-        Self::on(storage, disk, commit_log)
+        Self::on(storage, disk, EXACT)
     }
 
     /// A world on a disk that orders no names, and may flip bits; what it makes can be repeated.
@@ -172,6 +168,12 @@ pub(super) const SMALL: CommitLogConfig = CommitLogConfig {
     synced_singly_max: 3,
     grown_bytes: 2000,
     checkpoint_interval: Duration::from_secs(5),
+};
+
+/// One whose checkpoints sync nothing but what was noted.
+const EXACT: CommitLogConfig = CommitLogConfig {
+    synced_singly_max: usize::MAX,
+    ..SMALL
 };
 
 fn try_to_open(
@@ -492,6 +494,54 @@ fn a_producer_whose_records_retention_dropped_is_known_though_it_was_saved_again
     world.topics.0.checkpoint.run().unwrap();
     let after = world.after_the_worst_cut();
     assert_eq!(repeated(&after, &large), Offset(0));
+}
+
+/// Mutation: `BATCHES_HELD` that is `BATCHES_RETAINED`.
+#[test]
+fn a_producer_with_as_many_batches_in_flight_as_may_be_is_in_a_snapshot() {
+    let mut world = FaultyWorld::exact(1);
+    world.create("orders");
+    let partition = world.partition("orders");
+    let append = |sequence| partition.append(sequenced(&["value"], 0, sequence), Acks::All);
+    world.drive(append(0).unwrap().durable()).unwrap();
+    let in_flight: Vec<_> = (1..=5).map(|sequence| append(sequence).unwrap()).collect();
+    assert_eq!(partition.last_batches(), [(7, 0)].into());
+    partition
+        .save_producers(&partition.log.tend(), true)
+        .unwrap();
+    drop((in_flight, partition));
+    world.storage.kill();
+    world.reopen();
+    let partition = world.partition("orders");
+    let append = |sequence| partition.append(sequenced(&["value"], 0, sequence), Acks::All);
+    assert!(append(2).is_err(), "what comes first was never stored");
+    let again = world.drive(append(0).unwrap().durable()).unwrap();
+    assert_eq!(again.base_offset, Offset(0));
+}
+
+/// A first start that ends at any step leaves nothing that a later power cut takes with what is acknowledged then.
+///
+/// Mutation: `create` that syncs the way to the directory behind its properties.
+#[test]
+fn what_is_acknowledged_behind_a_first_start_that_was_killed_is_there_after_a_power_cut() {
+    for changes in 1..60 {
+        let storage = FaultyStorage::new(1);
+        let disk = Disk::new(storage.clone());
+        storage.set_faults(Faults {
+            changes_left: Some(changes),
+            ..Faults::default()
+        });
+        let clock = Clock::manual(TimestampMs(NOW));
+        drop(try_to_open(&disk, &clock, EXACT));
+        storage.kill();
+        let world = FaultyWorld::on(storage, disk, EXACT);
+        world.create("orders");
+        append_alone(&world, "kept");
+        world.topics.0.checkpoint.run().unwrap();
+        let after = world.after_the_worst_cut();
+        let kept = values(&after.partition("orders"), 0);
+        assert_eq!(kept, pairs(&[(0, "kept")]), "{changes}");
+    }
 }
 
 /// Mutation: `in_doubt` that leaves the snapshots out.
