@@ -311,7 +311,7 @@ pub fn flush_once(queue: &FlushQueue, journal: &mut Journal) -> Result<Flushed, 
         bytes: entries.iter().map(|entry| entry.work.size()).sum(),
     };
     let rounds = by_log(entries);
-    let changed = rounds.iter().filter(|round| round.changes_durability());
+    let changed = rounds.iter().filter(|round| round.note_durability());
     let prepared = match changed.count() {
         0 => Ok(()),
         // Behind the recovery point of a log the commit log has everything, or nothing.
@@ -384,8 +384,8 @@ impl Round {
         self.durability == Durability::Group
     }
 
-    /// Whether the log was written last with another durability, in that regard.
-    fn changes_durability(&self) -> bool {
+    /// Notes with which durability the log is written. Whether it was another one, in that regard, the time before.
+    fn note_durability(&self) -> bool {
         !self.batches().is_empty()
             && self
                 .log

@@ -1,5 +1,7 @@
 //! The offsets topic is compacted: it stays small, and nothing that holds is lost.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use sluice_protocol::record_batch::batches;
 
 use super::shell::{Broker, group, offset_of};
@@ -26,6 +28,20 @@ async fn make_eager(topics: &Topics) {
     let name = topic(NAME);
     let altered = topics.alter_configs(&name, alteration, Commit::Yes);
     altered.await.unwrap();
+}
+
+/// Returns when the next record begins another segment.
+fn next_millisecond() {
+    let now = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map(|it| it.as_millis())
+            .unwrap()
+    };
+    let begun = now();
+    while now() <= begun + 1 {
+        std::thread::yield_now();
+    }
 }
 
 fn compact(topics: &Topics) {
@@ -94,6 +110,7 @@ async fn many_commits_take_little_room_and_every_offset_survives_a_restart() {
     compact(&broker.topics);
     // Markers go at the second compaction that sees them, once their segment is not active any more.
     for _ in 0..4 {
+        next_millisecond();
         for group in &groups[..5] {
             let fetched = broker.groups.fetch_offsets(group, &OffsetsQuery::All);
             commit(&broker, group, offset_of(&fetched).unwrap()).await;

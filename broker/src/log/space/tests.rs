@@ -189,6 +189,7 @@ fn who_meets_a_full_disk_waits_until_there_is_room() {
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| world.write(600));
         while world.space.state.lock().waiting == 0 {
+            assert!(!writing.is_finished(), "it does not wait");
             std::thread::yield_now();
         }
         // However much seems to be free: the disk refuses.
@@ -210,6 +211,7 @@ fn the_end_ends_the_waiting() {
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| world.write(600));
         while world.space.state.lock().waiting == 0 {
+            assert!(!writing.is_finished(), "it does not wait");
             std::thread::yield_now();
         }
         world.space.close();

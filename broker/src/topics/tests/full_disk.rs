@@ -248,6 +248,7 @@ fn what_was_taken_before_the_disk_was_full_waits_whole_until_there_is_room() {
     std::thread::scope(|scope| {
         let flushing = scope.spawn(|| world.flush_alone());
         while world.topics.space().room() != Room::Exhausted {
+            assert!(!flushing.is_finished(), "it does not wait");
             std::thread::yield_now();
         }
         assert_eq!(values(&orders, 0), pairs(&[(0, "kept")]));

@@ -132,7 +132,7 @@ fn no_metadata_end_a_start_after_a_clean_stop_too_where_there_are_partitions() {
     assert_refused_after_clean_stop(|_| 0, "topics/orders-0 was made for one");
 }
 
-/// Mutation: `may_have_lost_end` without the metadata.
+/// Mutation: `may_have_lost_end` that is never true.
 #[test]
 fn metadata_and_recovery_points_that_cannot_be_read_once_prevent_one_start_and_no_more() {
     let mut world = FaultyWorld::new(1);
@@ -175,8 +175,7 @@ fn killed(records: i64) -> World {
 /// What is done to the segments, and the offsets that are lost then.
 type Harm<'a> = (&'a str, &'a dyn Fn(&World), &'a [DamagedRange]);
 
-/// Mutations: `keeps` without the backing; `Backing::point` that is 0; `next_is` that leaves out what `keeps` does not;
-/// `may_be_of` without `keeps`.
+/// Mutations: `keeps` without the backing; `next_is` that leaves out what `keeps` does not; `may_be_of` without `keeps`.
 #[test]
 fn what_is_sound_behind_something_that_is_not_is_never_cut_without_recovery_points() {
     let harms: [Harm<'_>; 5] = [
