@@ -36,6 +36,7 @@ mod error;
 mod faulty_storage;
 mod file_system;
 mod flush;
+mod gaps;
 mod ids;
 pub(crate) mod index;
 mod index_search;

@@ -1,5 +1,6 @@
 //! Opening the log of a partition: what its directory holds, and what the commit log adds to it.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use sluice_protocol::record_batch::StampedBatch;
@@ -87,6 +88,7 @@ impl PartitionLog {
             has_point,
             keeps_all,
             backing,
+            last_end: OnceCell::new(),
         };
         let (mut opened, mut found) = recovery.run()?;
         if let Some(batches) = batches {

@@ -17,6 +17,7 @@
 //! After a clean stop the indexes tell where the end is; where they do not fit, the segment is read
 //! as after an unclean one.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,6 +87,8 @@ pub(super) struct Recovery<'a> {
     pub(super) keeps_all: bool,
     /// What the commit log has.
     pub(super) backing: Backing,
+    /// Where the segments end by their headers, once somebody asked.
+    pub(super) last_end: OnceCell<i64>,
 }
 
 impl Recovery<'_> {
@@ -235,8 +238,8 @@ impl Recovery<'_> {
         }
         let mut rest = doubtful;
         while let Some((base, later)) = rest.split_first() {
-            scanned.is_cut |= self.has_what_lacks(rest, &scanned)?;
-            match scanned.next_is(*base, self) {
+            let last = later.last().unwrap_or(base);
+            match scanned.goes_on_in(*base, *last, self)? {
                 true => self.scan(*base, later, &mut scanned)?,
                 false => self.leave_out(*base, &mut scanned)?,
             }

@@ -9,7 +9,6 @@ use super::StorageError;
 use super::batch_walk::{BatchWalk, Step, first_timestamp};
 use super::damage::{DamagedRange, DamagedRanges};
 use super::density::Density;
-use super::disk::DiskFile;
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
@@ -63,19 +62,41 @@ impl Scanned {
         }
     }
 
-    /// Whether the log goes on in the segment that begins at `base`; then those before it are full.
-    pub(super) fn next_is(&mut self, base: i64, recovery: &Recovery<'_>) -> bool {
-        let is_first = self.active.is_none();
-        let is_durable = base <= recovery.options.recovery_point.offset;
-        let may_leave_out = is_durable || recovery.keeps(self.next_offset);
-        let follows = base == self.next_offset || (base > self.next_offset && may_leave_out);
-        let is_before_cut = recovery.cut_at.is_none_or(|cut| base < cut);
-        let is_next = is_first || (follows && is_before_cut && !self.is_cut && self.cut_bytes == 0);
-        if is_next {
+    /// Has the log go on in the segment that begins at `base`, if it does; then those before it are full. The `last` one
+    /// begins there, or behind it.
+    pub(super) fn goes_on_in(
+        &mut self,
+        base: i64,
+        last: i64,
+        recovery: &Recovery<'_>,
+    ) -> Result<bool, StorageError> {
+        let goes_on = self.active.is_none() || self.may_go_on_in(base, last, recovery)?;
+        if goes_on {
             self.seal(base);
             self.next_offset = base;
         }
-        is_next
+        Ok(goes_on)
+    }
+
+    fn may_go_on_in(
+        &mut self,
+        base: i64,
+        last: i64,
+        recovery: &Recovery<'_>,
+    ) -> Result<bool, StorageError> {
+        let is_behind_cut = recovery.cut_at.is_some_and(|cut| base >= cut);
+        if is_behind_cut || self.is_cut || self.cut_bytes > 0 || base < self.next_offset {
+            return Ok(false);
+        }
+        let point = recovery.options.recovery_point.offset;
+        if base == self.next_offset || base <= point {
+            return Ok(true);
+        }
+        // A power cut takes the end of a file, or all of it, at the border of a batch too.
+        let begin = self.next_offset.max(point);
+        let stays = recovery.stays(begin, || recovery.end_of_headers(last))?;
+        self.is_cut = !stays && recovery.is_backed(begin);
+        Ok(stays)
     }
 
     /// Whether the next batch, which was never promised to be durable, may be of this epoch.
@@ -101,14 +122,14 @@ impl Scanned {
         }
     }
 
-    /// The log goes on behind a hole at the end, which stays as it is. As many offsets are lost as may have been
-    /// in it: a record has a byte.
-    fn keep_end(&mut self, hole: Hole, size: u64) {
-        let bytes = size.saturating_sub(hole.position);
-        let count = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.doubtful_end = Some(hole.begin);
+    /// The log goes on behind a hole at the end, which stays as it is, from `position` to the end of the file. As many
+    /// offsets are lost as may have been in it: a record has a byte.
+    fn keep_end(&mut self, position: u64, size: u64) {
+        let begin = self.next_offset;
+        let count = i64::try_from(size.saturating_sub(position)).unwrap_or(i64::MAX);
+        self.doubtful_end = Some(begin);
         self.resize(size);
-        self.end_at(hole.begin.saturating_add(count));
+        self.end_at(begin.saturating_add(count));
     }
 
     fn seal(&mut self, next_offset: i64) {
@@ -181,7 +202,7 @@ impl Recovery<'_> {
         } else {
             let active = ActiveSegment::new(base, Arc::clone(&segment), SegmentIndex::default());
             scanned.active = Some(active);
-            let Some(position) = self.scan_durable(&ground, scanned)? else {
+            let Some(position) = self.scan_durable(&ground, later, scanned)? else {
                 scanned.resize(size);
                 return Ok(());
             };
@@ -196,12 +217,15 @@ impl Recovery<'_> {
         // After a clean stop all of it was durable.
         if self.last_stop == LastStop::Clean {
             scanned.resize(size);
+            if cut < size && point == 0 {
+                scanned.keep_end(cut, size);
+            }
             return Ok(());
         }
         scanned.resize(cut);
         if cut < size {
             // What is torn behind the recovery point was on its way, and the commit log has it.
-            scanned.is_cut |= self.cut_at.is_some();
+            scanned.is_cut |= self.cut_at.is_some() || self.is_backed(scanned.next_offset);
             if !scanned.is_cut {
                 scanned.cut_bytes = size.saturating_sub(cut);
             }
@@ -282,6 +306,7 @@ impl Recovery<'_> {
     fn scan_durable(
         &self,
         ground: &Ground<'_>,
+        later: &[i64],
         scanned: &mut Scanned,
     ) -> Result<Option<u64>, StorageError> {
         let durable = self.durable(ground);
@@ -296,7 +321,11 @@ impl Recovery<'_> {
             };
             match next {
                 Found::Batch(position, header) => scanned.push(position, &header),
-                Found::Hole(Hole { end: Some(end), .. }) => self.lose_to(end, scanned),
+                Found::Hole(Hole { end: Some(end), .. }) => {
+                    let is_promised =
+                        end > point && self.brings_back(point, || self.end_ahead(&walk, later))?;
+                    self.lose_to(if is_promised { point } else { end }, scanned);
+                }
                 Found::Hole(Hole { end: None, .. }) | Found::End if place.is_some() => {
                     self.lose_to(point, scanned);
                     break;
@@ -330,7 +359,7 @@ impl Recovery<'_> {
                 Found::Batch(position, batch) => {
                     let base_offset = batch.header().base_offset;
                     if !scanned.may_be_of(batch.header().leader_epoch, self)
-                        || self.leaves_out(scanned.next_offset, base_offset)
+                        || self.leaves_out(scanned.next_offset, base_offset, walk, later)?
                     {
                         return Ok(position);
                     }
@@ -341,12 +370,12 @@ impl Recovery<'_> {
                     scanned.push(position, batch.header());
                 }
                 Found::Hole(hole) => match hole.end {
-                    Some(end) if self.stays(hole, walk, later)? => {
+                    Some(end) if self.stays(hole.begin, || self.end_ahead(walk, later))? => {
                         scanned.lose(hole.begin, end);
                         scanned.next_offset = end;
                     }
-                    None if self.keeps_end(hole, walk.file()) => {
-                        scanned.keep_end(hole, size);
+                    None if self.keeps_end(hole, walk.file().is_readable()) => {
+                        scanned.keep_end(hole.position, size);
                         return Ok(size);
                     }
                     // The commit log has what was promised and follows here; or nothing was.
@@ -355,82 +384,6 @@ impl Recovery<'_> {
                 Found::End => return Ok(size),
             }
         }
-    }
-
-    /// Whether a batch at `base_offset` leaves out what is behind `next_offset`, and nothing ever did: no checksum
-    /// covers where it says it is.
-    fn leaves_out(&self, next_offset: i64, base_offset: i64) -> bool {
-        let point = self.options.recovery_point.offset;
-        let next_offset = next_offset.max(point);
-        point > 0 && self.has_point && base_offset > next_offset && !self.keeps(next_offset)
-    }
-
-    /// Whether a hole that `walk` stands behind is damage: where the commit log has it again, with all that is sound
-    /// behind it, in `later` segments too, it is not.
-    fn stays(&self, hole: Hole, walk: &SoundWalk<'_>, later: &[i64]) -> Result<bool, StorageError> {
-        if !self.keeps_all && !self.backing.are_points_lost() {
-            return Ok(false);
-        }
-        let brings_back = self.brings_back(hole.begin, || match later.last() {
-            None => walk.end_ahead(),
-            Some(last) => self.end_of_headers(*last),
-        });
-        Ok(!brings_back?)
-    }
-
-    /// Whether something lacks before the `rest` of the segments that the commit log has, with all that is in these: a power cut
-    /// takes the end of a file, or all of it, at the border of a batch too.
-    pub(super) fn has_what_lacks(
-        &self,
-        rest: &[i64],
-        scanned: &Scanned,
-    ) -> Result<bool, StorageError> {
-        let sound_end = self.options.recovery_point.offset.max(scanned.next_offset);
-        match (rest.first(), rest.last()) {
-            (Some(base), Some(last)) if scanned.active.is_some() && *base > sound_end => {
-                self.brings_back(scanned.next_offset, || self.end_of_headers(*last))
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Whether the commit log has all from `begin` on, up to where the segments end.
-    fn brings_back(
-        &self,
-        begin: i64,
-        end_ahead: impl FnOnce() -> Result<i64, StorageError>,
-    ) -> Result<bool, StorageError> {
-        match self.backing.end_of_run(begin) {
-            Some(end) => Ok(end_ahead()? <= end),
-            None => Ok(false),
-        }
-    }
-
-    /// One past the last offset that a header of the segment at `base`, which is the last one, tells of.
-    fn end_of_headers(&self, base: i64) -> Result<i64, StorageError> {
-        let file = self.context.files.get(&self.file(base))?;
-        let ground = Ground {
-            file: &file,
-            size: file.size()?.min(SEGMENT_BYTES_MAX),
-            base_offset: base,
-            end_offset: None,
-            border: None,
-            is_dense: false,
-            is_read_once: false,
-        };
-        SoundWalk::new(ground).end_ahead()
-    }
-
-    /// Whether what is not whole at `offset`, behind the recovery point, is damaged where something sound follows.
-    fn keeps(&self, offset: i64) -> bool {
-        self.keeps_all || self.backing.may_have_lost(offset)
-    }
-
-    /// Whether a hole stays behind which nothing is.
-    fn keeps_end(&self, hole: Hole, file: &DiskFile) -> bool {
-        let (key, is_readable) = (self.options.key, file.is_readable());
-        let backing = &self.backing;
-        hole.end.is_none() && backing.may_have_lost_end(hole.begin, key, is_readable)
     }
 
     fn loaded_index(&self, log: &SegmentFile) -> Result<Option<SegmentIndex>, StorageError> {

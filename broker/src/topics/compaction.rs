@@ -54,6 +54,14 @@ impl CleanedLogs {
         Ok(points.map_or(Self::Unknown, Self::Known))
     }
 
+    /// The same logs, none of which is compacted anywhere any more.
+    pub(crate) fn begun_again(self) -> Self {
+        match self {
+            Self::Known(points) => Self::Known(PartitionPoints::nothing_of(&points.logs())),
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
     /// Whether a file of such a text is as some build wrote it: of the first version too, though it says nothing.
     pub(crate) fn is_whole(text: &str) -> bool {
         PartitionPoints::is_whole(text)

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::log::{
     Checkpoint, CommitLog, DataDirectory, Disk, Extents, FileSystem, FlushQueue, Flushed,
-    FoundPoints, Journal, LastStop, LogContext, LogKey, LogRecovery, OpenError,
+    FoundPoints, Journal, LastStop, LogContext, LogKey, LogRecovery, OpenError, PointsState,
     RECOVERY_POINTS_FILE, RecoveryPoints, Replay, SegmentWriter, Space, StorageError, SyncPool,
     Unclean, checkpoint_until_closed, flush_once, flush_until_closed, labelled_directory,
     look_until_closed, open_files_limit,
@@ -296,6 +296,12 @@ impl FoundJournal {
         })
     }
 
+    /// Whether there were recovery points that nobody knows any more, and the commit log is needed.
+    fn are_points_lost(&self) -> bool {
+        let is_lost = |unclean: Unclean<'_>| unclean.points == PointsState::Lost;
+        self.unclean().is_some_and(is_lost)
+    }
+
     /// Behind a clean stop all is durable. Where the recovery points did not say how far, they do from now on: after a
     /// kill of a process that wrote nothing, what they do not know counts as never promised.
     fn note_ends(&self, topics: &Topics) {
@@ -359,6 +365,11 @@ impl Registry {
         self.report.are_cleaned_unknown = cleaned == CleanedLogs::Unknown;
         let (topics, expected) = self.expected(state, &found.points, &labelled, &cleaned)?;
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
+        // The commit log may bring back what was compacted away.
+        let cleaned = match found.are_points_lost() {
+            true => cleaned.begun_again(),
+            false => cleaned,
+        };
         self.compaction.get_mut().go_on(cleaned, &exists);
         let checkpoint = &found.checkpoint;
         checkpoint.retain(|key| key == LogKey::METADATA || exists.contains(&key));

@@ -45,6 +45,11 @@ impl PartitionPoints {
         context.swap_file(path, self.to_text().as_bytes())
     }
 
+    /// The logs that have an offset.
+    pub(super) fn logs(&self) -> HashSet<LogKey> {
+        self.0.keys().copied().collect()
+    }
+
     /// Whether a log has an offset.
     pub(super) fn has(&self, key: LogKey) -> bool {
         self.0.contains_key(&key)

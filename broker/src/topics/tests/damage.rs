@@ -516,7 +516,33 @@ fn harm_extent(directory: &Path) {
     }
 }
 
-/// Mutation: `scanned` that does not ask what `has_what_lacks` says.
+/// Mutation: `scan_durable` that takes all of a hole for lost.
+#[test]
+fn of_a_cut_segment_only_what_the_damaged_commit_log_lacks_is_lost() {
+    for size in [Some(1), None] {
+        let world = World::new();
+        world.create("orders", 1, &[]);
+        world.create("others", 1, &[]);
+        make_segments_small(&world);
+        append_more(&world, 0..2);
+        world.topics.0.checkpoint.run().unwrap();
+        append(&world.partition("others"), batch(&["harmed"])).unwrap();
+        append_more(&world, 2..RECORDS);
+        let log = segment(&world, 0);
+        world.topics.0.stop_flushing();
+        let (directory, clock) = world.left();
+        harm_extent(directory.path());
+        match size {
+            Some(batches) => truncate(&log, batches * batch_size()),
+            None => flip(&log, 2 * batch_size() - 10, 1),
+        }
+        let world = World::at(directory, clock);
+        assert!(!world.topics.recovery().losses.is_empty());
+        assert_lost(&world, &[range(1, 2)], "what is before the recovery point");
+    }
+}
+
+/// Mutation: `may_go_on_in` that goes on wherever something may have been durable.
 #[test]
 fn what_a_power_cut_took_of_a_full_segment_comes_back_from_the_damaged_commit_log() {
     for policy in ["delete", "compact"] {

@@ -71,13 +71,7 @@ impl Left {
         let partition = with_small_segments(&world);
         assert_eq!(partition.log.damaged(), [], "{what}");
         compact_all(&world);
-        let mut has_value = std::collections::BTreeMap::new();
-        for_each_record(&partition, partition.offsets().log_start.0, |it| {
-            has_value.insert(it.key.unwrap()[0], it.value.is_some());
-        });
-        has_value.retain(|_, has_value| *has_value);
-        let left: Vec<_> = has_value.into_keys().collect();
-        assert_eq!(left, [KEYS], "{what}");
+        assert_eq!(kept(&world), [KEYS], "{what}");
     }
 }
 
@@ -155,4 +149,64 @@ fn what_retention_was_about_to_drop_does_not_come_back_with_what_it_is_compacted
     compact_all(&world);
     let world = world.restarted();
     assert_eq!(world.partition("eager").offsets().log_start.0, second);
+}
+
+/// The keys that have a value, as a consumer that reads everything sees them.
+fn kept(world: &World) -> Vec<u8> {
+    let mut has_value = std::collections::BTreeMap::new();
+    let partition = world.partition("eager");
+    for_each_record(&partition, partition.offsets().log_start.0, |it| {
+        has_value.insert(it.key.unwrap()[0], it.value.is_some());
+    });
+    has_value.retain(|_, has_value| *has_value);
+    has_value.into_keys().collect()
+}
+
+/// A killed process whose recovery points are gone, and its compacted log, whose first segment lost its end to
+/// compaction; the last records were written with `durability`.
+fn without_points(durability: Durability) -> World {
+    let world = World::new();
+    let partition = eager_partition(&world, &[("delete.retention.ms", "5000")]);
+    let large = "x".repeat(900);
+    for key in [0, 1, 1, 2, 3] {
+        append_one(&world, keyed(key, Some(&large), NOW));
+    }
+    append_one(&world, keyed(2, None, NOW));
+    append_others(&world);
+    compact(&world);
+    let mut offsets = Vec::new();
+    for_each_record(&partition, 0, |it| offsets.push(it.offset));
+    assert_eq!(offsets[..4], [0, 2, 4, 5]);
+    let mut config = world.topics.topic("eager").unwrap().config().log.clone();
+    config.durability = durability;
+    partition.log.set_config(config);
+    for key in [4, 5] {
+        append_one(&world, keyed(key, Some("value"), NOW));
+    }
+    drop(partition);
+    world.end(false);
+    fs::remove_file(world.directory.path().join("data/recovery-points")).unwrap();
+    world.reopened()
+}
+
+/// Mutation: `recovered` that goes on with what was compacted.
+#[test]
+fn what_the_commit_log_brings_back_without_recovery_points_is_compacted_again() {
+    let world = without_points(Durability::Group);
+    with_small_segments(&world);
+    assert_eq!(kept(&world), [0, 1, 3, 4, 5, KEYS]);
+    compact_all(&world);
+    assert_eq!(kept(&world), [0, 1, 3, 4, 5, KEYS]);
+    let partition = world.partition("eager");
+    let mut is_there = false;
+    for_each_record(&partition, 0, |it| is_there |= it.key.unwrap()[0] == 2);
+    assert!(!is_there, "neither value nor marker");
+}
+
+/// Mutation: `stays` that asks whether the commit log has the gap, and not how far the segments go.
+#[test]
+fn a_gap_that_compaction_left_ends_no_log_without_recovery_points() {
+    let world = without_points(Durability::Os);
+    assert_eq!(kept(&world), [0, 1, 3, 4, 5, KEYS]);
+    assert_eq!(world.partition("eager").log.damaged(), []);
 }

@@ -309,3 +309,24 @@ fn what_was_found_behind_a_clean_stop_without_recovery_points_is_durable_from_th
     assert_eq!(found, (0..RECORDS).collect::<Vec<_>>());
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
+
+/// Mutation: `scan` that keeps such an end without a word.
+#[test]
+fn an_end_that_is_torn_behind_a_clean_stop_without_recovery_points_is_told_and_hides_nothing() {
+    let world = filled();
+    let last = segment(&world, 9);
+    let (directory, clock) = world.stopped();
+    let bytes = fs::read(&last).unwrap();
+    fs::write(&last, &bytes[..bytes.len() - 5]).unwrap();
+    fs::remove_file(directory.path().join("data").join(POINTS)).unwrap();
+    let world = World::at(directory, clock);
+    assert_eq!(world.topics.recovery().damaged_logs.len(), 1);
+    let partition = world.partition("orders");
+    assert_eq!(partition.log.damaged()[0].begin, RECORDS - 1);
+    let kept = append(&partition, batch(&["kept"])).unwrap().base_offset.0;
+    assert!(kept >= RECORDS, "{kept} was given out before");
+    drop(partition);
+    let world = world.killed();
+    let found = values(&world.partition("orders"), kept);
+    assert_eq!(found, pairs(&[(kept, "kept")]));
+}
