@@ -1,11 +1,10 @@
 //! The offsets topic is compacted: it stays small, and nothing that holds is lost.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use sluice_protocol::record_batch::batches;
 
 use super::shell::{Broker, group, offset_of};
 use super::*;
+use crate::clock::Clock;
 use crate::groups::record::{self, RecordKey};
 use crate::groups::request::OffsetsQuery;
 use crate::model::Isolation;
@@ -32,14 +31,9 @@ async fn make_eager(topics: &Topics) {
 
 /// Returns when the next record begins another segment.
 fn next_millisecond() {
-    let now = || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map(|it| it.as_millis())
-            .unwrap()
-    };
-    let begun = now();
-    while now() <= begun + 1 {
+    let clock = Clock::system();
+    let begun = clock.wall().0;
+    while clock.wall().0 <= begun + 1 {
         std::thread::yield_now();
     }
 }
