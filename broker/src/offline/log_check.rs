@@ -33,7 +33,7 @@ use crate::log::{
 };
 
 /// What can be done about lost records.
-const REPAIR: &str = "restore from a backup (of a compacted log never a segment alone), or let sluice log repair take them out of the way";
+const REPAIR: &str = "restore from a backup (of a compacted log never a segment alone, nor one that was written to since), or let sluice log repair take them out of the way";
 /// What nobody can ask for any more.
 const DELETED: &str = "nothing that can be read is lost: it is below the log start; sluice log repair takes it out of the way of compaction";
 /// What becomes of a derived file.
