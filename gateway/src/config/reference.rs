@@ -13,7 +13,8 @@ Generated from the declarations in `gateway/src/config/`. Do not edit: run
 
 A setting is read from, the later winning: its default, the file `sluice.toml` of the working directory
 (or the one named by `--config` or `SLUICE_CONFIG`), its environment variable, its flag. Keys that do not
-exist are errors, and all errors are reported together. `sluice config` prints what is in force as a
+exist are errors, and all errors are reported together, but for the configs in `broker.topic_defaults`: of
+these one at a time, when all else is right. `sluice config` prints what is in force as a
 `sluice.toml`, each line with where its value came from.
 
 An empty text takes a setting without default back to unset. Durations have a unit (`500ms`, `30s`, `5m`,
