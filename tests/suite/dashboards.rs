@@ -80,6 +80,11 @@ fn every_alert_has_a_severity_a_runbook_and_tests_of_both_outcomes() {
             "{alert}: docs/operations.md has no heading for {:?}",
             rule.runbook
         );
+        assert!(
+            operations.contains(&format!("{alert}`"))
+                || operations.contains(&format!("### {alert}\n")),
+            "docs/operations.md does not name {alert}"
+        );
         let firing = format!("- alertname: {alert}\n");
         let silent = format!("- {{alertname: {alert}, ");
         assert!(tests.contains(&firing), "no test in which {alert} fires");
