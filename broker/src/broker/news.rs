@@ -4,14 +4,14 @@ use std::path::Path;
 
 use crate::log::compaction::CompactError;
 use crate::log::{
-    CommitLogFacts, DamageNews, FORMAT_VERSION, LastStop, LossKind, Room, SpaceFacts,
+    CommitLogFacts, DamageNews, DiskFull, FORMAT_VERSION, LastStop, LossKind, Room, SpaceFacts,
 };
 use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogHarm, CommitLogLooked,
     CommitLogReplayed, CompactionFailed, CompactionLooked, CompactionUndone, ConfigsContradict,
     DamageCounted, DirectoryOpened, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed,
-    PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, SpaceLooked, SpaceUnknown,
-    StrangerQuarantined, TailCut, Telemetry,
+    PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, Shortage, SpaceLooked,
+    SpaceUnknown, StrangerQuarantined, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -103,6 +103,13 @@ fn tell_commit_log(facts: &CommitLogFacts, pending_bytes: u64, telemetry: &Telem
 }
 
 fn tell_space(facts: &SpaceFacts, config: &SpaceConfig, telemetry: &Telemetry) {
+    let DiskFull { of, needed, .. } = facts.full;
+    let shortage = Shortage {
+        needed,
+        of: &of,
+        measure: of.measure(),
+        advice: facts.full.advice(),
+    };
     SpaceLooked {
         free: facts.free.bytes,
         inodes: facts.free.inodes,
@@ -110,8 +117,8 @@ fn tell_space(facts: &SpaceFacts, config: &SpaceConfig, telemetry: &Telemetry) {
         reserve: facts.reserve,
         refused: match facts.room {
             Room::Enough => RefusedByDisk::Nothing,
-            Room::Low => RefusedByDisk::Records,
-            Room::Exhausted => RefusedByDisk::Commits,
+            Room::Low => RefusedByDisk::Records(shortage),
+            Room::Exhausted => RefusedByDisk::Commits(shortage),
         },
         is_news: facts.room != facts.was,
     }

@@ -39,7 +39,7 @@ pub(crate) use lifecycle::{
 pub use metric::{METRICS, Metric};
 pub(crate) use producers::ProducersCounted;
 pub(crate) use request::{RequestAnswered, RequestRefused};
-pub(crate) use space::{RefusedByDisk, SpaceLooked, SpaceUnknown};
+pub(crate) use space::{RefusedByDisk, Shortage, SpaceLooked, SpaceUnknown};
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry};
 

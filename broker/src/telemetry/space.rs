@@ -1,6 +1,6 @@
 //! The disk fills up, and has room again.
 
-use std::fmt::Display;
+use std::fmt::{Display, Formatter};
 
 use prometheus::{IntGauge, Registry};
 
@@ -27,18 +27,43 @@ impl Metrics {
 }
 
 /// What a full disk refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RefusedByDisk {
+#[derive(Clone, Copy)]
+pub(crate) enum RefusedByDisk<'a> {
     /// Nothing.
     Nothing,
     /// Records of users.
-    Records,
+    Records(Shortage<'a>),
     /// Records, and committed offsets with them.
-    Commits,
+    Commits(Shortage<'a>),
+}
+
+/// What a full disk lacks.
+#[derive(Clone, Copy)]
+pub(crate) struct Shortage<'a> {
+    /// How much has to be free for records to be taken again.
+    pub(crate) needed: u64,
+    /// Of what.
+    pub(crate) of: &'a dyn Display,
+    /// What says how much that is.
+    pub(crate) measure: &'a str,
+    /// What makes room.
+    pub(crate) advice: &'a str,
+}
+
+impl Display for Shortage<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            needed,
+            of,
+            measure,
+            advice,
+        } = self;
+        write!(f, "{needed} {of} are free ({measure}); {advice}")
+    }
 }
 
 /// Somebody looked how much room there is.
-pub(crate) struct SpaceLooked {
+pub(crate) struct SpaceLooked<'a> {
     /// Bytes free.
     pub(crate) free: u64,
     /// Files that can be made.
@@ -48,22 +73,22 @@ pub(crate) struct SpaceLooked {
     /// Bytes of the reserve that are there.
     pub(crate) reserve: u64,
     /// What is refused.
-    pub(crate) refused: RefusedByDisk,
+    pub(crate) refused: RefusedByDisk<'a>,
     /// Whether something else was refused before.
     pub(crate) is_news: bool,
 }
 
-impl SpaceLooked {
+impl SpaceLooked<'_> {
     pub(crate) fn emit(self, telemetry: &Telemetry) {
-        let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let metrics = &telemetry.space;
-        metrics.free.set(bytes(self.free));
-        metrics.free_min.set(bytes(self.free_min));
-        metrics.reserve.set(bytes(self.reserve));
+        metrics.free.set(count(self.free));
+        metrics.free_min.set(count(self.free_min));
+        metrics.reserve.set(count(self.reserve));
         metrics.is_full.set(match self.refused {
             RefusedByDisk::Nothing => 0,
-            RefusedByDisk::Records => 1,
-            RefusedByDisk::Commits => 2,
+            RefusedByDisk::Records(_) => 1,
+            RefusedByDisk::Commits(_) => 2,
         });
         if self.is_news {
             self.tell();
@@ -83,19 +108,18 @@ impl SpaceLooked {
                     "the disk has room: records are taken"
                 );
             }
-            RefusedByDisk::Records => tracing::error!(
+            RefusedByDisk::Records(shortage) => tracing::error!(
                 free,
                 inodes,
                 reserve,
-                "the disk is full: records are refused until a quarter more than broker.disk_free_min is free; delete \
-                 topics or records, or make room otherwise"
+                "the disk is full: records are refused until {shortage}"
             ),
-            RefusedByDisk::Commits => tracing::error!(
+            RefusedByDisk::Commits(shortage) => tracing::error!(
                 free,
                 inodes,
                 reserve,
-                "the disk is full and the reserve is used up: commits, joins and rebalances are refused too, until \
-                 broker.disk_reserve can be made again; delete topics or records, or make room otherwise"
+                "the disk is full and the reserve is used up: commits, joins and rebalances are refused too, and records \
+                 until {shortage}"
             ),
         }
     }

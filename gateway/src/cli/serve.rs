@@ -48,14 +48,21 @@ pub(super) async fn serve(
     if let Some(broker) = &program.broker {
         let space = broker.space();
         let check = move || {
-            let DiskFull { of, free, needed } = space.refusal()?;
-            let refused = match space.room() {
+            let full = space.refusal()?;
+            let DiskFull {
+                of,
+                free,
+                needed,
+                room,
+            } = full;
+            let refused = match room {
                 Room::Exhausted => "produces refused, commits and joins too",
                 Room::Low | Room::Enough => "produces refused",
             };
             Some(format!(
                 "disk full, {refused}: {free} {of} are free, and {needed} must be before they are taken \
-                 again; delete topics or records, or make room otherwise"
+                 again; {}",
+                full.advice()
             ))
         };
         program.state.lifecycle.caution(check);

@@ -59,8 +59,8 @@ settings! {
         /// where that takes long, so that the disk is not busy with it alone. From 100ms to 10m.
         checkpoint_interval: Duration = "5s",
         /// Bytes of the disk that are to stay free. Where fewer are, records are refused
-        /// (`KAFKA_STORAGE_ERROR`), and taken again when a quarter more than this is free; all else is
-        /// served. At least 1MiB.
+        /// (`KAFKA_STORAGE_ERROR`), and taken again when a quarter more than this is free, and room for
+        /// `broker.disk_reserve` where that is not there; all else is served. At least 1MiB.
         disk_free_min: ByteCount = "256MiB",
         /// Bytes set aside in a file, which are given back to the disk when it has nothing left, for
         /// committed offsets, deletions and upkeep; and taken again when there is room. When three quarters

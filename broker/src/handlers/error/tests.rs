@@ -14,7 +14,7 @@ use crate::groups::{
     JoinError, LeaveError, LimitReached, NotMember, PartitionCommitError, SubscribedToTopic,
     SyncError, Unavailable,
 };
-use crate::log::{DiskFull, StorageError, Supply};
+use crate::log::{DiskFull, Room, StorageError, Supply};
 use crate::model::{
     Generation, GroupId, InstanceId, InvalidTopicName, MemberId, Offset, ProducerEpoch, ProducerId,
     Sequence, TimestampMs, TopicName,
@@ -39,6 +39,7 @@ const FULL: DiskFull = DiskFull {
     of: Supply::Bytes,
     free: 1,
     needed: 2,
+    room: Room::Low,
 };
 
 fn storage() -> StorageError {

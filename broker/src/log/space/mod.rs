@@ -62,8 +62,10 @@ fn size_of_reserve(disk: &Disk, directory: &Path) -> Result<Option<u64>, Storage
 /// There is no room on the disk for what is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the disk is full: {free} {of} are free, and {needed} must be before this is taken again (broker.disk_free_min, \
-     broker.disk_reserve); delete topics or records, or make room otherwise; the broker goes on by itself then"
+    "the disk is full: {free} {of} are free, and {needed} must be before this is taken again ({}); {}; the broker goes \
+     on by itself then",
+    of.measure(),
+    self.advice()
 )]
 pub struct DiskFull {
     /// What it has too little of.
@@ -72,6 +74,23 @@ pub struct DiskFull {
     pub free: u64,
     /// How much of it is to be free.
     pub needed: u64,
+    /// What there is room for all the same.
+    pub room: Room,
+}
+
+impl DiskFull {
+    /// What makes room.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self.room {
+            Room::Enough | Room::Low => "delete topics or records, or make room otherwise",
+            // A deletion is an event in the metadata, and so it is written before it frees anything.
+            Room::Exhausted => {
+                "delete topics or records, or make room otherwise: deletions wait as well where not even some KiB are \
+                 left for them, so remove something first that is not Sluice's"
+            }
+        }
+    }
 }
 
 /// What a disk may have too little of.
@@ -81,6 +100,17 @@ pub enum Supply {
     Bytes,
     /// Room for files, as `df -i` shows it.
     Inodes,
+}
+
+impl Supply {
+    /// What says how much of it there is to be.
+    #[must_use]
+    pub const fn measure(self) -> &'static str {
+        match self {
+            Self::Bytes => "broker.disk_free_min, broker.disk_reserve",
+            Self::Inodes => "df -i",
+        }
+    }
 }
 
 impl Display for Supply {
@@ -103,6 +133,8 @@ pub struct SpaceFacts {
     pub free: Free,
     /// Bytes of the reserve that are there.
     pub reserve: u64,
+    /// Why records are refused, where they are.
+    pub full: DiskFull,
 }
 
 /// The room of a data directory.
@@ -405,6 +437,7 @@ impl Space {
                 true => self.config.reserve_bytes,
                 false => 0,
             },
+            full: self.full_of(state),
         }
     }
 
@@ -419,7 +452,16 @@ impl Space {
     }
 
     fn full(&self) -> DiskFull {
-        let State { free, is_held, .. } = *self.state.lock();
+        self.full_of(&self.state.lock())
+    }
+
+    fn full_of(&self, state: &State) -> DiskFull {
+        let State {
+            room,
+            free,
+            is_held,
+            ..
+        } = *state;
         let reserve = match is_held {
             true => 0,
             false => self.config.reserve_bytes,
@@ -431,11 +473,13 @@ impl Space {
                 of: Supply::Inodes,
                 free: free.inodes,
                 needed: inodes,
+                room,
             },
             false => DiskFull {
                 of: Supply::Bytes,
                 free: free.bytes,
                 needed: bytes,
+                room,
             },
         }
     }

@@ -239,6 +239,7 @@ fn a_disk_out_of_inodes_is_told_as_such_and_gives_the_reserve_to_a_start() {
     );
     let said = full.to_string();
     assert!(said.contains("999 inodes are free, and 1250"), "{said}");
+    assert!(!said.contains("broker.disk"), "{said}");
     world.space.take_own().unwrap();
     assert_eq!(world.reserve(), Some(400));
     set_inodes(&world.storage, 1250);
@@ -253,6 +254,29 @@ fn a_disk_out_of_inodes_is_told_as_such_and_gives_the_reserve_to_a_start() {
     let space = Space::open(&world.disk, DIRECTORY.as_ref(), CONFIG).unwrap();
     assert_eq!(space.room(), Room::Exhausted);
     space.take_own().unwrap_err();
+}
+
+/// Mutations: `advice` that says the same of every room; `full_of` without the reserve that is not there.
+#[test]
+fn who_is_refused_is_told_how_much_is_needed_and_what_helps() {
+    let world = World::new(ENOUGH);
+    let told = |free| {
+        world.set_capacity(free);
+        let facts = world.space.look(0).unwrap();
+        assert_eq!(world.space.refusal(), Some(facts.full));
+        facts.full
+    };
+    let full = told(400 + 999);
+    assert_eq!((full.free, full.needed), (999, 1250));
+    let said = full.to_string();
+    assert!(said.contains("broker.disk_free_min"), "{said}");
+    assert!(!said.contains("not Sluice's"), "{said}");
+    // The reserve goes, and then what there was of it.
+    told(400 + 99);
+    let full = told(0);
+    assert_eq!((full.free, full.needed), (0, 1650));
+    let said = full.to_string();
+    assert!(said.contains("not Sluice's"), "{said}");
 }
 
 #[test]
