@@ -70,6 +70,8 @@ metrics! {
         "Limit of these (`broker.producers_max`), beside the 16 that each partition remembers in any case.";
     DISK_FREE = "sluice_broker_disk_free_bytes", "gauge", [],
         "Bytes free on the disk of the data directory, without the reserve.";
+    DISK_FREE_INODES = "sluice_broker_disk_free_inodes", "gauge", [],
+        "Files that can still be made on the disk of the data directory (`df -i`); 2^63-1 where its file system counts none. Records are refused below 1,000.";
     DISK_FREE_MIN = "sluice_broker_disk_free_min_bytes", "gauge", [],
         "Bytes free below which records are refused (`broker.disk_free_min`).";
     DISK_RESERVE = "sluice_broker_disk_reserve_bytes", "gauge", [],

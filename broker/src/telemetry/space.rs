@@ -10,6 +10,7 @@ use super::{Telemetry, metric};
 #[derive(Debug)]
 pub(super) struct Metrics {
     free: IntGauge,
+    inodes: IntGauge,
     free_min: IntGauge,
     reserve: IntGauge,
     is_full: IntGauge,
@@ -19,6 +20,7 @@ impl Metrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         Ok(Self {
             free: metric::DISK_FREE.gauge(registry)?,
+            inodes: metric::DISK_FREE_INODES.gauge(registry)?,
             free_min: metric::DISK_FREE_MIN.gauge(registry)?,
             reserve: metric::DISK_RESERVE.gauge(registry)?,
             is_full: metric::DISK_FULL.gauge(registry)?,
@@ -83,6 +85,7 @@ impl SpaceLooked<'_> {
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let metrics = &telemetry.space;
         metrics.free.set(count(self.free));
+        metrics.inodes.set(count(self.inodes));
         metrics.free_min.set(count(self.free_min));
         metrics.reserve.set(count(self.reserve));
         metrics.is_full.set(match self.refused {
