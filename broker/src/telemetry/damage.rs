@@ -47,7 +47,8 @@ impl RecordsDamaged<'_> {
             directory = %directory.display(),
             begin,
             end,
-            "the disk lost or changed records from offset begin to before end; readers get CORRUPT_MESSAGE there: check the disk"
+            "the disk lost or changed records from offset {begin} to before {end}; readers get CORRUPT_MESSAGE there: check the \
+             disk; once Sluice is stopped, sluice log verify says what can be done"
         );
     }
 }
