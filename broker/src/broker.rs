@@ -245,6 +245,8 @@ fn compactor(
     let memory_max = config.compaction.memory_max;
     let observe = move |look: Result<CompactionLook, StorageError>| match look {
         Ok(look) => tell_compaction(&look, memory_max, &telemetry),
+        // That the disk is full is told already.
+        Err(error) if error.is_full() => {}
         Err(error) => CompactionUnavailable { reason: &error }.emit(),
     };
     Compactor::start(topics.clone(), config.compaction, observe).map_err(StartError::Thread)
