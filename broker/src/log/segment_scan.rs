@@ -96,6 +96,10 @@ impl Scanned {
         let begin = self.next_offset.max(point);
         let stays = recovery.stays(begin, || recovery.end_of_headers(last))?;
         self.is_cut = !stays && recovery.is_backed(begin);
+        // Behind a known recovery point nothing was ever compacted away.
+        if stays && recovery.has_point {
+            self.lose(begin, base);
+        }
         Ok(stays)
     }
 

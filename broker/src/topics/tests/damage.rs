@@ -503,16 +503,36 @@ fn a_damaged_extent_is_kept_and_what_only_it_had_is_lost() {
     assert_lost(&world.restarted(), &[range(4, 5)], "a restart later");
 }
 
-/// Turns a bit of the record `harmed` in the commit log.
-fn harm_extent(directory: &Path) {
+/// Turns a bit of a record of the commit log that says this.
+fn harm_extent(directory: &Path, text: &[u8]) {
     for entry in fs::read_dir(directory.join("data/commit-log")).unwrap() {
         let path = entry.unwrap().path();
         let mut bytes = fs::read(&path).unwrap();
-        let at = bytes.windows(6).position(|window| window == b"harmed");
+        let at = bytes.windows(text.len()).position(|window| window == text);
         if let Some(at) = at {
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
         }
+    }
+}
+
+/// Mutation: `may_go_on_in` that loses nothing.
+#[test]
+fn a_segment_that_neither_the_disk_nor_the_damaged_commit_log_has_is_told() {
+    for policy in ["delete", "compact"] {
+        let world = World::new();
+        world.create("orders", 1, &[("cleanup.policy", policy)]);
+        make_segments_small(&world);
+        append_more(&world, 0..3);
+        world.topics.0.checkpoint.run().unwrap();
+        append_more(&world, 3..RECORDS);
+        let log = segment(&world, 3);
+        world.topics.0.stop_flushing();
+        let (directory, clock) = world.left();
+        harm_extent(directory.path(), b"0004");
+        fs::remove_file(log).unwrap();
+        let world = World::at(directory, clock);
+        assert_lost(&world, &[range(3, 6)], policy);
     }
 }
 
@@ -531,7 +551,7 @@ fn of_a_cut_segment_only_what_the_damaged_commit_log_lacks_is_lost() {
         let log = segment(&world, 0);
         world.topics.0.stop_flushing();
         let (directory, clock) = world.left();
-        harm_extent(directory.path());
+        harm_extent(directory.path(), b"harmed");
         match size {
             Some(batches) => truncate(&log, batches * batch_size()),
             None => flip(&log, 2 * batch_size() - 10, 1),
@@ -557,7 +577,7 @@ fn what_a_power_cut_took_of_a_full_segment_comes_back_from_the_damaged_commit_lo
             let log = segment(&world, 3);
             world.topics.0.stop_flushing();
             let (directory, clock) = world.left();
-            harm_extent(directory.path());
+            harm_extent(directory.path(), b"harmed");
             match left {
                 -1 => fs::remove_file(&log).unwrap(),
                 left => truncate(&log, left * batch_size()),
@@ -582,7 +602,7 @@ fn a_hole_that_the_damaged_commit_log_has_is_filled_and_one_that_hides_more_is_d
         let log = segment(&world, 0);
         world.topics.0.stop_flushing();
         let (directory, clock) = world.left();
-        harm_extent(directory.path());
+        harm_extent(directory.path(), b"harmed");
         flip(&log, 3 * batch_size() + 70, 1);
         let end = match has_more {
             false => RECORDS,
