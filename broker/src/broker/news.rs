@@ -10,8 +10,8 @@ use crate::telemetry::{
     CheckpointDone, CleanedLogsUnknown, CommitLogDamaged, CommitLogHarm, CommitLogLooked,
     CommitLogReplayed, CompactionFailed, CompactionLooked, CompactionUndone, ConfigsContradict,
     DamageCounted, DirectoryOpened, DirectoryUpgraded, ExtentsOf, LogChanged, LogFlushed,
-    PartitionCompacted, RecordsDamaged, RefusedByDisk, SavingFailed, Shortage, SpaceLooked,
-    SpaceUnknown, StrangerQuarantined, TailCut, Telemetry,
+    PartitionCompacted, RecordsDamaged, RecoveryPointsLost, RefusedByDisk, SavingFailed, Shortage,
+    SpaceLooked, SpaceUnknown, StrangerQuarantined, TailCut, Telemetry,
 };
 use crate::topics::{CompactionLook, Observation, RecoveryReport, SpaceConfig};
 
@@ -181,6 +181,9 @@ pub(super) fn tell_recovery(report: &RecoveryReport, telemetry: &Telemetry) {
             reason: loss.kind.reason(),
         }
         .emit();
+    }
+    if report.are_points_lost {
+        RecoveryPointsLost.emit();
     }
     if report.are_cleaned_unknown {
         CleanedLogsUnknown.emit();

@@ -94,7 +94,7 @@ pub(super) struct Home {
     pub(super) root: Option<PathBuf>,
     /// Whether the last process that had it ended well: nothing is to be settled by a start.
     pub(super) is_clean: bool,
-    /// `None` where the file is not whole.
+    /// `None` where the file is not whole, or gone.
     pub(super) points: Option<RecoveryPoints>,
     pub(super) metadata: MetadataReading,
     cleaned: CleanedLogs,
@@ -260,17 +260,19 @@ impl Home {
         let lock = lock(disk, root, purpose)?;
         let is_clean = is_marked_clean(disk, root)?;
         let text = read_derived_text(disk, &root.join(RECOVERY_POINTS_FILE))?;
-        let points = match text {
-            Some(text) => RecoveryPoints::parse(&text),
-            None => Some(RecoveryPoints::default()),
-        };
-        let live = points.as_ref().and_then(RecoveryPoints::live);
+        let found = text.as_deref().and_then(RecoveryPoints::parse);
+        let live = found.as_ref().and_then(RecoveryPoints::live);
         let always_had_points = says_that_it_always_had_points(&meta);
+        let metadata = MetadataReading::of(disk, root, is_clean, live)?;
+        // The first start of a directory may have been killed before it wrote any.
+        let may_lack_points = metadata.is_empty || !always_had_points;
+        let are_none_yet = text.is_none() && may_lack_points;
+        let points = found.or_else(|| are_none_yet.then(RecoveryPoints::default));
         let none = RecoveryPoints::default();
         let state = points.as_ref().unwrap_or(&none).state(always_had_points);
         let are_points_lost = !is_clean && state == PointsState::Lost;
         Ok(Self {
-            metadata: MetadataReading::of(disk, root, is_clean, live)?,
+            metadata,
             disk: disk.clone(),
             root: Some(root.to_owned()),
             is_clean,

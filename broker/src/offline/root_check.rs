@@ -31,7 +31,7 @@ pub(super) fn check_root(home: &Home) -> Result<Vec<Finding>, StorageError> {
         findings.push(Finding::new(severity, &root.join(name), reason, advice));
     };
     if home.points.is_none() {
-        let reason = "it is not whole, so it is not known how far logs were durable";
+        let reason = "it is gone or not whole, so it is not known how far logs were durable";
         let advice = "start and stop the broker, which writes it anew";
         tell(Severity::Derived, RECOVERY_POINTS_FILE, reason, advice);
     }

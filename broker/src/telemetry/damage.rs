@@ -107,6 +107,17 @@ impl CommitLogDamaged<'_> {
     }
 }
 
+/// Nothing says how far logs were durable.
+pub(crate) struct RecoveryPointsLost;
+
+impl RecoveryPointsLost {
+    pub(crate) fn emit(self) {
+        tracing::warn!(
+            "the file recovery-points, which says how far logs were durable, is gone or not whole; it is written anew: check the disk, or who removed it"
+        );
+    }
+}
+
 /// Nobody knows which producer ids were given.
 pub(crate) struct ProducerIdsLost<'a> {
     /// The file that should say so.

@@ -26,7 +26,7 @@ pub(crate) use connection::{
 };
 pub(crate) use damage::{
     CommitLogDamaged, CommitLogHarm, DamageCounted, DamagedExtents, ProducerIdsLost,
-    ProducerIdsOlder, RecordsDamaged, ScrubFailed, SegmentsScrubbed,
+    ProducerIdsOlder, RecordsDamaged, RecoveryPointsLost, ScrubFailed, SegmentsScrubbed,
 };
 pub(crate) use groups::{
     GroupRecordPassedOver, GroupWriteFailed, GroupsLoaded, OffsetsTopicUnavailable,

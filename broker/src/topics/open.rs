@@ -203,6 +203,8 @@ struct FoundJournal {
     last_stop: LastStop,
     points: RecoveryPoints,
     always_had_points: bool,
+    /// Whether the file of recovery points is not there, though it should be, or not whole.
+    are_points_lost: bool,
     replay: Replay,
     extents: Arc<Extents>,
     checkpoint: Arc<Checkpoint>,
@@ -234,6 +236,8 @@ impl FoundJournal {
                 reason: all_lost(&name),
             });
         }
+        // The first start of a directory may have been killed before it wrote anything.
+        let is_first = metadata.is_empty();
         // All is as it was left where the metadata prevents the start.
         directory.begin()?;
         if self.last_stop == LastStop::Unclean || directory.is_new() {
@@ -241,6 +245,7 @@ impl FoundJournal {
         }
         let mut report = RecoveryReport::begin(directory, self.replay.losses());
         report.replayed_bytes = self.checkpoint.pending_bytes();
+        report.are_points_lost = self.are_points_lost && !is_first;
         self.checkpoint.run()?;
         Ok((metadata, report))
     }
@@ -255,8 +260,10 @@ impl FoundJournal {
     ) -> Result<Self, StorageError> {
         let file = config.directory.join(RECOVERY_POINTS_FILE);
         let text = context.read_derived(&file)?;
-        let points = text.as_deref().and_then(RecoveryPoints::parse);
-        let points = points.unwrap_or_default();
+        let found = text.as_deref().and_then(RecoveryPoints::parse);
+        let always_had_points = directory.always_had_points();
+        let are_points_lost = found.is_none() && (always_had_points || text.is_some());
+        let points = found.unwrap_or_default();
         let last_stop = directory.last_stop();
         let (replay, extents) = Replay::open(
             disk,
@@ -280,7 +287,8 @@ impl FoundJournal {
         Ok(Self {
             last_stop,
             points,
-            always_had_points: directory.always_had_points(),
+            always_had_points,
+            are_points_lost,
             replay,
             extents,
             checkpoint: Arc::new(checkpoint),

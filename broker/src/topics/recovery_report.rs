@@ -28,6 +28,8 @@ pub struct RecoveryReport {
     pub quarantined: Vec<String>,
     /// Bytes of batches that the commit log had and the segments perhaps lacked.
     pub replayed_bytes: u64,
+    /// Whether the file that says how far logs were durable is gone or not whole.
+    pub are_points_lost: bool,
     /// Whether the file that says which logs were compacted says nothing, so that all may have been.
     pub are_cleaned_unknown: bool,
     /// What of the commit log is lost, or from elsewhere.
@@ -49,6 +51,7 @@ impl RecoveryReport {
             changed_logs: Vec::new(),
             quarantined: Vec::new(),
             replayed_bytes: 0,
+            are_points_lost: false,
             are_cleaned_unknown: false,
             losses: losses.to_vec(),
             contradictions: Vec::new(),

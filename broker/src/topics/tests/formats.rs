@@ -101,6 +101,7 @@ fn a_killed_directory_of_format_1_opens_though_an_event_was_on_its_way() {
     fs::write(&log, bytes).unwrap();
     let world = world_in(directory);
     assert_eq!(texts(&world, "orders"), orders());
+    assert!(!world.topics.recovery().are_points_lost);
     assert_eq!(world.topics.recovery().losses, []);
 }
 

@@ -330,3 +330,29 @@ fn an_end_that_is_torn_behind_a_clean_stop_without_recovery_points_is_told_and_h
     let found = values(&world.partition("orders"), kept);
     assert_eq!(found, pairs(&[(kept, "kept")]));
 }
+
+/// Mutations: `FoundJournal::open` that does not ask what is not whole, or what is gone; `metadata` that does not ask whether
+/// there are events.
+#[test]
+fn a_start_tells_that_recovery_points_are_gone_or_not_whole_but_not_where_there_were_none_yet() {
+    let mut world = World::new();
+    let is_told = |world: &World| world.topics.recovery().are_points_lost;
+    assert!(!is_told(&world), "a new directory");
+    for is_clean in [true, false] {
+        let harms: [HarmOfFile<'_>; 3] = [
+            ("nothing", &|_| ()),
+            ("half", &|path| cut(path, 30)),
+            ("all", &|path| fs::remove_file(path).unwrap()),
+        ];
+        for (what, harm) in harms {
+            world.end(is_clean);
+            harm(&world.directory.path().join("data").join(POINTS));
+            world = world.reopened();
+            assert_eq!(is_told(&world), what != "nothing", "{what}, {is_clean}");
+        }
+    }
+    world.end(true);
+    fs::remove_dir_all(world.directory.path().join("data/metadata")).unwrap();
+    fs::remove_file(world.directory.path().join("data").join(POINTS)).unwrap();
+    assert!(!is_told(&world.reopened()), "a first start that was killed");
+}
