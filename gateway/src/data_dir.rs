@@ -16,6 +16,9 @@ const FORMAT_VERSION: &str = "1";
 /// The name and value of the version in the file, as Kafka's own `meta.properties` has them.
 const FORMAT_KEY: &str = "format.version=";
 
+/// Where the version is, and where Apache Kafka and the bundled broker have theirs.
+const META_FILE: &str = "meta.properties";
+
 /// The directory cannot be used. Every message names the path.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
@@ -45,6 +48,15 @@ pub enum DataDirError {
     )]
     NoFormat {
         /// The file.
+        path: PathBuf,
+    },
+    /// It is Apache Kafka's, which takes nothing but partitions in it, or the broker's part of one.
+    #[error(
+        "{path} is there, so its directory is one of Apache Kafka's log.dirs, or the broker's part of a data directory; \
+         choose the one above, or another one, with --data-dir"
+    )]
+    NotOurs {
+        /// The file that says so.
         path: PathBuf,
     },
     /// The disk is full.
@@ -77,11 +89,12 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Creates or opens `<data_dir>/gateway` and locks it.
+    /// Creates or opens `<data_dir>/gateway` and locks it. In a directory that is somebody else's nothing is made.
     ///
     /// # Errors
-    /// It is in use, has another format, or the system refuses.
+    /// It is in use, has another format, is somebody else's, or the system refuses.
     pub fn open(data_dir: &Path) -> Result<Self, DataDirError> {
+        check_owner(data_dir)?;
         let path = data_dir.join("gateway");
         fs::create_dir_all(&path).map_err(at(&path))?;
         let lock = lock(&path)?;
@@ -127,9 +140,18 @@ fn lock(dir: &Path) -> Result<File, DataDirError> {
     }
 }
 
+/// Refuses a directory that says of itself whose it is: a data directory's two parts do, and it does not.
+fn check_owner(data_dir: &Path) -> Result<(), DataDirError> {
+    let path = data_dir.join(META_FILE);
+    match path.symlink_metadata() {
+        Ok(_) => Err(DataDirError::NotOurs { path }),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Checks the version, or writes it into a new directory.
 fn check_format(dir: &Path) -> Result<(), DataDirError> {
-    let path = dir.join("meta.properties");
+    let path = dir.join(META_FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -201,6 +223,24 @@ mod tests {
         fs::write(&meta, "").unwrap();
         let error = DataDir::open(dir.path()).unwrap_err();
         assert!(matches!(error, DataDirError::NoFormat { .. }), "{error}");
+    }
+
+    /// Apache Kafka does not start where there is a directory of another kind among its own.
+    ///
+    /// Mutations: `open` without `check_owner`, or with it behind `create_dir_all`.
+    #[test]
+    fn a_directory_of_apache_kafka_or_of_the_broker_is_refused_and_nothing_is_made_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = dir.path().join("meta.properties");
+        for text in ["version=1\nnode.id=1\n", "sluice.format=4\n"] {
+            fs::write(&meta, text).unwrap();
+            let error = DataDir::open(dir.path()).unwrap_err().to_string();
+            assert!(error.starts_with(&meta.display().to_string()), "{error}");
+            assert!(error.contains("log.dirs"), "{error}");
+            assert!(error.contains("--data-dir"), "{error}");
+            let names = fs::read_dir(dir.path()).unwrap().count();
+            assert_eq!(names, 1, "nothing is made");
+        }
     }
 
     /// Mutation: where `at` makes `Io` of it, the directory is to be made writable, which it is.
