@@ -688,3 +688,25 @@ fn a_start_after_the_last_segment_was_mended_finds_it_as_it_should_be() {
     assert_eq!(topics.recovery().damaged_logs, []);
     topics.close().unwrap();
 }
+
+/// Mutation: `Home::sites` that goes by the recovery points alone.
+#[test]
+fn an_end_that_is_gone_after_a_clean_stop_is_damage_by_the_snapshot_where_recovery_points_are_gone()
+{
+    let stopped = Stopped::new();
+    let last = stopped.partition_file(".log", 2);
+    let end = BATCHES * RECORDS;
+    let batch_size = usize::try_from(fs::metadata(&last).unwrap().len()).unwrap() / 20;
+    for harm in [Harm::Remove, Harm::Cut(0), Harm::Cut(batch_size + 7)] {
+        fs::remove_file(stopped.data().join("recovery-points")).unwrap();
+        harm.apply(&last);
+        let (tally, said) = stopped.verified();
+        assert_eq!(tally.damaged, 1, "{harm:?}: {said}");
+        let told = said.lines().find(|line| line.starts_with("damage "));
+        let is_told = told.is_some_and(|line| line.contains(&format!(" end={end} ")));
+        assert!(is_told, "{harm:?}: {said}");
+        let (tally, said) = stopped.repaired();
+        assert_eq!(tally.damaged, 0, "{harm:?}: {said}");
+        stopped.restore();
+    }
+}
