@@ -10,9 +10,14 @@
 //! can be read, the headers of the log tell the same of all records that are there. What retention and compaction remove is told by the
 //! one that they synced before, and by nothing else.
 
+use std::path::Path;
+
 use bytes::{Buf, Bytes};
 
+use super::StorageError;
+use super::disk::Disk;
 use super::producer_state::{KnownBatch, ProducerStates};
+use super::segment::{file_name, offsets_of};
 
 /// What the name of a snapshot ends in.
 pub(crate) const SNAPSHOT: &str = "snapshot";
@@ -99,6 +104,23 @@ pub(crate) fn entries(mut bytes: Bytes) -> Option<impl Iterator<Item = SnapshotE
         return None;
     }
     Some((0..count).map(move |_| SnapshotEntry::decode(&mut bytes)))
+}
+
+/// The offset of the last snapshot that is whole among the files of a directory; 0 where none is. After a clean stop the
+/// log went as far, since a start removes those that are behind its end.
+pub(crate) fn last_whole(
+    disk: &Disk,
+    directory: &Path,
+    names: &[String],
+) -> Result<i64, StorageError> {
+    let offsets = offsets_of(names, SNAPSHOT).into_iter().rev();
+    for offset in offsets.take_while(|offset| *offset > 0) {
+        let bytes = disk.read_derived(&directory.join(file_name(offset, SNAPSHOT)))?;
+        if bytes.and_then(entries).is_some() {
+            return Ok(offset);
+        }
+    }
+    Ok(0)
 }
 
 /// The producers in a snapshot, as last used at `now`; `None` where it is not whole.

@@ -32,7 +32,7 @@ use super::leader_epochs::{self, LeaderEpochs};
 use super::log_start::{self, LOG_START_FILE, NotedStart};
 use super::open_files::SegmentFile;
 use super::partition_log::{LogContext, LogOptions, Opened};
-use super::producer_snapshot::SNAPSHOT;
+use super::producer_snapshot::{self, SNAPSHOT};
 use super::segment::{LOG, SEGMENT_BYTES_MAX, SealedSegment, base_offsets, parse_file_name};
 use super::segment_scan::Scanned;
 use super::sound_walk::{Ground, SoundWalk};
@@ -115,6 +115,7 @@ impl Recovery<'_> {
             scanned.next_offset = log_start.min(begin);
         }
         let changed_end = self.changed_end(&scanned);
+        scanned.end_at(self.end_by_snapshot(&names)?);
         self.end(&mut scanned, start.unwrap_or_default());
         let kept = self.kept_epochs(scanned.next_offset)?;
         let epochs = self.epochs(kept.as_ref(), &scanned)?;
@@ -188,6 +189,16 @@ impl Recovery<'_> {
             left: self.options.recovery_point.offset,
             found,
         })
+    }
+
+    /// How far the log went at least after a clean stop, where no recovery point says it.
+    fn end_by_snapshot(&self, names: &[String]) -> Result<i64, StorageError> {
+        match (self.last_stop, self.options.recovery_point.offset) {
+            (LastStop::Clean, 0) => {
+                producer_snapshot::last_whole(&self.context.disk, &self.options.directory, names)
+            }
+            _ => Ok(0),
+        }
     }
 
     /// Has the log end where it ended: what is not there up to its recovery point is lost, and so is what is not

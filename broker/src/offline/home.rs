@@ -12,8 +12,8 @@ use sluice_protocol::record_batch::BatchHeader;
 use super::metadata::MetadataReading;
 use crate::log::backing::Backing;
 use crate::log::commit_log::{FoundExtent, walk_row};
-use crate::log::producer_snapshot::{self, SNAPSHOT};
-use crate::log::segment::{base_offsets, file_name, offsets_of};
+use crate::log::producer_snapshot;
+use crate::log::segment::base_offsets;
 use crate::log::{
     Disk, LogKey, META_FILE, OpenError, PointsState, RECOVERY_POINTS_FILE, RecoveryPoints,
     StorageError, check_meta, is_marked_clean, is_ours, lock_path, says_that_it_always_had_points,
@@ -353,21 +353,14 @@ impl Home {
         points.map_or(0, |points| points.of(key).offset)
     }
 
-    /// The offset of the last snapshot of a log that is whole: after a clean stop its end was there or later, for a start
-    /// removes those behind.
+    /// How far a log went at least after a clean stop, by its snapshots.
     fn last_snapshot(&self, directory: &Path) -> i64 {
         if !self.is_clean {
             return 0;
         }
         // What cannot be read is told by the check of the log.
         let names = self.disk.list(directory).unwrap_or_default();
-        let is_whole = |offset: &i64| {
-            let path = directory.join(file_name(*offset, SNAPSHOT));
-            let bytes = self.disk.read_derived(&path).ok().flatten();
-            bytes.and_then(producer_snapshot::entries).is_some()
-        };
-        let mut offsets = offsets_of(&names, SNAPSHOT).into_iter().rev();
-        offsets.find(is_whole).unwrap_or_default()
+        producer_snapshot::last_whole(&self.disk, directory, &names).unwrap_or_default()
     }
 
     /// What the commit log says of a log whose recovery point is lost; nothing of another.

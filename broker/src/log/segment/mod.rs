@@ -27,7 +27,7 @@ pub(crate) fn base_offsets(names: &[String]) -> Vec<i64> {
 }
 
 /// The offsets of the files with a suffix, in order.
-pub(crate) fn offsets_of(names: &[String], suffix: &str) -> Vec<i64> {
+pub(in crate::log) fn offsets_of(names: &[String], suffix: &str) -> Vec<i64> {
     let files = names.iter().filter_map(|name| parse_file_name(name));
     let mut offsets: Vec<i64> = files
         .filter(|(_, found)| *found == suffix)

@@ -356,3 +356,27 @@ fn a_start_tells_that_recovery_points_are_gone_or_not_whole_but_not_where_there_
     fs::remove_file(world.directory.path().join("data").join(POINTS)).unwrap();
     assert!(!is_told(&world.reopened()), "a first start that was killed");
 }
+
+/// Mutation: `end_by_snapshot` that is always 0.
+#[test]
+fn an_end_that_is_gone_behind_a_clean_stop_without_recovery_points_is_damage_by_the_snapshot() {
+    for left in [None, Some(0), Some(1)] {
+        let world = filled();
+        let last = segment(&world, 9);
+        let (directory, clock) = world.stopped();
+        fs::remove_file(directory.path().join("data").join(POINTS)).unwrap();
+        let size = |batches: i64| usize::try_from(batches * batch_size()).unwrap();
+        match left {
+            None => fs::remove_file(&last).unwrap(),
+            Some(batches) => {
+                let bytes = fs::read(&last).unwrap();
+                fs::write(&last, &bytes[..size(batches)]).unwrap();
+            }
+        }
+        let world = World::at(directory, clock);
+        let lost = [range(9 + left.unwrap_or_default(), RECORDS)];
+        assert_lost(&world, &lost, &format!("{left:?}"));
+        append_more(&world, RECORDS..RECORDS + 2);
+        assert_lost(&world.restarted(), &lost, &format!("{left:?}, later"));
+    }
+}
