@@ -42,19 +42,20 @@ impl PartitionLog {
         if last.is_some_and(|last| epochs.last() != Some(last.leader_epoch)) {
             return Ok(false);
         }
-        for (epoch, start) in epochs.iter() {
+        let ends = epochs.iter().skip(1).map(|(_, start)| start);
+        for ((epoch, start), end) in epochs.iter().zip(ends.chain([i64::MAX])) {
             let before = self.header_at(start.saturating_sub(1))?;
             if before
                 .is_some_and(|before| before.base_offset < start && before.leader_epoch >= epoch)
             {
                 return Ok(false);
             }
-            // Compaction may have taken the first batches of an epoch, or all.
+            // Compaction and retention may have taken the first batches of an epoch, or all.
             let is_true =
                 self.header_at(start)?
-                    .is_none_or(|header| match header.base_offset == start {
-                        true => header.leader_epoch == epoch,
-                        false => header.base_offset > start && header.leader_epoch >= epoch,
+                    .is_none_or(|header| match header.base_offset < end {
+                        true => header.base_offset >= start && header.leader_epoch == epoch,
+                        false => header.leader_epoch >= epoch,
                     });
             if !is_true {
                 return Ok(false);

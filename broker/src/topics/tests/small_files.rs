@@ -306,3 +306,28 @@ fn a_file_of_leader_epochs_is_held_against_the_batches_after_a_kill_though_nothi
     assert_eq!(world.partition("orders").log.epoch_of(0), Some(0));
     assert_eq!(fs::read_to_string(&path).unwrap(), "0\n1\n0 0\n");
 }
+
+/// Mutation: `are_epochs_true` that asks for the epoch of a batch only where an entry begins with it.
+#[test]
+fn a_file_of_leader_epochs_is_held_against_what_retention_left_of_an_epoch() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    let world = world.killed();
+    make_segments_small(&world);
+    append_more(&world, 0..RECORDS);
+    let partition = world.partition("orders");
+    wait(partition.delete_records(Some(Offset(4)))).unwrap();
+    world.topics.retention_check().unwrap();
+    assert!(!segment(&world, 0).exists());
+    drop(partition);
+    let world = world.killed();
+    append_more(&world, RECORDS..RECORDS + 1);
+    world.end(false);
+    let path = segment(&world, 0).with_file_name("leader-epoch-checkpoint");
+    let written = fs::read_to_string(&path).unwrap();
+    let harmed = written.replace("\n1 ", "\n0 ");
+    assert_ne!(harmed, written);
+    fs::write(&path, harmed).unwrap();
+    let world = world.reopened();
+    assert_eq!(world.partition("orders").log.epoch_of(4), Some(1));
+}
