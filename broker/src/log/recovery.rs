@@ -205,7 +205,12 @@ impl Recovery<'_> {
     /// there before its `start`, since only what was durable is ever dropped.
     fn end(&self, scanned: &mut Scanned, start: i64) {
         let point = self.options.recovery_point.offset;
-        scanned.end_at(point.min(self.cut_at.unwrap_or(point)));
+        let point = point.min(self.cut_at.unwrap_or(point));
+        // What is missing before where the commit log begins may be what was compacted away.
+        match self.backing.are_points_lost() && !scanned.is_dense() {
+            true => scanned.go_on_at(point),
+            false => scanned.end_at(point),
+        }
         let replayed_end = self.replayed_end.unwrap_or_default();
         if start > replayed_end {
             scanned.end_at(start);

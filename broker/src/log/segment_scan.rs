@@ -119,11 +119,21 @@ impl Scanned {
     /// The log ends at `end`, or behind it: what is not there is lost. The bytes of the last segment
     /// stay as they are, and another one begins there.
     pub(super) fn end_at(&mut self, end: i64) {
+        self.lose(self.next_offset, end);
+        self.go_on_at(end);
+    }
+
+    /// As [`Scanned::end_at`], where nobody knows whether something was there.
+    pub(super) fn go_on_at(&mut self, end: i64) {
         if self.next_offset < end {
-            self.lose(self.next_offset, end);
             self.next_offset = end;
             self.seal(end);
         }
+    }
+
+    /// Whether every offset has a record.
+    pub(super) fn is_dense(&self) -> bool {
+        self.density.is_dense()
     }
 
     /// The log goes on behind a hole at the end, which stays as it is, from `position` to the end of the file. As many

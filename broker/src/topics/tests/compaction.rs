@@ -61,6 +61,7 @@ struct Produced {
 
 struct Life {
     rng: fastrand::Rng,
+    flips_bits: bool,
     world: FaultyWorld,
     sent: BTreeMap<i64, Sent>,
     markers: BTreeMap<i64, Marker>,
@@ -98,6 +99,7 @@ impl Life {
         world.drive(created).unwrap().unwrap();
         let life = Self {
             rng,
+            flips_bits: seed % 2 == 1,
             world,
             sent: BTreeMap::new(),
             markers: BTreeMap::new(),
@@ -359,6 +361,7 @@ impl Life {
         self.note("restart");
         self.world.topics.close().unwrap();
         self.world.storage.cut_power();
+        self.lose_points();
         self.reopen();
     }
 
@@ -372,7 +375,20 @@ impl Life {
             let is_in_log = last.is_some_and(|last| last.offset >= self.log_start);
             self.forgotten = self.produced.len() - usize::from(is_in_log);
         }
+        self.lose_points();
         self.reopen();
+    }
+
+    /// Not where bits flip: two faults at once may hide each other.
+    fn lose_points(&mut self) {
+        if !self.flips_bits && self.rng.u8(..8) == 0 {
+            self.note("the recovery points are lost");
+            self.world.storage.lose_files("/data", "recovery-points");
+            // What was compacted away may come back.
+            for marker in self.markers.values_mut() {
+                marker.noted_at = None;
+            }
+        }
     }
 
     fn reopen(&mut self) {
