@@ -97,7 +97,7 @@ impl Scanned {
         let stays = recovery.stays(begin, || recovery.end_of_headers(last))?;
         self.is_cut = !stays && recovery.is_backed(begin);
         // Behind a known recovery point nothing was ever compacted away.
-        if stays && recovery.has_point {
+        if stays && (recovery.has_point || self.is_dense()) {
             self.lose(begin, base);
         }
         Ok(stays)

@@ -519,18 +519,22 @@ fn harm_extent(directory: &Path, text: &[u8]) {
 /// Mutation: `may_go_on_in` that loses nothing.
 #[test]
 fn a_segment_that_neither_the_disk_nor_the_damaged_commit_log_has_is_told() {
-    for policy in ["delete", "compact"] {
+    for (policy, has_points) in [("delete", true), ("compact", true), ("delete", false)] {
         let world = World::new();
         world.create("orders", 1, &[("cleanup.policy", policy)]);
         make_segments_small(&world);
         append_more(&world, 0..3);
-        world.topics.0.checkpoint.run().unwrap();
+        let world = world.restarted();
+        make_segments_small(&world);
         append_more(&world, 3..RECORDS);
         let log = segment(&world, 3);
         world.topics.0.stop_flushing();
         let (directory, clock) = world.left();
         harm_extent(directory.path(), b"0004");
         fs::remove_file(log).unwrap();
+        if !has_points {
+            fs::remove_file(directory.path().join("data/recovery-points")).unwrap();
+        }
         let world = World::at(directory, clock);
         assert_lost(&world, &[range(3, 6)], policy);
     }
