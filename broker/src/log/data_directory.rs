@@ -332,11 +332,15 @@ fn sync_way_to(disk: &Disk, path: &Path) -> Result<(), StorageError> {
             // What this user made they may read, and so all below that.
             Err(error) if error.cause.kind() == ErrorKind::PermissionDenied => return Ok(()),
             // Some file systems have nothing to sync, and those of others may be mounted there.
-            Err(error) if error.cause.kind() == ErrorKind::InvalidInput => {}
+            Err(error) if is_unsyncable(error.cause.kind()) => {}
             synced => synced?,
         }
     }
     Ok(())
+}
+
+const fn is_unsyncable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }
 
 /// Refuses a data directory with a file in the place of one of its directories: some are needed only when a topic is

@@ -106,21 +106,22 @@ pub(crate) fn entries(mut bytes: Bytes) -> Option<impl Iterator<Item = SnapshotE
     Some((0..count).map(move |_| SnapshotEntry::decode(&mut bytes)))
 }
 
-/// The offset of the last snapshot that is whole among the files of a directory; 0 where none is. After a clean stop the
-/// log went as far, since a start removes those that are behind its end.
+/// The offset of the last snapshot behind `end` that is whole, among the files of a directory, or else `end`. After a clean
+/// stop the log went as far, since a start removes those that are behind its end.
 pub(crate) fn last_whole(
     disk: &Disk,
     directory: &Path,
     names: &[String],
+    end: i64,
 ) -> Result<i64, StorageError> {
     let offsets = offsets_of(names, SNAPSHOT).into_iter().rev();
-    for offset in offsets.take_while(|offset| *offset > 0) {
+    for offset in offsets.take_while(|offset| *offset > end) {
         let bytes = disk.read_derived(&directory.join(file_name(offset, SNAPSHOT)))?;
         if bytes.and_then(entries).is_some() {
             return Ok(offset);
         }
     }
-    Ok(0)
+    Ok(end)
 }
 
 /// The producers in a snapshot, as last used at `now`; `None` where it is not whole.

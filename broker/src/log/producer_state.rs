@@ -11,7 +11,7 @@ use sluice_protocol::record_batch::{BatchHeader, BatchProducer};
 
 use crate::limits::PRODUCERS_PER_PARTITION_SHARE;
 
-/// Batches of a producer that are remembered, as many as a client may have in flight (Kafka's
+/// Batches of a producer that a snapshot remembers, as many as a client may have in flight (Kafka's
 /// `ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
 pub(crate) const BATCHES_RETAINED: usize = 5;
 /// Those that are kept in memory: as many may be in flight behind the last that are durable.

@@ -115,7 +115,7 @@ impl Recovery<'_> {
             scanned.next_offset = log_start.min(begin);
         }
         let changed_end = self.changed_end(&scanned);
-        scanned.end_at(self.end_by_snapshot(&names)?);
+        scanned.end_at(self.end_by_snapshot(&names, scanned.next_offset)?);
         self.end(&mut scanned, start.unwrap_or_default());
         let kept = self.kept_epochs(scanned.next_offset)?;
         let epochs = self.epochs(kept.as_ref(), &scanned)?;
@@ -191,13 +191,13 @@ impl Recovery<'_> {
         })
     }
 
-    /// How far the log went at least after a clean stop, where no recovery point says it.
-    fn end_by_snapshot(&self, names: &[String]) -> Result<i64, StorageError> {
-        match (self.last_stop, self.options.recovery_point.offset) {
-            (LastStop::Clean, 0) => {
-                producer_snapshot::last_whole(&self.context.disk, &self.options.directory, names)
-            }
-            _ => Ok(0),
+    /// How far the log went at least after a clean stop, where that is beyond its `end`: no recovery point may say it, or an
+    /// older one.
+    fn end_by_snapshot(&self, names: &[String], end: i64) -> Result<i64, StorageError> {
+        let (disk, directory) = (&self.context.disk, &self.options.directory);
+        match self.last_stop {
+            LastStop::Clean => producer_snapshot::last_whole(disk, directory, names, end),
+            LastStop::Unclean => Ok(end),
         }
     }
 
@@ -205,12 +205,7 @@ impl Recovery<'_> {
     /// there before its `start`, since only what was durable is ever dropped.
     fn end(&self, scanned: &mut Scanned, start: i64) {
         let point = self.options.recovery_point.offset;
-        let point = point.min(self.cut_at.unwrap_or(point));
-        // What is missing before where the commit log begins may be what was compacted away.
-        match self.backing.are_points_lost() && !scanned.is_dense() {
-            true => scanned.go_on_at(point),
-            false => scanned.end_at(point),
-        }
+        scanned.end_at(point.min(self.cut_at.unwrap_or(point)));
         let replayed_end = self.replayed_end.unwrap_or_default();
         if start > replayed_end {
             scanned.end_at(start);

@@ -8,7 +8,7 @@
 //! where that is: `segment position`, and how many entries of its indexes are durable, each with their
 //! checksum: `offsets crc times crc`, and a line `crc32c` with the checksum of all before. The file is
 //! replaced as a whole, durably, by every checkpoint. One that cannot be read costs time, since all is checked
-//! then, and what else is harmed may be told as damage or end the start. Version 3 had neither secret nor `begun`, and `0 0` for what is unknown; version 2 had no checksum either, and named the
+//! then, and compacted anew, and what else is harmed may be told as damage or end the start. Version 3 had neither secret nor `begun`, and `0 0` for what is unknown; version 2 had no checksum either, and named the
 //! generation of before until the first checkpoint, so that none is known; version 1 had no second line: it was written
 //! before there was a commit log.
 

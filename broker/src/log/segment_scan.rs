@@ -9,6 +9,7 @@ use super::StorageError;
 use super::batch_walk::{BatchWalk, Step, first_timestamp};
 use super::damage::{DamagedRange, DamagedRanges};
 use super::density::Density;
+use super::disk::DiskFile;
 use super::index::{SegmentIndex, read_entries};
 use super::open_files::SegmentFile;
 use super::recovery::{LastStop, Recovery};
@@ -96,11 +97,24 @@ impl Scanned {
         let begin = self.next_offset.max(point);
         let stays = recovery.stays(begin, || recovery.end_of_headers(last))?;
         self.is_cut = !stays && recovery.is_backed(begin);
-        // Behind a known recovery point nothing was ever compacted away.
-        if stays && (recovery.has_point || self.is_dense()) {
-            self.lose(begin, base);
+        match (stays, self.known_gap(begin, recovery)) {
+            (true, Some(lost)) => self.lose(lost, base),
+            (false, None) if self.is_cut => self.next_offset = begin,
+            _ => {}
         }
         Ok(stays)
+    }
+
+    /// From where on something is lost where the log does not go on before `begin`, at or behind the recovery point; `None` where
+    /// it may have been compacted away, which it is in no log behind a known point, nor in the segment that this is in.
+    fn known_gap(&self, begin: i64, recovery: &Recovery<'_>) -> Option<i64> {
+        let place = recovery.options.recovery_point.place;
+        let active = self.active.as_ref().map(|active| active.base_offset);
+        if place.is_some_and(|place| active == Some(place.segment)) {
+            return Some(self.next_offset);
+        }
+        let is_known = recovery.has_point || self.density.is_dense();
+        is_known.then_some(begin)
     }
 
     /// Whether the next batch, which was never promised to be durable, may be of this epoch.
@@ -119,21 +133,11 @@ impl Scanned {
     /// The log ends at `end`, or behind it: what is not there is lost. The bytes of the last segment
     /// stay as they are, and another one begins there.
     pub(super) fn end_at(&mut self, end: i64) {
-        self.lose(self.next_offset, end);
-        self.go_on_at(end);
-    }
-
-    /// As [`Scanned::end_at`], where nobody knows whether something was there.
-    pub(super) fn go_on_at(&mut self, end: i64) {
         if self.next_offset < end {
+            self.lose(self.next_offset, end);
             self.next_offset = end;
             self.seal(end);
         }
-    }
-
-    /// Whether every offset has a record.
-    pub(super) fn is_dense(&self) -> bool {
-        self.density.is_dense()
     }
 
     /// The log goes on behind a hole at the end, which stays as it is, from `position` to the end of the file. As many
@@ -221,6 +225,9 @@ impl Recovery<'_> {
                 return Ok(());
             };
             scanned.resize(position);
+            if scanned.is_cut {
+                return cut_off(&segment, &file, position, size, scanned);
+            }
             SoundWalk::at(ground, position, Some(scanned.next_offset))
         };
         if walk.position() >= size {
@@ -240,13 +247,8 @@ impl Recovery<'_> {
         if cut < size {
             // What is torn behind the recovery point was on its way, and the commit log has it.
             scanned.is_cut |= self.cut_at.is_some() || self.is_backed(scanned.next_offset);
-            if !scanned.is_cut {
-                scanned.cut_bytes = size.saturating_sub(cut);
-            }
-            file.truncate(cut)?;
-            scanned.cut_files.push(segment.path().as_ref().clone());
         }
-        Ok(())
+        cut_off(&segment, &file, cut, size, scanned)
     }
 
     /// Whether the last segment, which begins at `base`, ends as a clean stop left it, as far as that is known.
@@ -336,9 +338,9 @@ impl Recovery<'_> {
             match next {
                 Found::Batch(position, header) => scanned.push(position, &header),
                 Found::Hole(Hole { end: Some(end), .. }) => {
-                    let is_promised =
+                    scanned.is_cut =
                         end > point && self.brings_back(point, || self.end_ahead(&walk, later))?;
-                    self.lose_to(if is_promised { point } else { end }, scanned);
+                    self.lose_to(if scanned.is_cut { point } else { end }, scanned);
                 }
                 Found::Hole(Hole { end: None, .. }) | Found::End if place.is_some() => {
                     self.lose_to(point, scanned);
@@ -449,6 +451,24 @@ impl Recovery<'_> {
             leader_epoch,
         }))
     }
+}
+
+/// Cuts off what is behind `cut` in a file of so many bytes.
+fn cut_off(
+    segment: &SegmentFile,
+    file: &DiskFile,
+    cut: u64,
+    size: u64,
+    scanned: &mut Scanned,
+) -> Result<(), StorageError> {
+    if cut < size {
+        if !scanned.is_cut {
+            scanned.cut_bytes = size.saturating_sub(cut);
+        }
+        file.truncate(cut)?;
+        scanned.cut_files.push(segment.path().as_ref().clone());
+    }
+    Ok(())
 }
 
 /// The end of a segment, found by its indexes.

@@ -360,7 +360,7 @@ impl Home {
         }
         // What cannot be read is told by the check of the log.
         let names = self.disk.list(directory).unwrap_or_default();
-        producer_snapshot::last_whole(&self.disk, directory, &names).unwrap_or_default()
+        producer_snapshot::last_whole(&self.disk, directory, &names, 0).unwrap_or_default()
     }
 
     /// What the commit log says of a log whose recovery point is lost; nothing of another.

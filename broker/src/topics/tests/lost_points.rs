@@ -175,7 +175,7 @@ fn killed(records: i64) -> World {
 /// What is done to the segments, and the offsets that are lost then.
 type Harm<'a> = (&'a str, &'a dyn Fn(&World), &'a [DamagedRange]);
 
-/// Mutations: `keeps` without the backing; `next_is` that leaves out what `keeps` does not; `may_be_of` without `keeps`.
+/// Mutations: `keeps` without the backing; `stays` where the points are known alone; `may_be_of` without `keeps`.
 #[test]
 fn what_is_sound_behind_something_that_is_not_is_never_cut_without_recovery_points() {
     let harms: [Harm<'_>; 5] = [
@@ -378,5 +378,32 @@ fn an_end_that_is_gone_behind_a_clean_stop_without_recovery_points_is_damage_by_
         assert_lost(&world, &lost, &format!("{left:?}"));
         append_more(&world, RECORDS..RECORDS + 2);
         assert_lost(&world.restarted(), &lost, &format!("{left:?}, later"));
+    }
+}
+
+/// Mutations: `scan` that goes on behind a hole that the commit log fills; `end` that says nothing of a compacted log.
+#[test]
+fn of_a_compacted_log_the_commit_log_fills_a_hole_from_where_it_begins_without_recovery_points() {
+    let size = |batches: i64| usize::try_from(batches * batch_size()).unwrap();
+    let harms: [(&dyn Fn(&mut Vec<u8>), _); 2] = [
+        (&|bytes| bytes[size(7)..size(15)].fill(0), range(7, 10)),
+        (&|bytes| bytes.truncate(size(8)), range(8, 10)),
+    ];
+    for (harm, lost) in harms {
+        let world = World::new();
+        world.create("orders", 1, &[("cleanup.policy", "compact")]);
+        append_more(&world, 0..10);
+        let world = world.restarted();
+        append_more(&world, 10..21);
+        let path = segment(&world, 0);
+        world.topics.0.stop_flushing();
+        let (directory, clock) = world.left();
+        fs::remove_file(directory.path().join("data").join(POINTS)).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        harm(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let world = World::at(directory, clock);
+        assert_lost(&world, &[lost], "filled from 10 on");
+        assert_eq!(world.partition("orders").offsets().log_end, Offset(21));
     }
 }
