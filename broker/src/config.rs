@@ -45,7 +45,7 @@ pub struct TopicDefaults {
     pub topics_max: usize,
     /// Partitions there may be, of all topics together. Default 20,000.
     pub partitions_max: usize,
-    /// Idempotent producers that all partitions together remember, each of them at some 300 bytes; one that
+    /// Idempotent producers that all partitions together remember, each of them at some 500 bytes; one that
     /// writes to many partitions counts in each, and each remembers its last 16 in any case. Default 500,000.
     pub producers_max: usize,
     /// Take any replication factor and assignment for the one replica there is, instead of refusing

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sluice_protocol::{ApiKey, ErrorCode};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use super::error::{Refusal, RequestError};
 use super::turns::{Turn, Turns};
@@ -32,7 +32,7 @@ pub(crate) struct Peer {
     /// Memory that its requests and responses may hold, with those of its kind.
     pub(crate) budget: Budget,
     /// Held while a request waits for memory, so that a smaller one behind it does not overtake it.
-    pub(crate) memory_turn: AsyncMutex<()>,
+    pub(crate) memory_turn: Semaphore,
     /// Held while the batches of a request are appended, in the order of the requests.
     pub(crate) append_turn: AsyncMutex<()>,
 }

@@ -11,6 +11,7 @@ use sluice_protocol::header::{RequestHeader, response_frame};
 use sluice_protocol::messages::{Message, Request};
 use sluice_protocol::wire::Reader;
 use sluice_protocol::{ApiKey, DecodeError, EncodeError};
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::api_versions;
@@ -231,10 +232,15 @@ where
     let (api, version) = (call.api, call.version);
     let peer = Arc::clone(&call.peer);
     // Between the end of this turn and the first step of the handler nothing waits, so that none overtakes it there.
-    let turn = peer.memory_turn.lock().await;
+    // It is never closed.
+    let turn = peer.memory_turn.acquire().await.ok();
     let request = match call.request(body).await {
         Ok(request) => request,
-        Err(rejection) => return Outcome::Close(rejection),
+        Err(rejection) => {
+            // Nor is any behind it carried out: the connection ends with this answer.
+            turn.map(SemaphorePermit::forget);
+            return Outcome::Close(rejection);
+        }
     };
     drop(turn);
     let answer = handler(&call, request).await.into();

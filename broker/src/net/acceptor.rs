@@ -84,7 +84,7 @@ impl Acceptor {
             host,
             endpoint: self.endpoint.clone(),
             budget: budget.clone(),
-            memory_turn: Turn::default(),
+            memory_turn: Semaphore::new(1),
             append_turn: Turn::default(),
         })
     }

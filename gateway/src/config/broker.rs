@@ -70,7 +70,7 @@ settings! {
         topics_max: NonZeroU32 = "10000",
         /// Partitions there may be, of all topics together. 1 to 1000000.
         partitions_max: NonZeroU32 = "20000",
-        /// Idempotent producers that all partitions together remember, at some 300 bytes each, beside the 16
+        /// Idempotent producers that all partitions together remember, at some 500 bytes each, beside the 16
         /// that each partition remembers in any case. One that writes to many partitions counts in each. Beyond,
         /// those idle for longest are forgotten. At least 1.
         producers_max: NonZeroU32 = "500000",
