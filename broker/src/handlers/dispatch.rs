@@ -11,7 +11,6 @@ use sluice_protocol::header::{RequestHeader, response_frame};
 use sluice_protocol::messages::{Message, Request};
 use sluice_protocol::wire::Reader;
 use sluice_protocol::{ApiKey, DecodeError, EncodeError};
-use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::api_versions;
@@ -238,7 +237,9 @@ where
         Ok(request) => request,
         Err(rejection) => {
             // Nor is any behind it carried out: the connection ends with this answer.
-            turn.map(SemaphorePermit::forget);
+            if let Some(turn) = turn {
+                turn.forget();
+            }
             return Outcome::Close(rejection);
         }
     };

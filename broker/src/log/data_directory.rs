@@ -314,33 +314,11 @@ fn create(disk: &Disk, path: &Path, node_id: i32) -> Result<String, OpenError> {
         });
     }
     // Before it is one that is not new: a start that is killed in between has the next do this again.
-    sync_way_to(disk, path)?;
+    disk.sync_way_to(path)?;
     let cluster_id = id_text(random_id());
     let text = meta(&cluster_id, node_id);
     disk.replace_file(&path.join(META_FILE), text.as_bytes())?;
     Ok(cluster_id)
-}
-
-/// Makes the names durable that lead to a directory: those above it may be as new as it is.
-fn sync_way_to(disk: &Disk, path: &Path) -> Result<(), StorageError> {
-    for above in path.ancestors().skip(1) {
-        let above = match above.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => above,
-        };
-        match disk.sync_dir(above) {
-            // What this user made they may read, and so all below that.
-            Err(error) if error.cause.kind() == ErrorKind::PermissionDenied => return Ok(()),
-            // Some file systems have nothing to sync, and those of others may be mounted there.
-            Err(error) if is_unsyncable(error.cause.kind()) => {}
-            synced => synced?,
-        }
-    }
-    Ok(())
-}
-
-const fn is_unsyncable(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }
 
 /// Refuses a data directory with a file in the place of one of its directories: some are needed only when a topic is
@@ -660,7 +638,7 @@ mod tests {
         assert_eq!(second.cluster_id(), cluster_id.unwrap());
     }
 
-    /// Mutation: `sync_way_to` that takes every error for one.
+    /// Mutation: `Disk::sync_way_to` that takes every error for one.
     #[test]
     fn a_file_system_above_that_syncs_no_directories_is_no_obstacle() {
         let storage = FaultyStorage::new(1);

@@ -139,6 +139,24 @@ impl Disk {
             .map_err(at("sync directory", directory))
     }
 
+    /// Makes the names durable that lead to a directory: those above it may be as new as it is.
+    pub(crate) fn sync_way_to(&self, directory: &Path) -> Result<(), StorageError> {
+        for above in directory.ancestors().skip(1) {
+            let above = match above.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => above,
+            };
+            match self.sync_dir(above) {
+                // What this user made they may read, and so all below that.
+                Err(error) if error.cause.kind() == ErrorKind::PermissionDenied => return Ok(()),
+                // Some file systems have nothing to sync, and those of others may be mounted there.
+                Err(error) if is_unsyncable(error.cause.kind()) => {}
+                synced => synced?,
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn sync_all(&self, directory: &Path) -> Result<(), StorageError> {
         self.0
             .sync_all(directory)
@@ -381,4 +399,8 @@ pub(super) fn is_unreadable(error: &io::Error) -> bool {
 fn at(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
     let path: PathBuf = path.to_owned();
     move |cause| StorageError::new(operation, &path, cause)
+}
+
+const fn is_unsyncable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }

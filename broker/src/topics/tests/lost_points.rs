@@ -385,11 +385,7 @@ fn an_end_that_is_gone_behind_a_clean_stop_without_recovery_points_is_damage_by_
 #[test]
 fn of_a_compacted_log_the_commit_log_fills_a_hole_from_where_it_begins_without_recovery_points() {
     let size = |batches: i64| usize::try_from(batches * batch_size()).unwrap();
-    let harms: [(&dyn Fn(&mut Vec<u8>), _); 2] = [
-        (&|bytes| bytes[size(7)..size(15)].fill(0), range(7, 10)),
-        (&|bytes| bytes.truncate(size(8)), range(8, 10)),
-    ];
-    for (harm, lost) in harms {
+    for (is_hole, lost) in [(true, range(7, 10)), (false, range(8, 10))] {
         let world = World::new();
         world.create("orders", 1, &[("cleanup.policy", "compact")]);
         append_more(&world, 0..10);
@@ -400,7 +396,10 @@ fn of_a_compacted_log_the_commit_log_fills_a_hole_from_where_it_begins_without_r
         let (directory, clock) = world.left();
         fs::remove_file(directory.path().join("data").join(POINTS)).unwrap();
         let mut bytes = fs::read(&path).unwrap();
-        harm(&mut bytes);
+        match is_hole {
+            true => bytes[size(7)..size(15)].fill(0),
+            false => bytes.truncate(size(8)),
+        }
         fs::write(&path, bytes).unwrap();
         let world = World::at(directory, clock);
         assert_lost(&world, &[lost], "filled from 10 on");
