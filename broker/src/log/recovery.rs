@@ -191,13 +191,12 @@ impl Recovery<'_> {
         })
     }
 
-    /// How far the log went at least after a clean stop, where that is beyond its `end`: no recovery point may say it, or an
-    /// older one.
+    /// How far the log went at least after a clean stop, where that is beyond its `end` and no recovery point says it.
     fn end_by_snapshot(&self, names: &[String], end: i64) -> Result<i64, StorageError> {
         let (disk, directory) = (&self.context.disk, &self.options.directory);
-        match self.last_stop {
-            LastStop::Clean => producer_snapshot::last_whole(disk, directory, names, end),
-            LastStop::Unclean => Ok(end),
+        match (self.last_stop, self.options.recovery_point.offset) {
+            (LastStop::Clean, 0) => producer_snapshot::last_whole(disk, directory, names, end),
+            _ => Ok(end),
         }
     }
 

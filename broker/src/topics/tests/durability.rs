@@ -237,6 +237,7 @@ fn no_power_cut_brings_back_a_snapshot_that_the_log_has_grown_past() {
     let log = &world.partition("risked").log;
     log.write_snapshot(&log.tend(), &ProducerStates::default(), 5, true)
         .unwrap();
+    world.topics.close().unwrap();
     world.storage.kill();
     world.reopen();
     for number in numbers(1..6) {
