@@ -64,21 +64,18 @@ impl Tmpfs {
         self.try_take(bytes).expect("room for the ballast");
     }
 
-    /// The same with all that is free, down to the last byte.
+    /// The same with all that is free, down to the last byte. What the program gives back from then on is its own.
     ///
     /// # Panics
     /// As [`Tmpfs::take`].
     pub fn fill(&self) {
         loop {
-            let free = self.free();
-            if free == 0 {
-                return;
-            }
             let held = std::fs::metadata(self.mount_point.join(BALLAST));
             let held = held.map_or(0, |ballast| ballast.len());
-            match self.try_take(held + free) {
+            match self.try_take(held + self.free()) {
+                Ok(()) => return,
                 // The program was faster.
-                Ok(()) | Err(Errno::NOSPC) => {}
+                Err(Errno::NOSPC) => {}
                 Err(error) => panic!("fill the disk: {error}"),
             }
         }
