@@ -74,6 +74,7 @@ impl PartitionLog {
         // Without the points the commit log may be of before a clean stop, and lack its end.
         let are_known = |unclean: Unclean<'_>| unclean.points == PointsState::Known;
         let has_point = unclean.is_some_and(are_known);
+        let replayed_begin = batches.and_then(|batches| batches.first_offset());
         let recovery = Recovery {
             context,
             options: &options,
@@ -81,9 +82,8 @@ impl PartitionLog {
                 Some(_) => LastStop::Unclean,
                 None => LastStop::Clean,
             },
-            cut_at: batches
-                .filter(|_| has_point && !keeps_all)
-                .and_then(|batches| batches.first_offset()),
+            cut_at: replayed_begin.filter(|_| has_point && !keeps_all),
+            replayed_begin,
             replayed_end: batches.and_then(|batches| batches.end_offset()),
             has_point,
             keeps_all,

@@ -79,7 +79,9 @@ pub(super) struct Recovery<'a> {
     pub(super) last_stop: LastStop,
     /// The log ends before this offset, whatever the segments hold: the commit log has what follows.
     pub(super) cut_at: Option<i64>,
-    /// One past the last offset that the commit log has.
+    /// The first offset that the commit log has.
+    pub(super) replayed_begin: Option<i64>,
+    /// One past the last one.
     pub(super) replayed_end: Option<i64>,
     /// Whether the recovery point is known, behind which nothing was ever compacted.
     pub(super) has_point: bool,
@@ -111,8 +113,7 @@ impl Recovery<'_> {
         // Records that were deleted before a segment of theirs was durable may be all that tells of a
         // producer.
         if bases.is_empty() && self.replayed_end >= Some(log_start) {
-            let begin = self.cut_at.unwrap_or(log_start);
-            scanned.next_offset = log_start.min(begin);
+            scanned.next_offset = log_start.min(self.replayed_begin.unwrap_or(log_start));
         }
         let changed_end = self.changed_end(&scanned);
         scanned.end_at(self.end_by_snapshot(&names, scanned.next_offset)?);

@@ -54,12 +54,17 @@ impl CleanedLogs {
         Ok(points.map_or(Self::Unknown, Self::Known))
     }
 
-    /// The same logs, none of which is compacted anywhere any more.
-    pub(crate) fn begun_again(self) -> Self {
-        match self {
-            Self::Known(points) => Self::Known(PartitionPoints::nothing_of(&points.logs())),
-            Self::Unknown => Self::Unknown,
+    /// Has none of the logs count as compacted anywhere any more, durably: the next start must not know better.
+    pub(crate) fn begin_again(self, disk: &Disk, directory: &Path) -> Result<Self, StorageError> {
+        let Self::Known(points) = self else {
+            return Ok(self);
+        };
+        let nothing = PartitionPoints::nothing_of(&points.logs());
+        if nothing != points {
+            let text = nothing.to_text();
+            disk.replace_file(&directory.join(CLEANED_LOGS_FILE), text.as_bytes())?;
         }
+        Ok(Self::Known(nothing))
     }
 
     /// Whether a file of such a text is as some build wrote it: of the first version too, though it says nothing.

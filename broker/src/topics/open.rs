@@ -375,7 +375,7 @@ impl Registry {
         let exists: HashSet<LogKey> = expected.iter().map(Expected::key).collect();
         // The commit log may bring back what was compacted away.
         let cleaned = match found.are_points_lost() {
-            true => cleaned.begun_again(),
+            true => cleaned.begin_again(disk, &self.config.directory)?,
             false => cleaned,
         };
         self.compaction.get_mut().go_on(cleaned, &exists);

@@ -77,7 +77,7 @@ impl PartitionPoints {
         parse_offsets(lines).map(Self)
     }
 
-    fn to_text(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         with_checksum(format!("{VERSION}\n{}", offsets_text(&self.0)))
     }
 }

@@ -406,3 +406,24 @@ fn of_a_compacted_log_the_commit_log_fills_a_hole_from_where_it_begins_without_r
         assert_eq!(world.partition("orders").offsets().log_end, Offset(21));
     }
 }
+
+/// Mutation: `run` that begins with the log start where no segment is left.
+#[test]
+fn a_producer_whose_records_are_deleted_is_known_by_the_commit_log_without_recovery_points() {
+    let world = World::new();
+    world.create("orders", 1, &[]);
+    let partition = world.partition("orders");
+    append(&partition, sequenced(&["a"], 0, 0)).unwrap();
+    append(&partition, batch(&["b"])).unwrap();
+    wait(partition.delete_records(Some(Offset(1)))).unwrap();
+    drop(partition);
+    world.topics.0.stop_flushing();
+    let (directory, clock) = world.left();
+    // A power cut: the segments had nothing yet.
+    let data = directory.path().join("data");
+    fs::remove_dir_all(data.join("topics/orders-0")).unwrap();
+    fs::remove_file(data.join(POINTS)).unwrap();
+    let world = World::at(directory, clock);
+    let again = append(&world.partition("orders"), sequenced(&["a"], 0, 0));
+    assert_eq!(again.unwrap().base_offset, Offset(0));
+}
