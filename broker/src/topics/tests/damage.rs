@@ -516,6 +516,17 @@ fn harm_extent(directory: &Path, text: &[u8]) {
     }
 }
 
+/// What a start finds behind a kill where the commit log is harmed, at a record that says this, and something else is.
+fn harmed(world: World, text: &[u8], harm: impl FnOnce()) -> World {
+    world.topics.0.stop_flushing();
+    let (directory, clock) = world.left();
+    harm_extent(directory.path(), text);
+    harm();
+    let world = World::at(directory, clock);
+    assert!(!world.topics.recovery().losses.is_empty());
+    world
+}
+
 /// Mutation: `may_go_on_in` that loses nothing.
 #[test]
 fn a_segment_that_neither_the_disk_nor_the_damaged_commit_log_has_is_told() {
@@ -527,15 +538,14 @@ fn a_segment_that_neither_the_disk_nor_the_damaged_commit_log_has_is_told() {
         let world = world.restarted();
         make_segments_small(&world);
         append_more(&world, 3..RECORDS);
+        let points = world.directory.path().join("data/recovery-points");
         let log = segment(&world, 3);
-        world.topics.0.stop_flushing();
-        let (directory, clock) = world.left();
-        harm_extent(directory.path(), b"0004");
-        fs::remove_file(log).unwrap();
-        if !has_points {
-            fs::remove_file(directory.path().join("data/recovery-points")).unwrap();
-        }
-        let world = World::at(directory, clock);
+        let world = harmed(world, b"0004", || {
+            fs::remove_file(log).unwrap();
+            if !has_points {
+                fs::remove_file(points).unwrap();
+            }
+        });
         assert_lost(&world, &[range(3, 6)], policy);
     }
 }
@@ -553,15 +563,10 @@ fn of_a_cut_segment_only_what_the_damaged_commit_log_lacks_is_lost() {
         append(&world.partition("others"), batch(&["harmed"])).unwrap();
         append_more(&world, 2..RECORDS);
         let log = segment(&world, 0);
-        world.topics.0.stop_flushing();
-        let (directory, clock) = world.left();
-        harm_extent(directory.path(), b"harmed");
-        match size {
+        let world = harmed(world, b"harmed", || match size {
             Some(batches) => truncate(&log, batches * batch_size()),
             None => flip(&log, 2 * batch_size() - 10, 1),
-        }
-        let world = World::at(directory, clock);
-        assert!(!world.topics.recovery().losses.is_empty());
+        });
         assert_lost(&world, &[range(1, 2)], "what is before the recovery point");
     }
 }
@@ -579,15 +584,10 @@ fn what_a_power_cut_took_of_a_full_segment_comes_back_from_the_damaged_commit_lo
             append(&world.partition("others"), batch(&["harmed"])).unwrap();
             append_more(&world, 0..RECORDS);
             let log = segment(&world, 3);
-            world.topics.0.stop_flushing();
-            let (directory, clock) = world.left();
-            harm_extent(directory.path(), b"harmed");
-            match left {
+            let world = harmed(world, b"harmed", || match left {
                 -1 => fs::remove_file(&log).unwrap(),
                 left => truncate(&log, left * batch_size()),
-            }
-            let world = World::at(directory, clock);
-            assert!(!world.topics.recovery().losses.is_empty());
+            });
             assert_lost(&world, &[], &format!("{policy}, {left} left"));
         }
     }
