@@ -8,7 +8,7 @@
 use super::StorageError;
 use super::recovery::Recovery;
 use super::segment::SEGMENT_BYTES_MAX;
-use super::sound_walk::{Ground, Hole, SoundWalk};
+use super::sound_walk::{Ground, SoundWalk};
 
 impl Recovery<'_> {
     /// Whether what is missing from `begin` on, which is before `end_ahead`, is damage, and what follows stays.
@@ -58,10 +58,10 @@ impl Recovery<'_> {
         self.keeps_all || self.backing.may_have_lost(offset)
     }
 
-    /// Whether a hole stays behind which nothing is.
-    pub(super) fn keeps_end(&self, hole: Hole, is_readable: bool) -> bool {
+    /// Whether a hole that begins with `begin`, and behind which nothing is, stays.
+    pub(super) fn keeps_end(&self, begin: i64, is_readable: bool) -> bool {
         let key = self.options.key;
-        hole.end.is_none() && self.backing.may_have_lost_end(hole.begin, key, is_readable)
+        self.backing.may_have_lost_end(begin, key, is_readable)
     }
 
     /// One past the last offset that the headers ahead of a walk tell of, in the `later` segments too.

@@ -390,7 +390,7 @@ impl Recovery<'_> {
                         scanned.lose(hole.begin, end);
                         scanned.next_offset = end;
                     }
-                    None if self.keeps_end(hole, walk.file().is_readable()) => {
+                    None if self.keeps_end(hole.begin, walk.file().is_readable()) => {
                         scanned.keep_end(hole.position, size);
                         return Ok(size);
                     }

@@ -1,4 +1,4 @@
-//! An offset of each partition, in a small text file that is derived and never synced.
+//! An offset of each partition, in a small text file that is derived, and synced only where it forgets what it said.
 //!
 //! The file has a line `version 2`, a line with the number of entries, for each partition a line
 //! `topic-id partition offset`, and a line `crc32c` with the checksum of all before. It is replaced as a
